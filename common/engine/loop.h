@@ -1,0 +1,34 @@
+/*
+ * One event loop and what its connections share: two scratch buffers, the list of connections with
+ * something to write, and the traffic counters. Nothing in it grows with traffic.
+ */
+#ifndef FLATLINE_ENGINE_LOOP_H
+#define FLATLINE_ENGINE_LOOP_H
+
+#include <ev.h>
+#include <stdint.h>
+
+struct engine_loop;
+
+/* Kept by the engine, read by the program when it publishes. Counters only grow, gauges are
+ * current. */
+struct engine_stats {
+    uint64_t connections; /* gauge: usable or being set up */
+    uint64_t connections_total;
+    uint64_t streams; /* gauge */
+    uint64_t calls_started, calls_done, calls_failed;
+    uint64_t messages_sent, messages_received; /* counted by prefix, both ends */
+    uint64_t bytes_sent, bytes_received;       /* message bytes with their prefixes */
+    uint64_t protocol_errors;
+    uint64_t memory_drops;     /* connections dropped because an allocation was refused */
+    uint64_t first_message_ns; /* when the first message arrived; 0 before */
+};
+
+/* NULL: out of memory. Call mem_install first. */
+struct engine_loop *engine_loop_new(void);
+void engine_loop_free(struct engine_loop *loop);
+
+struct ev_loop *engine_loop_ev(struct engine_loop *loop);
+struct engine_stats *engine_loop_stats(struct engine_loop *loop);
+
+#endif

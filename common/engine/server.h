@@ -1,0 +1,40 @@
+/* The server end: listens, accepts, routes calls to methods. */
+#ifndef FLATLINE_ENGINE_SERVER_H
+#define FLATLINE_ENGINE_SERVER_H
+
+#include "common/engine/grpc.h"
+#include "common/engine/loop.h"
+#include "common/engine/tls.h"
+
+struct method {
+    const char *path; /* "/flatline.v1.Stress/NonStreaming" */
+    const struct call_ops *ops;
+};
+
+struct server_config {
+    const char *host;             /* an address or a name; the first address that can be bound is */
+    uint16_t port;                /* 0 picks one */
+    struct tls_context *tls;      /* NULL: cleartext, prior knowledge */
+    const struct method *methods; /* ends with a NULL path; outlives the server */
+    uint32_t max_message;         /* 0: GRPC_MAX_MESSAGE */
+    void *user;                   /* call_user */
+};
+
+struct server;
+
+/* Listens. NULL: *error holds one line ("cannot listen on 127.0.0.1:50051: Address already in
+ * use"). */
+struct server *server_new(struct engine_loop *loop, const struct server_config *config, char *error,
+                          size_t cap);
+uint16_t server_port(const struct server *server);
+
+/*
+ * Stops accepting, sends GOAWAY on every connection, lets calls finish for drain_ns, then closes
+ * what is left; done(arg) runs when the last connection is gone.
+ */
+void server_drain(struct server *server, uint64_t drain_ns, void (*done)(void *arg), void *arg);
+
+/* Closes everything at once. */
+void server_free(struct server *server);
+
+#endif

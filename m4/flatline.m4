@@ -1,0 +1,77 @@
+# What configure asks of the machine. One macro per concern; FL_SUMMARY prints what was found.
+
+# Warnings are part of the contract; --enable-werror (CI) makes them errors. Frame pointers and calls
+# that are not turned into jumps keep every function on a profile's stack.
+AC_DEFUN([FL_WARNINGS], [
+  FL_CFLAGS="-std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith"
+  FL_CFLAGS="$FL_CFLAGS -Wwrite-strings -Wvla -Wformat=2 -fno-omit-frame-pointer -fno-optimize-sibling-calls"
+  AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror], [treat compiler warnings as errors])],
+                [], [enable_werror=no])
+  AS_IF([test "x$enable_werror" = xyes], [FL_CFLAGS="$FL_CFLAGS -Werror"])
+  AC_SUBST([FL_CFLAGS])
+])
+
+# Sanitizers bring their own allocator, so jemalloc is left out with them.
+AC_DEFUN([FL_SANITIZERS], [
+  AC_ARG_ENABLE([sanitizers],
+                [AS_HELP_STRING([--enable-sanitizers], [build with ASan and UBSan, without jemalloc])],
+                [], [enable_sanitizers=no])
+  AS_IF([test "x$enable_sanitizers" = xyes], [
+    FL_SAN_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all"
+    AC_DEFINE([FL_SANITIZED], [1], [Define when the sanitizers are compiled in.])
+  ])
+  AC_SUBST([FL_SAN_FLAGS])
+])
+
+AC_DEFUN([FL_COVERAGE], [
+  AC_ARG_ENABLE([coverage], [AS_HELP_STRING([--enable-coverage], [instrument for gcov])],
+                [], [enable_coverage=no])
+  AS_IF([test "x$enable_coverage" = xyes], [FL_COV_FLAGS="--coverage -O0"])
+  AC_SUBST([FL_COV_FLAGS])
+])
+
+AC_DEFUN([FL_CHECK_LIBRARIES], [
+  PKG_CHECK_MODULES([NGHTTP2], [libnghttp2 >= 1.52])
+  PKG_CHECK_MODULES([OPENSSL], [openssl >= 3.0])
+  PKG_CHECK_MODULES([SQLITE], [sqlite3 >= 3.40])
+  PKG_CHECK_MODULES([PROTOBUF_C], [libprotobuf-c >= 1.4])
+  PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [have_cmocka=yes], [have_cmocka=no])
+  AM_CONDITIONAL([HAVE_CMOCKA], [test "x$have_cmocka" = xyes])
+
+  # libev ships no pkg-config file.
+  AC_CHECK_HEADER([ev.h], [], [AC_MSG_ERROR([ev.h not found: install libev-dev])])
+  AC_CHECK_LIB([ev], [ev_loop_new], [EV_LIBS=-lev],
+               [AC_MSG_ERROR([libev not found: install libev-dev])], [-lm])
+  AC_SUBST([EV_LIBS])
+
+  AS_IF([test "x$enable_sanitizers" = xyes], [have_jemalloc="no (sanitizers)"], [
+    PKG_CHECK_MODULES([JEMALLOC], [jemalloc >= 5.3])
+    have_jemalloc=yes
+    AC_DEFINE([HAVE_JEMALLOC], [1], [Define when the stress programs run on jemalloc.])
+  ])
+])
+
+AC_DEFUN([FL_CHECK_PROGRAMS], [
+  AC_PATH_PROG([PROTOC_C], [protoc-c])
+  AS_IF([test -z "$PROTOC_C"], [AC_MSG_ERROR([protoc-c not found: install protobuf-c-compiler])])
+  # Only needed when charts are drawn; the driver looks it up in PATH again at run time.
+  AC_PATH_PROG([GNUPLOT], [gnuplot], [not found, needed by driver --gen-charts])
+])
+
+AC_DEFUN([FL_SUMMARY], [
+  AC_MSG_NOTICE([
+flatline $PACKAGE_VERSION
+  compiler     $CC $CFLAGS
+  nghttp2      $($PKG_CONFIG --modversion libnghttp2)
+  OpenSSL      $($PKG_CONFIG --modversion openssl)
+  SQLite       $($PKG_CONFIG --modversion sqlite3)
+  protobuf-c   $($PKG_CONFIG --modversion libprotobuf-c)
+  libev        yes
+  jemalloc     $have_jemalloc
+  cmocka       $have_cmocka (unit tests)
+  gnuplot      $GNUPLOT
+  sanitizers   $enable_sanitizers
+  coverage     $enable_coverage
+  werror       $enable_werror
+  prefix       $prefix])
+])

@@ -1,0 +1,64 @@
+/*
+ * The hot message, flatline.v1.Payload, made and checked in place: length prefix, field tag, varint
+ * length, body. Both sides may be cut at any byte and keep a fixed few bytes of state. Bodies are
+ * 128 to 256 random bytes, fresh for every message: byte i of message m of a stream is a pure
+ * function of (seed, m, i).
+ */
+#ifndef FLATLINE_PROTO_PAYLOAD_H
+#define FLATLINE_PROTO_PAYLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAYLOAD_BODY_MIN 128
+#define PAYLOAD_BODY_MAX 256
+/* prefix (5), tag (1), varint length (2 for 128 and up), body */
+#define PAYLOAD_OVERHEAD 8
+#define PAYLOAD_WIRE_MAX (PAYLOAD_OVERHEAD + PAYLOAD_BODY_MAX)
+
+/* All zero but for the seed: the first message is due at the first write. */
+struct payload_writer {
+    uint64_t seed;
+    uint64_t message; /* messages begun */
+    uint16_t size;    /* wire bytes of the message under way; 0: none */
+    uint16_t offset;  /* of them, written */
+};
+
+void payload_writer_init(struct payload_writer *w, uint64_t seed);
+
+/* Begins the next message; the one before must be complete. */
+void payload_writer_begin(struct payload_writer *w);
+
+/* Writes what is left of the message under way, at most cap bytes; returns how many, 0 if none is.
+ */
+size_t payload_writer_put(struct payload_writer *w, uint8_t *out, size_t cap);
+
+static inline bool payload_writer_busy(const struct payload_writer *w)
+{
+    return w->size != 0;
+}
+
+/*
+ * Fills as many whole messages as *left and cap allow, and the cut beginning of one more; *left is
+ * lowered as messages begin. UINT64_MAX in *left: for ever.
+ */
+size_t payload_writer_fill(struct payload_writer *w, uint64_t *left, uint8_t *out, size_t cap);
+
+/* Checks one message's bytes (without the length prefix) as they come. */
+struct payload_reader {
+    uint32_t length; /* from the prefix */
+    uint32_t offset; /* bytes seen */
+    uint32_t body;   /* from the varint */
+    uint8_t state;
+};
+
+/* A message of that many bytes begins; false if a Payload with a body of our sizes cannot be that
+ * long. */
+bool payload_reader_begin(struct payload_reader *r, uint32_t length);
+/* Takes a piece; false if tag or length are wrong. */
+bool payload_reader_take(struct payload_reader *r, const uint8_t *data, size_t size);
+/* True if the message was whole and well-formed. */
+bool payload_reader_end(const struct payload_reader *r);
+
+#endif
