@@ -1,0 +1,100 @@
+/*
+ * Reads a run folder: opened immutable, so a read-only artifact works. Everything right of the run
+ * folder is a function of this. The small tables are loaded whole; samples and events are streamed.
+ */
+#ifndef FLATLINE_RUN_READER_H
+#define FLATLINE_RUN_READER_H
+
+#include "common/base/histogram.h"
+#include "common/contract/metric.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct run_reader;
+
+/* Times are CLOCK_MONOTONIC ns; 0 where run.db has NULL. Strings live as long as the reader. */
+struct run_info {
+    int schema_version;
+    uint64_t seed;
+    const char *version, *argv, *host;
+    uint64_t start_wall_ns, start_ns, ready_ns, stop_ns, end_ns;
+    uint64_t duration_ns, sample_interval_ns;
+    bool interrupted;
+    bool finished; /* end_ns was written: the driver came to its end */
+};
+
+struct run_component_row {
+    int64_t id; /* components are dense: row i has id i + 1 */
+    const char *name, *role, *pattern, *command;
+    bool server, stable, secure;
+    int port;
+    int64_t peer; /* the server's id; 0 for servers */
+    uint64_t heap_cap;
+};
+
+struct run_incarnation_row {
+    int64_t id; /* dense too */
+    int64_t component;
+    int number, pid;
+    uint64_t spawn_ns, ready_ns, ordered_ns, exit_ns;
+    int ordered_signal, exit_code, exit_signal; /* exit_code -1: none */
+    int reason;                                 /* enum reason, or -1: alive or unknown */
+    const char *reason_name;                    /* as written, NULL while alive */
+    const char *obituary, *log;                 /* or NULL */
+};
+
+struct run_plan_row {
+    int64_t component;
+    int incarnation;
+    uint64_t after_ready_ns, restart_delay_ns;
+    int signal;
+};
+
+struct run_event_row {
+    uint64_t time_ns;
+    int64_t incarnation;
+    const char *kind; /* valid during the callback */
+    int64_t connection, detail;
+};
+
+struct run_sample_row {
+    int64_t incarnation;
+    uint64_t time_ns;
+    bool stale;
+    struct metric_values values;
+};
+
+/*
+ * NULL: *error holds one line saying what and why (no run.db, not a run.db, truncated, newer schema
+ * ...). `path` is the run folder or its run.db.
+ */
+struct run_reader *run_reader_new(const char *path, char *error, size_t cap);
+void run_reader_free(struct run_reader *r);
+
+const char *run_reader_dir(const struct run_reader *r);
+const struct run_info *run_reader_info(const struct run_reader *r);
+const struct run_component_row *run_reader_components(const struct run_reader *r, size_t *count);
+const struct run_incarnation_row *run_reader_incarnations(const struct run_reader *r,
+                                                          size_t *count);
+const struct run_plan_row *run_reader_plan(const struct run_reader *r, size_t *count);
+
+/*
+ * Streams rows in order of time (samples: of one component, all its incarnations, or of all when
+ * component is 0). The callback returns false to stop early. False on a read error:
+ * run_reader_error says it.
+ */
+bool run_reader_samples(struct run_reader *r, int64_t component,
+                        bool (*fn)(void *arg, const struct run_sample_row *row), void *arg);
+bool run_reader_events(struct run_reader *r, bool (*fn)(void *arg, const struct run_event_row *row),
+                       void *arg);
+
+/* The histogram of that name, merged over a component's incarnations; false on error; empty if
+ * none. */
+bool run_reader_histogram(struct run_reader *r, int64_t component, const char *name,
+                          struct histogram *out);
+
+const char *run_reader_error(const struct run_reader *r);
+
+#endif
