@@ -5,9 +5,10 @@
 #include <string.h>
 
 #define PREFIX 5
-#define TAG_BODY 0x0a        /* field 1, length-delimited */
-#define WORDS_PER_MESSAGE 40 /* draws set aside per message: one for the length, 32 for the body \
-                              */
+#define TAG_BODY 0x0a /* field 1, length-delimited */
+#define WORDS_PER_MESSAGE                                                  \
+    40 /* draws set aside per message: one for the length, 32 for the body \
+        */
 
 void payload_writer_init(struct payload_writer *w, uint64_t seed)
 {
