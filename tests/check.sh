@@ -1,0 +1,141 @@
+#!/bin/sh
+# All the checks, one leg after the other, each in its own build folder with its own log. A leg that
+# fails does not stop the others. The last line is the sum: test cases of all legs, and the legs
+# themselves. See ../bootstrap check.
+set -eu
+cd "$(dirname "$0")/.."
+top=$(pwd)
+self=$top/tests/check.sh
+logs=$top/build-check-logs
+jobs=$(nproc)
+LEG_TIMEOUT=1500 # seconds
+
+LEGS="gcc clang sanitizers valgrind distcheck"
+
+about()
+{
+    case $1 in
+    gcc) echo "gcc -Werror, every test" ;;
+    clang) echo "clang -Werror, unit tests" ;;
+    sanitizers) echo "ASan and UBSan, every test that needs no heap cap" ;;
+    valgrind) echo "valgrind memcheck, unit tests" ;;
+    distcheck) echo "make distcheck with the unit tests" ;;
+    esac
+}
+
+# configured DIR OPTION...: a build folder, configured once.
+configured()
+{
+    mkdir -p "$1"
+    cd "$1"
+    shift
+    [ -e config.status ] || "$top/configure" -q --enable-werror "$@"
+    make -j"$jobs"
+}
+
+leg_gcc()
+{
+    configured "$top/build-gcc" CC=gcc
+    status=0
+    make -k -j"$jobs" check-small || status=1
+    make -k check-fleet || status=1
+    return $status
+}
+
+leg_clang()
+{
+    configured "$top/build-clang" CC=clang
+    make -k -j"$jobs" check-unit
+}
+
+leg_sanitizers()
+{
+    configured "$top/build-sanitizers" CC=gcc --enable-sanitizers CFLAGS="-g -O1"
+    make -k -j"$jobs" check-small
+}
+
+leg_valgrind()
+{
+    configured "$top/build-gcc" CC=gcc
+    make -k -j"$jobs" check-valgrind
+}
+
+leg_distcheck()
+{
+    configured "$top/build-gcc" CC=gcc
+    make -j"$jobs" distcheck AM_MAKEFLAGS="TESTS='$(make -s print-unit)'"
+}
+
+# Prints "passed failed skipped" of a leg: the sums that automake's harness printed into its log.
+count_results()
+{
+    awk '
+        /^# (PASS|XFAIL): / { passed += $3 }
+        /^# (FAIL|XPASS|ERROR): / { failed += $3 }
+        /^# SKIP: / { skipped += $3 }
+        END { print passed + 0, failed + 0, skipped + 0 }' "$1"
+}
+
+# Each leg counts as one test more; a leg in which no test ran fails. The leg runs in a shell of its own,
+# because the shell ignores "set -e" wherever a status is looked at.
+run_leg()
+{
+    leg=$1
+    log=$logs/$leg.log
+    began=$(date +%s)
+    printf '== %-10s %s\n' "$leg" "$(about "$leg")"
+    status=0
+    timeout --kill-after=30 "$LEG_TIMEOUT" "$self" --leg "$leg" >"$log" 2>&1 </dev/null || status=$?
+    # shellcheck disable=SC2046 # three numbers
+    set -- $(count_results "$log")
+    if [ "$status" -eq 0 ] && [ "$1" -eq 0 ]; then
+        echo "no test ran" >>"$log"
+        status=1
+    fi
+    grep -E '^(FAIL|ERROR|XPASS|SKIP):' "$log" || true
+    if [ "$status" -eq 0 ]; then
+        verdict=ok
+        passed=$((passed + 1))
+    else
+        verdict="FAILED, see $log"
+        failed=$((failed + 1))
+        tail -n 40 "$log"
+    fi
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    skipped=$((skipped + $3))
+    printf '   %-10s %s (%d passed, %d failed, %d skipped; %d s)\n' "$leg" "$verdict" \
+        "$1" "$2" "$3" $(($(date +%s) - began))
+}
+
+case ${1-} in
+--leg)
+    "leg_$2"
+    exit
+    ;;
+--list)
+    for leg in $LEGS; do
+        printf '%-10s %s\n' "$leg" "$(about "$leg")"
+    done
+    exit
+    ;;
+esac
+for leg in "$@"; do
+    case " $LEGS " in
+    *" $leg "*) ;;
+    *)
+        echo "check: no leg '$leg'; the legs are: $LEGS" >&2
+        exit 2
+        ;;
+    esac
+done
+# shellcheck disable=SC2086 # a list of words
+[ $# -gt 0 ] || set -- $LEGS
+
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0
+for leg in "$@"; do
+    run_leg "$leg"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
