@@ -1,0 +1,86 @@
+/* The ready-made apply functions: text into a typed member. */
+#include "common/base/options.h"
+#include "common/base/units.h"
+
+#include <limits.h>
+#include <stdint.h>
+
+static void *member(void *into, const struct option_spec *spec)
+{
+    return (char *)into + spec->offset;
+}
+
+bool options_set_flag(void *into, const struct option_spec *spec, const char *value, char *why,
+                      size_t cap)
+{
+    (void)value, (void)why, (void)cap;
+    *(bool *)member(into, spec) = true;
+    return true;
+}
+
+bool options_set_text(void *into, const struct option_spec *spec, const char *value, char *why,
+                      size_t cap)
+{
+    if (*value == '\0') {
+        snprintf(why, cap, "the value is empty");
+        return false;
+    }
+    *(const char **)member(into, spec) = value;
+    return true;
+}
+
+bool options_set_u64(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    if (units_parse_u64(value, member(into, spec)))
+        return true;
+    snprintf(why, cap, "'%s' is not a whole number (0 and up)", value);
+    return false;
+}
+
+/* An int from 0 to max. */
+static bool set_int(int *out, const char *value, uint64_t max)
+{
+    uint64_t number;
+
+    if (!units_parse_u64(value, &number) || number > max)
+        return false;
+    *out = (int)number;
+    return true;
+}
+
+bool options_set_port(void *into, const struct option_spec *spec, const char *value, char *why,
+                      size_t cap)
+{
+    if (set_int(member(into, spec), value, UINT16_MAX))
+        return true;
+    snprintf(why, cap, "'%s' is not a port (0 to 65535)", value);
+    return false;
+}
+
+bool options_set_fd(void *into, const struct option_spec *spec, const char *value, char *why,
+                    size_t cap)
+{
+    if (set_int(member(into, spec), value, INT_MAX))
+        return true;
+    snprintf(why, cap, "'%s' is not a file descriptor", value);
+    return false;
+}
+
+bool options_set_duration(void *into, const struct option_spec *spec, const char *value, char *why,
+                          size_t cap)
+{
+    if (units_parse_duration(value, member(into, spec)))
+        return true;
+    snprintf(why, cap, "'%s' is not a duration (such as 500ms, 60s, 5m)", value);
+    return false;
+}
+
+bool options_set_size(void *into, const struct option_spec *spec, const char *value, char *why,
+                      size_t cap)
+{
+    if (units_parse_size(value, member(into, spec)))
+        return true;
+    snprintf(why, cap, "'%s' is not a size (such as 16, 4K, 400M)", value);
+    return false;
+}
