@@ -1,0 +1,13 @@
+/*
+ * Heap caps by role and security: twice the peak of `data` (statm field 6) over healthy runs,
+ * rounded up to MiB. Written by driver/calibrate.sh (make calibrate), not by hand.
+ */
+#ifndef FLATLINE_DRIVER_CAPS_H
+#define FLATLINE_DRIVER_CAPS_H
+
+#define CAP_SERVER_INSECURE_MIB 24
+#define CAP_SERVER_SECURE_MIB 24
+#define CAP_CLIENT_INSECURE_MIB 24
+#define CAP_CLIENT_SECURE_MIB 24
+
+#endif

@@ -1,0 +1,154 @@
+#include "driver/fleet.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct builder {
+    char **argv;
+    size_t count;
+    bool failed;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct builder *b, const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    if (b->failed)
+        return;
+    assert(b->count < FLEET_ARGS - 1);
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        b->failed = true;
+    else
+        b->argv[b->count++] = text;
+    va_end(args);
+}
+
+static void add_server(struct builder *b, const struct component *c,
+                       const struct fleet_paths *paths)
+{
+    add(b, "%s", paths->server);
+    add(b, "--port");
+    add(b, "%d", c->port);
+    if (c->secure) {
+        add(b, "--secure");
+        add(b, "--tls-pub");
+        add(b, "%s/cert.pem", paths->tls_dir);
+        add(b, "--tls-priv");
+        add(b, "%s/key.pem", paths->tls_dir);
+    }
+}
+
+static void add_client(struct builder *b, const struct component *c,
+                       const struct fleet_paths *paths)
+{
+    add(b, "%s", paths->client);
+    add(b, "--port");
+    add(b, "%d", c->port);
+    if (c->secure) {
+        add(b, "--secure");
+        add(b, "--cert-store-from-path");
+        add(b, "%s/cert.pem", paths->tls_dir);
+    }
+}
+
+static bool build(struct fleet_command *command, const struct component *c,
+                  const struct fleet_paths *paths)
+{
+    struct builder b = {.argv = command->argv};
+
+    if (c->server)
+        add_server(&b, c, paths);
+    else
+        add_client(&b, c, paths);
+    add(&b, "--telemetry-fd");
+    add(&b, "%d", FLEET_PAGE_FD);
+    if (c->leak != NULL) {
+        add(&b, "--inject-leak");
+        add(&b, "%s", c->leak);
+    }
+    if (!c->server) {
+        for (const char *const *arg = pattern_arguments(c->pattern); *arg != NULL; arg++)
+            add(&b, "%s", *arg);
+    }
+    if (b.failed)
+        return false;
+    command->shell = fleet_quote(command->argv);
+    return command->shell != NULL;
+}
+
+struct fleet *fleet_new(const struct scenario *scenario, const struct fleet_paths *paths)
+{
+    struct fleet *fleet = calloc(1, sizeof *fleet);
+
+    if (fleet == NULL)
+        return NULL;
+    fleet->scenario = scenario;
+    for (size_t i = 0; i < scenario->count; i++) {
+        if (!build(&fleet->commands[i], &scenario->components[i], paths)) {
+            fleet_free(fleet);
+            return NULL;
+        }
+    }
+    return fleet;
+}
+
+void fleet_free(struct fleet *fleet)
+{
+    if (fleet == NULL)
+        return;
+    for (size_t i = 0; i < SCENARIO_MAX; i++) {
+        for (char **arg = fleet->commands[i].argv; *arg != NULL; arg++)
+            free(*arg);
+        free(fleet->commands[i].shell);
+    }
+    free(fleet);
+}
+
+static bool is_plain(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./:,=@%+";
+
+    return *text != '\0' && text[strspn(text, plain)] == '\0';
+}
+
+static void quote_word(FILE *out, const char *text)
+{
+    if (is_plain(text)) {
+        fputs(text, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '\'')
+            fputs("'\\''", out);
+        else
+            fputc(*text, out);
+    }
+    fputc('\'', out);
+}
+
+char *fleet_quote(char *const *argv)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (out == NULL)
+        return NULL;
+    for (char *const *arg = argv; *arg != NULL; arg++) {
+        if (arg != argv)
+            fputc(' ', out);
+        quote_word(out, *arg);
+    }
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

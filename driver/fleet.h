@@ -1,0 +1,35 @@
+/*
+ * The command of each component: what is executed, and the same as a shell would take it. The
+ * telemetry page is always handed down as FLEET_PAGE_FD.
+ */
+#ifndef FLATLINE_DRIVER_FLEET_H
+#define FLATLINE_DRIVER_FLEET_H
+
+#include "driver/scenario.h"
+
+#define FLEET_PAGE_FD 3
+#define FLEET_ARGS 32
+
+struct fleet_paths {
+    const char *server, *client; /* the programs */
+    const char *tls_dir;         /* holds cert.pem and key.pem */
+};
+
+struct fleet_command {
+    char *argv[FLEET_ARGS]; /* ended by NULL */
+    char *shell;            /* quoted where needed */
+};
+
+struct fleet {
+    const struct scenario *scenario;
+    struct fleet_command commands[SCENARIO_MAX]; /* beside scenario->components */
+};
+
+/* scenario must outlive the fleet. NULL: out of memory. */
+struct fleet *fleet_new(const struct scenario *scenario, const struct fleet_paths *paths);
+void fleet_free(struct fleet *fleet);
+
+/* argv as a POSIX shell would take it; the caller frees it. NULL: out of memory. */
+char *fleet_quote(char *const *argv);
+
+#endif

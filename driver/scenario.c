@@ -1,0 +1,168 @@
+#include "driver/scenario.h"
+
+#include "driver/caps.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+static const struct {
+    const char *name;
+    bool left_out;
+    const char *const *arguments;
+} patterns[PATTERN_COUNT] = {
+#define PATTERN_ROW(ident, name, left_out, ...) \
+    [PATTERN_##ident] = {name, left_out, (const char *const[]){__VA_ARGS__, NULL}},
+    PATTERN_TABLE(PATTERN_ROW)
+#undef PATTERN_ROW
+};
+
+/* In the order of their ports. */
+static const struct {
+    bool stable, secure;
+} servers[SCENARIO_SERVERS] = {
+    {true, false},
+    {true, true},
+    {false, false},
+    {false, true},
+};
+
+const char *pattern_name(enum pattern pattern)
+{
+    return patterns[pattern].name;
+}
+
+const char *const *pattern_arguments(enum pattern pattern)
+{
+    return patterns[pattern].arguments;
+}
+
+static const char *stability(bool stable)
+{
+    return stable ? "stable" : "unstable";
+}
+
+static const char *security(bool secure)
+{
+    return secure ? "secure" : "insecure";
+}
+
+static uint64_t cap_of(const struct component *c, const struct scenario_settings *settings)
+{
+    uint64_t asked = c->server ? settings->server_heap : settings->client_heap;
+
+    if (asked != 0)
+        return asked;
+    if (c->server)
+        return (c->secure ? CAP_SERVER_SECURE_MIB : CAP_SERVER_INSECURE_MIB) * MIB;
+    return (c->secure ? CAP_CLIENT_SECURE_MIB : CAP_CLIENT_INSECURE_MIB) * MIB;
+}
+
+static void add_server(struct scenario *scenario, int i, const struct scenario_settings *settings)
+{
+    struct component *c = &scenario->components[scenario->count++];
+
+    *c = (struct component){.server = true,
+                            .stable = servers[i].stable,
+                            .secure = servers[i].secure,
+                            .port = settings->base_port + i,
+                            .peer = -1};
+    snprintf(c->name, sizeof c->name, "server-%s-%s", stability(c->stable), security(c->secure));
+    c->heap_cap = cap_of(c, settings);
+}
+
+static void add_client(struct scenario *scenario, int server, bool stable, enum pattern pattern,
+                       const struct scenario_settings *settings)
+{
+    struct component *c = &scenario->components[scenario->count++];
+    const struct component *peer = &scenario->components[server];
+
+    *c = (struct component){.stable = stable,
+                            .secure = peer->secure,
+                            .pattern = pattern,
+                            .port = peer->port,
+                            .peer = server};
+    snprintf(c->name, sizeof c->name, "client-%d-%s-%s-%s", c->port, stability(stable),
+             security(c->secure), pattern_name(pattern));
+    c->heap_cap = cap_of(c, settings);
+}
+
+void scenario_build(struct scenario *scenario, const struct scenario_settings *settings)
+{
+    scenario->count = 0;
+    for (int i = 0; i < SCENARIO_SERVERS; i++)
+        add_server(scenario, i, settings);
+    for (int i = 0; i < SCENARIO_SERVERS; i++) {
+        for (int unstable = 0; unstable < 2; unstable++) {
+            bool sparse = settings->matrix == MATRIX_56 && unstable && !servers[i].stable;
+
+            for (int p = 0; p < PATTERN_COUNT; p++) {
+                if (!(sparse && patterns[p].left_out))
+                    add_client(scenario, i, !unstable, (enum pattern)p, settings);
+            }
+        }
+    }
+}
+
+int scenario_find(const struct scenario *scenario, const char *name)
+{
+    for (size_t i = 0; i < scenario->count; i++) {
+        if (strcmp(scenario->components[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+    unsigned ab = a < b ? a : b;
+
+    return ab < c ? ab : c;
+}
+
+/* Levenshtein distance; what lies beyond COMPONENT_NAME of either is not looked at. */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned row[COMPONENT_NAME + 1];
+    size_t n = strnlen(b, COMPONENT_NAME);
+
+    for (size_t j = 0; j <= n; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 0; i < COMPONENT_NAME && a[i] != '\0'; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = (unsigned)i + 1;
+        for (size_t j = 0; j < n; j++) {
+            unsigned above = row[j + 1];
+
+            row[j + 1] = min3(above + 1, row[j] + 1, diagonal + (a[i] != b[j]));
+            diagonal = above;
+        }
+    }
+    return row[n];
+}
+
+size_t scenario_near(const struct scenario *scenario, const char *name, int *out, size_t cap)
+{
+    unsigned distances[SCENARIO_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < scenario->count; i++) {
+        unsigned d = distance(scenario->components[i].name, name);
+        size_t at = count < cap ? count++ : cap;
+
+        /* Insertion into the `cap` best; the one pushed out at the end is dropped. */
+        for (; at > 0 && distances[at - 1] > d; at--) {
+            if (at < cap) {
+                out[at] = out[at - 1];
+                distances[at] = distances[at - 1];
+            }
+        }
+        if (at < cap) {
+            out[at] = (int)i;
+            distances[at] = d;
+        }
+    }
+    return count;
+}

@@ -1,0 +1,74 @@
+/*
+ * What a run is made of, as values: the built-in matrix of four servers and 56 (or all 64) clients.
+ * The full product is eight patterns x four servers x {stable, unstable}; "56" leaves out the
+ * unstable clients of the two unstable servers in the four patterns marked LEFT_OUT.
+ */
+#ifndef FLATLINE_DRIVER_SCENARIO_H
+#define FLATLINE_DRIVER_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Columns: identifier, name, whether matrix 56 leaves it out (see above), the client's arguments.
+ */
+#define PATTERN_TABLE(X)                                                                         \
+    X(MANY_CONNECTIONS, "non-streaming-many-connections", false, "--num-connections", "0",       \
+      "--num-calls", "1", "--non-streaming")                                                     \
+    X(MANY_CALLS, "non-streaming-many-calls", true, "--num-calls", "0", "--non-streaming")       \
+    X(CLIENT_STREAM, "client-stream", true, "--client-streaming", "0")                           \
+    X(CLIENT_STREAM_MANY, "client-stream-many-calls", false, "--num-calls", "0",                 \
+      "--client-streaming", "10")                                                                \
+    X(SERVER_STREAM, "server-stream", true, "--server-streaming", "0")                           \
+    X(SERVER_STREAM_MANY, "server-stream-many-calls", false, "--num-calls", "0",                 \
+      "--server-streaming", "10")                                                                \
+    X(BIDI_STREAM, "bidi-stream", true, "--bidi-streaming", "0")                                 \
+    X(BIDI_STREAM_MANY, "bidi-stream-many-calls", false, "--num-calls", "0", "--bidi-streaming", \
+      "10")
+
+#define PATTERN_ENUM(ident, ...) PATTERN_##ident,
+enum pattern { PATTERN_TABLE(PATTERN_ENUM) PATTERN_COUNT };
+#undef PATTERN_ENUM
+
+/* "client-stream" */
+const char *pattern_name(enum pattern pattern);
+/* The arguments that make a client follow it, ended by NULL. */
+const char *const *pattern_arguments(enum pattern pattern);
+
+enum matrix { MATRIX_56, MATRIX_FULL };
+
+#define SCENARIO_SERVERS 4
+#define SCENARIO_MAX (SCENARIO_SERVERS + PATTERN_COUNT * SCENARIO_SERVERS * 2)
+#define COMPONENT_NAME 64
+
+struct component {
+    char
+        name[COMPONENT_NAME]; /* "server-stable-secure", "client-31301-stable-secure-bidi-stream" */
+    bool server, stable, secure;
+    enum pattern pattern; /* clients only */
+    int port;             /* listened on, or connected to */
+    int peer;             /* index of the client's server; -1 for servers */
+    uint64_t heap_cap;    /* RLIMIT_DATA, bytes */
+    const char *leak;     /* SHAPE:BYTES[/EVERY], or NULL */
+};
+
+struct scenario {
+    struct component components[SCENARIO_MAX]; /* the servers first */
+    size_t count;
+};
+
+struct scenario_settings {
+    enum matrix matrix;
+    int base_port;                     /* the servers listen on base_port to base_port + 3 */
+    uint64_t server_heap, client_heap; /* 0: as calibrated, see caps.h */
+};
+
+void scenario_build(struct scenario *scenario, const struct scenario_settings *settings);
+
+/* The index of the component of that name, or -1. */
+int scenario_find(const struct scenario *scenario, const char *name);
+
+/* The up to `cap` indices nearest to a name that is none, best first; returns how many. */
+size_t scenario_near(const struct scenario *scenario, const char *name, int *out, size_t cap);
+
+#endif
