@@ -8,9 +8,10 @@ top=$(pwd)
 self=$top/tests/check.sh
 logs=$top/build-check-logs
 jobs=$(nproc)
+export VERBOSE=1 # a failed run shows the logs of its tests
 LEG_TIMEOUT=1500 # seconds
 
-LEGS="gcc clang sanitizers valgrind distcheck"
+LEGS="gcc clang sanitizers lint valgrind distcheck"
 
 about()
 {
@@ -18,6 +19,7 @@ about()
     gcc) echo "gcc -Werror, every test" ;;
     clang) echo "clang -Werror, unit tests" ;;
     sanitizers) echo "ASan and UBSan, every test that needs no heap cap" ;;
+    lint) echo "format, clang-tidy, shellcheck, include graph, lengths" ;;
     valgrind) echo "valgrind memcheck, unit tests" ;;
     distcheck) echo "make distcheck with the unit tests" ;;
     esac
@@ -54,6 +56,12 @@ leg_sanitizers()
     make -k -j"$jobs" check-small
 }
 
+leg_lint()
+{
+    configured "$top/build-gcc" CC=gcc
+    make -k -j"$jobs" lint
+}
+
 leg_valgrind()
 {
     configured "$top/build-gcc" CC=gcc
@@ -70,6 +78,9 @@ leg_distcheck()
 count_results()
 {
     awk '
+        /^Testsuite summary for/ { summary = 1 }
+        /^See / { summary = 0 }
+        !summary { next }
         /^# (PASS|XFAIL): / { passed += $3 }
         /^# (FAIL|XPASS|ERROR): / { failed += $3 }
         /^# SKIP: / { skipped += $3 }
@@ -92,14 +103,15 @@ run_leg()
         echo "no test ran" >>"$log"
         status=1
     fi
-    grep -E '^(FAIL|ERROR|XPASS|SKIP):' "$log" || true
+    grep -E '^(FAIL|ERROR|XPASS|SKIP):' "$log" | sort -u || true
     if [ "$status" -eq 0 ]; then
         verdict=ok
         passed=$((passed + 1))
     else
         verdict="FAILED, see $log"
         failed=$((failed + 1))
-        tail -n 40 "$log"
+        # What the tests said, and if none failed, why the leg did.
+        grep -A 12 '^not ok' "$log" || tail -n 40 "$log"
     fi
     passed=$((passed + $1))
     failed=$((failed + $2))
