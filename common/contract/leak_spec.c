@@ -35,9 +35,9 @@ bool leak_spec_parse(const char *text, struct leak_spec *out, char *why, size_t 
     if (strlen(text) < sizeof copy) {
         memcpy(copy, text, strlen(text) + 1);
         bytes = strchr(copy, ':');
-        every = strchr(copy, '/');
         if (bytes != NULL)
             *bytes++ = '\0';
+        every = bytes != NULL ? strchr(bytes, '/') : NULL;
         if (every != NULL)
             *every++ = '\0';
         if (bytes != NULL && find_shape(copy, &spec.shape) &&

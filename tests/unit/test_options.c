@@ -1,0 +1,199 @@
+#include "common/base/options.h"
+
+#include "common/base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct values {
+    bool flag;
+    const char *text;
+    uint64_t number, duration, size;
+    int port, fd;
+    char order[16]; /* letters in the order in which `order` options were applied */
+};
+
+static bool append(void *into, const struct option_spec *spec, const char *value, char *why,
+                   size_t cap)
+{
+    struct values *v = into;
+    size_t used = strlen(v->order);
+
+    (void)spec;
+    if (used + 1 == sizeof v->order) {
+        snprintf(why, cap, "too many");
+        return false;
+    }
+    v->order[used] = value != NULL ? *value : '!';
+    return true;
+}
+
+#define MEMBER(name) offsetof(struct values, name)
+
+static const struct option_spec specs[] = {
+    {NULL, 0, NULL, "Numbers:", NULL, 0},
+    {"flag", 'f', NULL, "a flag", options_set_flag, MEMBER(flag)},
+    {"text", 't', "TEXT", "a text", options_set_text, MEMBER(text)},
+    {"number", 0, "N", "a number", options_set_u64, MEMBER(number)},
+    {"duration", 0, "TIME", "a duration", options_set_duration, MEMBER(duration)},
+    {"size", 0, "SIZE", "a size", options_set_size, MEMBER(size)},
+    {"port", 0, "PORT", "a port", options_set_port, MEMBER(port)},
+    {"descriptor", 0, "N",
+     "a file descriptor, with an explanation so long that it has to be continued on another line "
+     "and then on one more",
+     options_set_fd, MEMBER(fd)},
+    {"a-name-too-long-for-its-column", 'x', "LETTER", "appends", append, 0},
+    {"mark", 0, NULL, "appends a mark", append, 0},
+    {0},
+};
+
+static struct option_set set = {
+    .program = "test", .usage = "[OPTION]...", .summary = "A test.", .specs = specs};
+
+#define PARSE(v, first, error, ...) \
+    parse(v, first, error, sizeof error, (const char *[]){"test", __VA_ARGS__, NULL})
+
+static enum options_outcome parse(struct values *v, int *first, char *error, size_t cap,
+                                  const char *const *args)
+{
+    char *argv[16];
+    int argc = 0;
+
+    for (; args[argc] != NULL; argc++)
+        argv[argc] = (char *)args[argc];
+    argv[argc] = NULL;
+    *v = (struct values){.port = -1, .fd = -1};
+    return options_parse(&set, argc, argv, v, first, error, cap);
+}
+
+static void test_every_type(void **state)
+{
+    struct values v;
+    char error[200];
+
+    (void)state;
+    assert_int_equal(PARSE(&v, NULL, error, "-f", "--text", "hello",
+                           "--number=18446744073709551615", "--duration", "1.5s", "--size", "4K",
+                           "--port", "65535", "--descriptor", "7"),
+                     OPTIONS_RUN);
+    assert_true(v.flag);
+    assert_string_equal(v.text, "hello");
+    assert_true(v.number == UINT64_MAX);
+    assert_true(v.duration == 1500 * NS_PER_MS);
+    assert_true(v.size == 4096);
+    assert_int_equal(v.port, 65535);
+    assert_int_equal(v.fd, 7);
+}
+
+static void test_order_is_kept(void **state)
+{
+    struct values v;
+    char error[200];
+
+    (void)state;
+    assert_int_equal(PARSE(&v, NULL, error, "-x", "a", "--mark", "-xb", "-f", "--mark", "-x", "c"),
+                     OPTIONS_RUN);
+    assert_string_equal(v.order, "a!b!c");
+}
+
+static void expect_bad(const char *expected, const char *const *args)
+{
+    struct values v;
+    char error[200] = "";
+
+    assert_int_equal(parse(&v, NULL, error, sizeof error, args), OPTIONS_BAD);
+    assert_string_equal(error, expected);
+}
+
+#define BAD(expected, ...) expect_bad(expected, (const char *[]){"test", __VA_ARGS__, NULL})
+
+static void test_bad_input_is_named(void **state)
+{
+    (void)state;
+    BAD("--port: '65536' is not a port (0 to 65535)", "--port", "65536");
+    BAD("--port: '-1' is not a port (0 to 65535)", "--port=-1");
+    BAD("--number: '1x' is not a whole number (0 and up)", "--number", "1x");
+    BAD("--descriptor: '2147483648' is not a file descriptor", "--descriptor", "2147483648");
+    BAD("--duration: 'soon' is not a duration (such as 500ms, 60s, 5m)", "--duration", "soon");
+    BAD("--size: '1T' is not a size (such as 16, 4K, 400M)", "--size", "1T");
+    BAD("--text: the value is empty", "--text", "");
+    BAD("--text needs a value (TEXT)", "--text");
+    BAD("--text needs a value (TEXT)", "-t");
+    BAD("--flag=1: this option takes no value", "--flag=1");
+    BAD("--help=1: this option takes no value", "--help=1");
+    BAD("unknown or ambiguous option --nothing", "--nothing");
+    BAD("unknown option -z", "-z");
+    BAD("unknown option -z", "-fz");
+    BAD("unexpected argument 'stray'", "-f", "stray");
+    BAD("unexpected argument '-f'", "--", "-f");
+}
+
+static void test_operands(void **state)
+{
+    struct values v;
+    char error[200];
+    int first = 0;
+
+    (void)state;
+    set.operands = true;
+    assert_int_equal(PARSE(&v, &first, error, "gate", "RUN", "-f"), OPTIONS_RUN);
+    set.operands = false;
+    assert_true(v.flag);
+    assert_int_equal(first, 2);
+}
+
+static void test_help_and_version_win(void **state)
+{
+    struct values v;
+    char error[200];
+
+    (void)state;
+    assert_int_equal(PARSE(&v, NULL, error, "-f", "--help", "--nothing"), OPTIONS_HELP);
+    assert_int_equal(PARSE(&v, NULL, error, "-h"), OPTIONS_HELP);
+    assert_int_equal(PARSE(&v, NULL, error, "--version"), OPTIONS_VERSION);
+}
+
+static void test_help_names_every_option_within_the_width(void **state)
+{
+    char *text = NULL, *line, *rest;
+    size_t size = 0, lines = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(out);
+    options_print_help(&set, out);
+    fclose(out);
+    for (const struct option_spec *spec = specs; spec->help != NULL; spec++) {
+        char option[64];
+
+        snprintf(option, sizeof option, "%s%s", spec->name != NULL ? "--" : "",
+                 spec->name != NULL ? spec->name : spec->help);
+        assert_non_null(strstr(text, option));
+    }
+    assert_non_null(strstr(text, "  -h, --help"));
+    for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        assert_true(strlen(line) <= 79);
+        lines++;
+    }
+    assert_true(lines > 14);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_type),
+        cmocka_unit_test(test_order_is_kept),
+        cmocka_unit_test(test_bad_input_is_named),
+        cmocka_unit_test(test_operands),
+        cmocka_unit_test(test_help_and_version_win),
+        cmocka_unit_test(test_help_names_every_option_within_the_width),
+    };
+
+    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
