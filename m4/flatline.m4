@@ -34,6 +34,7 @@ AC_DEFUN([FL_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([NGHTTP2], [libnghttp2 >= 1.52])
   PKG_CHECK_MODULES([OPENSSL], [openssl >= 3.0])
   PKG_CHECK_MODULES([SQLITE], [sqlite3 >= 3.40])
+  PKG_CHECK_MODULES([LIBMD], [libmd >= 1.0])
   PKG_CHECK_MODULES([PROTOBUF_C], [libprotobuf-c >= 1.4])
   PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [have_cmocka=yes], [have_cmocka=no])
   AM_CONDITIONAL([HAVE_CMOCKA], [test "x$have_cmocka" = xyes])
@@ -65,6 +66,7 @@ flatline $PACKAGE_VERSION
   nghttp2      $($PKG_CONFIG --modversion libnghttp2)
   OpenSSL      $($PKG_CONFIG --modversion openssl)
   SQLite       $($PKG_CONFIG --modversion sqlite3)
+  libmd        $($PKG_CONFIG --modversion libmd) (SHA-256)
   protobuf-c   $($PKG_CONFIG --modversion libprotobuf-c)
   libev        yes
   jemalloc     $have_jemalloc

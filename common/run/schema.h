@@ -47,7 +47,12 @@
     " PRIMARY KEY (incarnation, name)) WITHOUT ROWID;"                                             \
     "CREATE TABLE file (path TEXT PRIMARY KEY, kind TEXT, bytes INTEGER, sha256 TEXT) WITHOUT "    \
     "ROWID;"
-/* and: CREATE TABLE sample (incarnation INTEGER, time_ns INTEGER, stale INTEGER, <one column a
- * metric>) */
+/*
+ * and: CREATE TABLE sample (incarnation INTEGER, time_ns INTEGER, stale INTEGER, <one column a
+ * metric>, PRIMARY KEY (incarnation, time_ns)) WITHOUT ROWID.
+ *
+ * histogram.buckets: 32-bit little-endian counts from bucket 0 on (common/base/histogram.h),
+ * without the zeros at the end. file.path is relative to the run folder; sha256 is hex.
+ */
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef FLATLINE_RUN_VERDICT_H
 #define FLATLINE_RUN_VERDICT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,8 +31,11 @@ const char *outcome_name(enum outcome outcome);
 /* fail beats inconclusive beats pass. */
 enum outcome outcome_worse(enum outcome a, enum outcome b);
 
-/* The worst outcome of a component's verdicts, or of all for component 0; *first is the worst one's
- * row. */
+/* Appends a copy. False if there is no memory. All zero is the empty list. */
+bool verdict_list_add(struct verdict_list *list, const struct verdict *verdict);
+
+/* The worst outcome of a component's verdicts, or of all for component 0; *first (may be NULL) is
+ * the first row of that outcome, NULL if there is no row at all. */
 enum outcome verdict_list_worst(const struct verdict_list *list, int64_t component,
                                 const struct verdict **first);
 

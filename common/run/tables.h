@@ -1,0 +1,23 @@
+/* The small tables of run.db, loaded whole. Internal: users see them through reader.h. */
+#ifndef FLATLINE_RUN_TABLES_H
+#define FLATLINE_RUN_TABLES_H
+
+#include "common/run/db.h"
+#include "common/run/reader.h"
+
+struct run_text;
+
+struct run_tables {
+    struct run_info info;
+    struct run_component_row *components;
+    struct run_incarnation_row *incarnations;
+    struct run_plan_row *plan;
+    size_t component_count, incarnation_count, plan_count;
+    struct run_text *texts; /* all their strings */
+};
+
+/* Fills *t, all zero before; checked so that ids can be trusted as indices. Free it in any case. */
+bool run_tables_load(struct run_tables *t, const struct run_db *db);
+void run_tables_free(struct run_tables *t);
+
+#endif

@@ -1,0 +1,599 @@
+/* Writer and reader of run.db: what is written is read again, and what is not a run says so. */
+#include "common/run/reader.h"
+#include "common/run/schema.h"
+#include "common/run/writer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sched.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ERROR_CAP 512
+
+static char scratch[64];
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(scratch, "/tmp/flatline-run-XXXXXX");
+    return mkdtemp(scratch) == NULL ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return nftw(scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char *in_scratch(const char *name)
+{
+    static char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", scratch, name);
+    return path;
+}
+
+static void put_file(const char *name, const void *data, size_t size)
+{
+    FILE *file = fopen(in_scratch(name), "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void alter(const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(in_scratch(RUN_DB_NAME), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static struct run_writer *begin_run(void)
+{
+    char error[ERROR_CAP] = "";
+    struct run_writer *w = run_writer_new(scratch, error, sizeof error);
+
+    assert_string_equal(error, "");
+    assert_non_null(w);
+    return w;
+}
+
+/* A server that is killed once, and its client. */
+static void write_run(struct run_writer *w)
+{
+    struct run_component server = {.name = "server-unstable-secure",
+                                   .role = "server",
+                                   .command = "stress-server --port 50002",
+                                   .port = 50002,
+                                   .secure = true,
+                                   .heap_cap = 24 << 20};
+    struct run_component client = {.name = "client-50002-stable-secure-bidi-stream",
+                                   .role = "client",
+                                   .pattern = "bidi-stream",
+                                   .command = "stress-client --port 50002",
+                                   .port = 50002,
+                                   .peer = 1,
+                                   .stable = true,
+                                   .secure = true,
+                                   .heap_cap = 16 << 20};
+    struct run_exit exit = {.time_ns = 900,
+                            .ordered_ns = 800,
+                            .ordered_signal = SIGKILL,
+                            .code = -1,
+                            .signal = SIGKILL,
+                            .reason = REASON_CHAOS,
+                            .obituary = "last words"};
+    struct page_event loss = {
+        .time_ns = 850, .kind = PAGE_LOSS_RESET, .connection = 3, .detail = 104};
+    struct page_event scribble = {.time_ns = 860, .kind = 4711};
+    struct histogram rtt = {0};
+    struct metric_values values = {0};
+    int64_t id;
+
+    assert_true(run_writer_meta_int(w, "seed", -2)); /* all 64 bits survive */
+    assert_true(run_writer_meta_text(w, "argv", "driver --seed 1"));
+    assert_true(run_writer_meta_int(w, "start_ns", 100));
+    assert_true(run_writer_component(w, &server, &id));
+    assert_int_equal(id, 1);
+    assert_true(run_writer_component(w, &client, &id));
+    assert_int_equal(id, 2);
+    assert_true(run_writer_plan(w, 1, 1, 700, SIGKILL, 250));
+    assert_true(run_writer_spawn(w, 1, 1, 1001, 110, "logs/server.1.log", &id));
+    assert_true(run_writer_spawn(w, 2, 1, 1002, 120, NULL, &id));
+    assert_int_equal(id, 2);
+    assert_true(run_writer_ready(w, 1, 130));
+    assert_true(run_writer_exit(w, 1, &exit));
+    assert_true(run_writer_spawn(w, 1, 2, 1003, 1150, "logs/server.2.log", &id));
+    assert_true(run_writer_event(w, 2, &loss));
+    assert_true(run_writer_event(w, 2, &scribble));
+    assert_true(run_writer_note(w, 2, 840, "events-lost", 7));
+    metric_set(&values, METRIC_LIVE, INT64_C(1) << 40);
+    metric_set(&values, METRIC_DATA, 0);
+    assert_true(run_writer_sample(w, 3, 1200, true, &values));
+    assert_true(run_writer_sample(w, 1, 200, false, &values));
+    assert_true(run_writer_sample(w, 1, 150, false, &values));
+    assert_true(run_writer_sample(w, 2, 160, false, &values));
+    histogram_record(&rtt, 5000);
+    assert_true(run_writer_histogram(w, 1, "rtt", &rtt));
+    histogram_record(&rtt, 1000000);
+    assert_true(run_writer_histogram(w, 1, "rtt", &rtt)); /* in place of the first */
+    assert_true(run_writer_histogram(w, 3, "rtt", &rtt));
+}
+
+static void finish_run(struct run_writer *w)
+{
+    char error[ERROR_CAP] = "";
+
+    assert_true(run_writer_meta_int(w, "end_ns", 2000));
+    assert_true(run_writer_finish(w, error, sizeof error));
+    assert_string_equal(error, "");
+}
+
+static struct run_reader *read_run(void)
+{
+    char error[ERROR_CAP] = "";
+    struct run_reader *r = run_reader_new(scratch, error, sizeof error);
+
+    assert_string_equal(error, "");
+    assert_non_null(r);
+    return r;
+}
+
+static void assert_unreadable(const char *path, const char *what)
+{
+    char error[ERROR_CAP] = "";
+
+    assert_null(run_reader_new(path, error, sizeof error));
+    if (strstr(error, what) == NULL)
+        fail_msg("expected \"%s\" in \"%s\"", what, error);
+    assert_null(strchr(error, '\n'));
+}
+
+struct seen {
+    size_t count, stop_at;
+    struct run_sample_row samples[8];
+    struct run_event_row events[8];
+    char kinds[8][32];
+};
+
+static bool see_sample(void *arg, const struct run_sample_row *row)
+{
+    struct seen *seen = arg;
+
+    seen->samples[seen->count++] = *row;
+    return seen->count != seen->stop_at;
+}
+
+static bool see_event(void *arg, const struct run_event_row *row)
+{
+    struct seen *seen = arg;
+
+    strcpy(seen->kinds[seen->count], row->kind);
+    seen->events[seen->count++] = *row;
+    return seen->count != seen->stop_at;
+}
+
+static void test_round_trip(void **state)
+{
+    const struct run_component_row *c;
+    const struct run_incarnation_row *inc;
+    const struct run_plan_row *plan;
+    struct run_reader *r;
+    size_t count;
+
+    (void)state;
+    struct run_writer *w = begin_run();
+    write_run(w);
+    finish_run(w);
+    r = read_run();
+    assert_int_equal(run_reader_info(r)->schema_version, RUN_SCHEMA_VERSION);
+    assert_true(run_reader_info(r)->seed == (uint64_t)-2);
+    assert_string_equal(run_reader_info(r)->argv, "driver --seed 1");
+    assert_true(run_reader_info(r)->finished);
+    c = run_reader_components(r, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(c[0].name, "server-unstable-secure");
+    assert_true(c[0].server && !c[0].stable && c[0].secure && c[0].pattern == NULL);
+    assert_true(!c[1].server && c[1].stable && c[1].peer == 1 && c[1].heap_cap == 16 << 20);
+    assert_string_equal(c[1].pattern, "bidi-stream");
+    inc = run_reader_incarnations(r, &count);
+    assert_int_equal(count, 3);
+    assert_int_equal(inc[0].reason, REASON_CHAOS);
+    assert_int_equal(inc[0].exit_signal, SIGKILL);
+    assert_int_equal(inc[0].exit_code, -1);
+    assert_int_equal(inc[0].ordered_ns, 800);
+    assert_string_equal(inc[0].obituary, "last words");
+    assert_true(inc[1].log == NULL && inc[1].ready_ns == 0 && inc[1].reason == -1);
+    assert_true(inc[2].component == 1 && inc[2].number == 2 && inc[2].pid == 1003);
+    plan = run_reader_plan(r, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(plan[0].restart_delay_ns, 250);
+    run_reader_free(r);
+}
+
+static void test_streams(void **state)
+{
+    struct histogram h;
+    struct run_reader *r;
+    struct seen seen = {0};
+
+    (void)state;
+    struct run_writer *w = begin_run();
+    write_run(w);
+    finish_run(w);
+    r = read_run();
+    assert_true(run_reader_samples(r, 0, see_sample, &seen));
+    assert_int_equal(seen.count, 4);
+    for (size_t i = 1; i < seen.count; i++)
+        assert_true(seen.samples[i - 1].time_ns <= seen.samples[i].time_ns);
+    assert_true(metric_has(&seen.samples[0].values, METRIC_LIVE));
+    assert_true(seen.samples[0].values.value[METRIC_LIVE] == INT64_C(1) << 40);
+    assert_true(metric_has(&seen.samples[0].values, METRIC_DATA)); /* 0 is a value */
+    assert_false(metric_has(&seen.samples[0].values, METRIC_RSS));
+    seen = (struct seen){0};
+    assert_true(run_reader_samples(r, 1, see_sample, &seen));
+    assert_int_equal(seen.count, 3);
+    assert_true(seen.samples[0].time_ns == 150 && seen.samples[2].stale);
+    seen = (struct seen){.stop_at = 1};
+    assert_true(run_reader_samples(r, 1, see_sample, &seen));
+    assert_int_equal(seen.count, 1);
+    seen = (struct seen){0};
+    assert_true(run_reader_events(r, see_event, &seen));
+    assert_int_equal(seen.count, 3);
+    assert_string_equal(seen.kinds[0], "events-lost");
+    assert_string_equal(seen.kinds[1], "loss-reset");
+    assert_int_equal(seen.events[1].detail, 104);
+    assert_string_equal(seen.kinds[2], "unknown");
+    assert_true(run_reader_histogram(r, 1, "rtt", &h));
+    assert_int_equal(h.count, 4); /* two of each incarnation */
+    assert_int_equal(h.max, 1000000);
+    assert_int_equal(histogram_percentile(&h, 100), 1000000);
+    assert_true(run_reader_histogram(r, 2, "rtt", &h));
+    assert_int_equal(h.count, 0);
+    run_reader_free(r);
+}
+
+static void test_single_file(void **state)
+{
+    struct stat st;
+
+    (void)state;
+    struct run_writer *w = begin_run();
+    write_run(w);
+    finish_run(w);
+    assert_int_equal(stat(in_scratch("run.db-wal"), &st), -1);
+    assert_int_equal(stat(in_scratch("run.db-shm"), &st), -1);
+    run_reader_free(read_run());
+    /* Reading leaves nothing beside it either. */
+    assert_int_equal(stat(in_scratch("run.db-wal"), &st), -1);
+    assert_int_equal(stat(in_scratch("run.db-shm"), &st), -1);
+}
+
+static void test_files(void **state)
+{
+    static const char sql[] = "SELECT group_concat(path || ' ' || kind || ' ' || bytes || ' ' || "
+                              "sha256, ',') FROM file";
+    sqlite3_stmt *s;
+    sqlite3 *db;
+
+    (void)state;
+    assert_int_equal(mkdir(in_scratch("logs"), 0755), 0);
+    assert_int_equal(mkdir(in_scratch("tls"), 0755), 0);
+    put_file("logs/a.1.log", "abc", 3);
+    put_file("tls/key.pem", "secret", 6);
+    finish_run(begin_run());
+    assert_int_equal(sqlite3_open(in_scratch(RUN_DB_NAME), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(s, 0),
+                        "logs/a.1.log log 3 "
+                        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+}
+
+/* What one version writes another reads: columns come and go. */
+static void test_other_columns(void **state)
+{
+    struct run_reader *r;
+    struct seen seen = {0};
+
+    (void)state;
+    struct run_writer *w = begin_run();
+    write_run(w);
+    finish_run(w);
+    alter("ALTER TABLE sample ADD COLUMN novelty INTEGER DEFAULT 5");
+    alter("ALTER TABLE sample DROP COLUMN live");
+    r = read_run();
+    assert_true(run_reader_samples(r, 2, see_sample, &seen));
+    assert_int_equal(seen.count, 1);
+    assert_false(metric_has(&seen.samples[0].values, METRIC_LIVE));
+    assert_true(metric_has(&seen.samples[0].values, METRIC_DATA));
+    run_reader_free(r);
+}
+
+static void test_killed_driver(void **state)
+{
+    struct run_reader *r;
+    struct seen seen = {0};
+    size_t count;
+    int status;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        struct run_writer *w = begin_run();
+
+        write_run(w);
+        if (!run_writer_commit(w) || !run_writer_note(w, 1, 990, "uncommitted", 0))
+            _exit(1);
+        raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    r = read_run();
+    assert_false(run_reader_info(r)->finished);
+    run_reader_incarnations(r, &count);
+    assert_int_equal(count, 3);
+    assert_true(run_reader_events(r, see_event, &seen));
+    assert_int_equal(seen.count, 3);
+    run_reader_free(r);
+}
+
+static void test_live_run(void **state)
+{
+    char error[ERROR_CAP] = "";
+    struct run_writer *w = begin_run();
+    struct run_reader *r;
+    size_t count;
+
+    (void)state;
+    write_run(w);
+    assert_true(run_writer_commit(w));
+    r = read_run();
+    run_reader_components(r, &count);
+    assert_int_equal(count, 2);
+    /* A reader neither stops the writer nor spoils its end. */
+    assert_true(run_writer_note(w, 1, 991, "later", 0));
+    assert_true(run_writer_meta_int(w, "end_ns", 2000));
+    assert_true(run_writer_finish(w, error, sizeof error));
+    run_reader_free(r);
+    r = read_run();
+    assert_true(run_reader_info(r)->finished);
+    run_reader_free(r);
+}
+
+static void test_not_a_run(void **state)
+{
+    char junk[4096];
+
+    (void)state;
+    assert_unreadable(in_scratch("nowhere"), "No such file or directory: give a run folder");
+    assert_unreadable(scratch, "not a run folder");
+    put_file(RUN_DB_NAME, "", 0);
+    assert_unreadable(scratch, "empty: not a Flatline run");
+    memset(junk, 'x', sizeof junk);
+    put_file(RUN_DB_NAME, junk, sizeof junk);
+    assert_unreadable(scratch, "not a database");
+    assert_int_equal(unlink(in_scratch(RUN_DB_NAME)), 0);
+    alter("CREATE TABLE meta (key, value)");
+    assert_unreadable(scratch, "not a Flatline run");
+    assert_int_equal(unlink(in_scratch(RUN_DB_NAME)), 0);
+    alter("CREATE TABLE other (x); PRAGMA application_id=0x464c4154");
+    assert_unreadable(scratch, "never began");
+}
+
+static void test_newer_schema(void **state)
+{
+    (void)state;
+    finish_run(begin_run());
+    alter("UPDATE meta SET value = 99 WHERE key = 'schema_version'");
+    assert_unreadable(scratch, "schema version 99 is newer than the 1 known here");
+}
+
+static void test_truncated(void **state)
+{
+    struct stat st;
+
+    (void)state;
+    struct run_writer *w = begin_run();
+    write_run(w);
+    finish_run(w);
+    assert_int_equal(stat(in_scratch(RUN_DB_NAME), &st), 0);
+    for (off_t size = st.st_size - 4096; size > 4096; size -= 4096) {
+        assert_int_equal(truncate(in_scratch(RUN_DB_NAME), size), 0);
+        assert_unreadable(scratch, "truncated or damaged");
+    }
+}
+
+static bool count_sample(void *arg, const struct run_sample_row *row)
+{
+    (void)row;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static void test_damaged_samples(void **state)
+{
+    char page[4096];
+    struct run_writer *w = begin_run();
+    struct metric_values values = {0};
+    struct run_reader *r;
+    struct stat st;
+    size_t count = 0;
+    int fd;
+
+    (void)state;
+    write_run(w);
+    for (uint64_t i = 0; i < 5000; i++)
+        assert_true(run_writer_sample(w, 2, 10000 + i, false, &values));
+    finish_run(w);
+    assert_int_equal(stat(in_scratch(RUN_DB_NAME), &st), 0);
+    memset(page, 0xff, sizeof page);
+    fd = open(in_scratch(RUN_DB_NAME), O_WRONLY);
+    for (off_t at = st.st_size / 2 & -4096; at < st.st_size; at += sizeof page)
+        assert_int_equal(pwrite(fd, page, sizeof page, at), sizeof page);
+    close(fd);
+    r = read_run();
+    assert_false(run_reader_samples(r, 2, count_sample, &count));
+    assert_non_null(strstr(run_reader_error(r), "truncated or damaged: cannot read samples"));
+    assert_true(count < 5001);
+    run_reader_free(r);
+}
+
+static void test_earlier_run_kept(void **state)
+{
+    char error[ERROR_CAP] = "";
+    struct run_writer *w = begin_run();
+
+    (void)state;
+    write_run(w);
+    finish_run(w);
+    assert_null(run_writer_new(scratch, error, sizeof error));
+    assert_non_null(strstr(error, "File exists"));
+    run_reader_free(read_run());
+    assert_null(run_writer_new(in_scratch("nowhere"), error, sizeof error));
+    assert_non_null(strstr(error, "No such file or directory"));
+}
+
+static void test_unknown_incarnation(void **state)
+{
+    struct run_writer *w = begin_run();
+
+    (void)state;
+    assert_null(run_writer_error(w));
+    assert_false(run_writer_ready(w, 7, 100));
+    assert_non_null(strstr(run_writer_error(w), "no incarnation 7"));
+    assert_false(run_writer_commit(w)); /* from then on */
+    run_writer_free(w);
+}
+
+/* Writes until something gives; 0 if the line and what was committed are as they should be. */
+static int fill_disk(const char *dir, const char *expected)
+{
+    char error[ERROR_CAP] = "";
+    struct run_writer *w = run_writer_new(dir, error, sizeof error);
+    struct metric_values values = {0};
+    struct run_reader *r;
+    size_t seconds = 0, count = 0;
+    int64_t id;
+
+    if (w == NULL) {
+        fprintf(stderr, "%s\n", error);
+        return 1;
+    }
+    if (!run_writer_component(w, &(struct run_component){.name = "c", .role = "server"}, &id) ||
+        !run_writer_spawn(w, 1, 1, 1, 1, NULL, &id) || !run_writer_commit(w))
+        return 2;
+    for (int i = 0; i < METRIC_COUNT; i++)
+        metric_set(&values, (enum metric)i, INT64_MAX);
+    for (uint64_t t = 0; run_writer_error(w) == NULL; t++) {
+        run_writer_sample(w, 1, 1000 + t, false, &values);
+        if (t % 100 == 99 && run_writer_commit(w))
+            seconds++;
+    }
+    snprintf(error, sizeof error, "%s", run_writer_error(w));
+    run_writer_free(w);
+    if (strstr(error, expected) == NULL || strstr(error, RUN_DB_NAME) == NULL) {
+        fprintf(stderr, "%s\n", error);
+        return 3;
+    }
+    r = run_reader_new(dir, error, sizeof error);
+    if (r == NULL || !run_reader_samples(r, 1, count_sample, &count)) {
+        fprintf(stderr, "%s\n", error);
+        return 4;
+    }
+    run_reader_free(r);
+    return seconds > 0 && count == 100 * seconds ? 0 : 5;
+}
+
+static void test_size_limit(void **state)
+{
+    int status;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        struct rlimit limit = {600000, 600000};
+
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        _exit(fill_disk(scratch, "File too large"));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_full_disk(void **state)
+{
+    int status;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+            _exit(77);
+        if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("tmpfs", scratch, "tmpfs", 0, "size=1m") < 0)
+            _exit(77);
+        _exit(fill_disk(scratch, "disk full: "));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        skip(); /* no mount namespace here */
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_round_trip),
+        TEST(test_streams),
+        TEST(test_single_file),
+        TEST(test_files),
+        TEST(test_other_columns),
+        TEST(test_killed_driver),
+        TEST(test_live_run),
+        TEST(test_not_a_run),
+        TEST(test_newer_schema),
+        TEST(test_truncated),
+        TEST(test_damaged_samples),
+        TEST(test_earlier_run_kept),
+        TEST(test_unknown_incarnation),
+        TEST(test_size_limit),
+        TEST(test_full_disk),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
