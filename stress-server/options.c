@@ -1,0 +1,108 @@
+#include "config.h"
+
+#include "stress-server/options.h"
+
+#include "common/base/clock.h"
+#include "common/base/options.h"
+
+#include <ev.h>
+#include <nghttp2/nghttp2.h>
+#include <openssl/crypto.h>
+#include <protobuf-c/protobuf-c.h>
+
+#ifdef HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#define ALLOCATOR "jemalloc " JEMALLOC_VERSION
+#else
+#define ALLOCATOR "the C library's malloc"
+#endif
+
+static bool add_chain(void *into, const struct option_spec *spec, const char *value, char *why,
+                      size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    if (options->tls_chain_count == OPTIONS_CHAIN_FILES) {
+        snprintf(why, cap, "more than %d files", OPTIONS_CHAIN_FILES);
+        return false;
+    }
+    options->tls_chain[options->tls_chain_count++] = value;
+    return true;
+}
+
+static bool set_leak(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    if (options->leak.bytes != 0) {
+        snprintf(why, cap, "only one leak can be planted");
+        return false;
+    }
+    return leak_spec_parse(value, &options->leak, why, cap);
+}
+
+#define MEMBER(name) offsetof(struct options, name)
+
+static const struct option_spec specs[] = {
+    {"port", 'p', "PORT", "listen there; 0 picks a port and prints it", options_set_port,
+     MEMBER(port)},
+    {"host", 0, "HOST", "address to listen on (127.0.0.1)", options_set_text, MEMBER(host)},
+    {"secure", 0, NULL, "TLS 1.2 and up, with a certificate made on first use unless given",
+     options_set_flag, MEMBER(secure)},
+    {"tls-pub", 0, "CERT", "certificate, PEM", options_set_text, MEMBER(tls_pub)},
+    {"tls-cert", 0, "CHAIN", "further certificate of its chain, PEM; repeatable", add_chain, 0},
+    {"tls-priv", 0, "KEY", "private key, PEM", options_set_text, MEMBER(tls_priv)},
+    {"drain", 0, "TIME", "on SIGTERM, let calls finish for so long (500ms)", options_set_duration,
+     MEMBER(drain_ns)},
+    {"make-cert", 0, "DIR", "write a self-signed cert.pem and key.pem for localhost and exit",
+     options_set_text, MEMBER(make_cert)},
+    {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
+    {"telemetry-fd", 0, "N", "publish to the driver's page at this descriptor", options_set_fd,
+     MEMBER(telemetry_fd)},
+    {"inject-leak", 0, "LEAK", "for tests: leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
+    {0},
+};
+
+static void print_version(FILE *out)
+{
+    fprintf(out, "stress-server %s (nghttp2 %s, %s, libev %d.%d, protobuf-c %s, %s)\n", VERSION,
+            nghttp2_version(0)->version_str, OpenSSL_version(OPENSSL_VERSION_STRING),
+            ev_version_major(), ev_version_minor(), protobuf_c_version(), ALLOCATOR);
+}
+
+static const struct option_set set = {
+    .program = "stress-server",
+    .usage = "--port PORT [--secure] [OPTION]...",
+    .summary = "A gRPC server that keeps its memory flat: flatline.v1.Stress and "
+               "grpc.health.v1.Health.",
+    .specs = specs,
+    .epilogue = "Exits 0 after SIGTERM or SIGINT; 2 bad usage; 3 busy port, bad certificate.\n"
+                "  stress-server --port 50051\n"
+                "  stress-server --port 50052 --secure --tls-pub cert.pem --tls-priv key.pem\n",
+    .print_version = print_version,
+};
+
+static void check(const struct options *o)
+{
+    bool files = o->tls_pub != NULL || o->tls_priv != NULL || o->tls_chain_count > 0;
+
+    if (o->make_cert != NULL)
+        return;
+    if (o->port < 0)
+        options_exit_bad(&set, "--port is missing");
+    if (files && !o->secure)
+        options_exit_bad(&set, "--tls-pub, --tls-cert and --tls-priv need --secure");
+    if (files && (o->tls_pub == NULL || o->tls_priv == NULL))
+        options_exit_bad(&set, "--tls-pub and --tls-priv go together");
+}
+
+void options_read(struct options *options, int argc, char **argv)
+{
+    *options = (struct options){
+        .host = "127.0.0.1", .port = -1, .drain_ns = 500 * NS_PER_MS, .telemetry_fd = -1};
+    options_parse_or_exit(&set, argc, argv, options);
+    check(options);
+}

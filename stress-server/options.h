@@ -1,0 +1,31 @@
+/* The command line of stress-server. */
+#ifndef FLATLINE_STRESS_SERVER_OPTIONS_H
+#define FLATLINE_STRESS_SERVER_OPTIONS_H
+
+#include "common/contract/leak_spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OPTIONS_CHAIN_FILES 8
+
+struct options {
+    const char *host;
+    int port; /* -1: not given, which only --make-cert allows */
+    bool secure;
+    const char *tls_pub; /* NULL: the default certificate of the state folder */
+    const char *tls_chain[OPTIONS_CHAIN_FILES];
+    size_t tls_chain_count;
+    const char *tls_priv; /* NULL exactly when tls_pub is */
+    uint64_t drain_ns;
+    const char *make_cert; /* folder; NULL: serve */
+    int telemetry_fd;      /* -1: run by hand */
+    struct leak_spec leak; /* bytes 0: none planted */
+    bool verbose;
+};
+
+/* All strings point into argv. Ends the process after --help, --version and on bad usage. */
+void options_read(struct options *options, int argc, char **argv);
+
+#endif

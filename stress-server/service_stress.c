@@ -1,0 +1,194 @@
+/*
+ * Requests are checked and replies made in place. What a call keeps is a few integers, whatever its
+ * number of messages: replies that are due are counted, not queued, and made when flow control lets
+ * them go.
+ */
+#include "stress-server/service_stress.h"
+
+#include "proto/flatline.pb-c.h"
+#include "proto/payload.h"
+#include "stress-server/counted_protobuf.h"
+#include "stress-server/services.h"
+
+#define FOR_EVER UINT64_MAX
+
+struct stress_call {
+    struct payload_reader request;
+    struct payload_writer reply;
+    uint64_t requests; /* received whole */
+    uint64_t owed;     /* replies due and not begun */
+};
+
+/* Ends the call with a status that says why. */
+static int refuse(struct call *call, int code, const char *why)
+{
+    call_finish(call, code, why);
+    return code;
+}
+
+static int refuse_payload(struct call *call)
+{
+    return refuse(call, GRPC_INVALID_ARGUMENT, "a Payload has one body of 128 to 256 bytes");
+}
+
+/* A wrong number of requests is UNIMPLEMENTED: github.com/grpc/grpc/blob/master/doc/statuscodes.md
+ */
+static int refuse_count(struct call *call)
+{
+    return refuse(call, GRPC_UNIMPLEMENTED, "this method takes exactly one request");
+}
+
+static int start(struct call *call)
+{
+    struct stress_call *s = call_state(call);
+    struct services *services = call_user(call);
+
+    payload_writer_init(&s->reply, rng_next(&services->seeds));
+    return 0;
+}
+
+static void done(struct call *call, const struct grpc_status *status)
+{
+    struct services *services = call_user(call);
+
+    (void)status;
+    leak_hit(services->leak, LEAK_CALL);
+}
+
+static int begin_request(struct call *call, uint32_t length)
+{
+    struct stress_call *s = call_state(call);
+
+    return payload_reader_begin(&s->request, length) ? 0 : refuse_payload(call);
+}
+
+static int begin_only_request(struct call *call, uint32_t length)
+{
+    const struct stress_call *s = call_state(call);
+
+    return s->requests == 0 ? begin_request(call, length) : refuse_count(call);
+}
+
+static int take_request(struct call *call, const uint8_t *data, size_t size)
+{
+    struct stress_call *s = call_state(call);
+
+    return payload_reader_take(&s->request, data, size) ? 0 : refuse_payload(call);
+}
+
+static int end_request(struct call *call)
+{
+    struct stress_call *s = call_state(call);
+
+    if (!payload_reader_end(&s->request))
+        return refuse_payload(call);
+    s->requests++;
+    return 0;
+}
+
+/* One reply per request, in turn. */
+static int end_request_and_owe(struct call *call)
+{
+    struct stress_call *s = call_state(call);
+    int code = end_request(call);
+
+    if (code != 0)
+        return code;
+    s->owed++;
+    call_resume(call);
+    return 0;
+}
+
+static size_t produce(struct call *call, uint8_t *out, size_t cap)
+{
+    struct stress_call *s = call_state(call);
+
+    return payload_writer_fill(&s->reply, &s->owed, out, cap);
+}
+
+/* All replies that are still due, then OK. */
+static int finish(struct call *call)
+{
+    call_finish(call, GRPC_OK, NULL);
+    call_resume(call);
+    return 0;
+}
+
+static int finish_with_one(struct call *call)
+{
+    struct stress_call *s = call_state(call);
+
+    s->owed = 1;
+    return finish(call);
+}
+
+static int finish_only_with_one(struct call *call)
+{
+    const struct stress_call *s = call_state(call);
+
+    return s->requests == 1 ? finish_with_one(call) : refuse_count(call);
+}
+
+static int take_stream_request(struct call *call, const uint8_t *data, size_t size)
+{
+    struct stress_call *s = call_state(call);
+    Flatline__V1__StreamRequest *request;
+
+    if (s->requests++ > 0)
+        return refuse_count(call);
+    request = flatline__v1__stream_request__unpack(&counted_protobuf, size, data);
+    if (request == NULL)
+        return refuse(call, GRPC_INVALID_ARGUMENT, "not a StreamRequest");
+    s->owed = request->count != 0 ? request->count : FOR_EVER;
+    flatline__v1__stream_request__free_unpacked(request, &counted_protobuf);
+    return 0;
+}
+
+static int finish_stream_request(struct call *call)
+{
+    const struct stress_call *s = call_state(call);
+
+    return s->requests == 1 ? finish(call) : refuse_count(call);
+}
+
+const struct call_ops stress_non_streaming = {
+    .state_size = sizeof(struct stress_call),
+    .on_start = start,
+    .on_message = begin_only_request,
+    .on_data = take_request,
+    .on_message_end = end_request,
+    .on_half_close = finish_only_with_one,
+    .produce = produce,
+    .on_done = done,
+};
+
+const struct call_ops stress_client_streaming = {
+    .state_size = sizeof(struct stress_call),
+    .on_start = start,
+    .on_message = begin_request,
+    .on_data = take_request,
+    .on_message_end = end_request,
+    .on_half_close = finish_with_one,
+    .produce = produce,
+    .on_done = done,
+};
+
+const struct call_ops stress_server_streaming = {
+    .state_size = sizeof(struct stress_call),
+    .on_start = start,
+    .on_whole = take_stream_request,
+    .on_half_close = finish_stream_request,
+    .produce = produce,
+    .on_done = done,
+};
+
+const struct call_ops stress_bidi_streaming = {
+    .state_size = sizeof(struct stress_call),
+    .on_start = start,
+    .on_message = begin_request,
+    .on_data = take_request,
+    .on_message_end = end_request_and_owe,
+    .on_half_close = finish,
+    .produce = produce,
+    .on_done = done,
+};
