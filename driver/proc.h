@@ -1,0 +1,28 @@
+/*
+ * What the kernel knows of one process, read cheaply: the files under /proc are opened once per
+ * process and read again at each look, without an allocation.
+ */
+#ifndef FLATLINE_DRIVER_PROC_H
+#define FLATLINE_DRIVER_PROC_H
+
+#include "common/contract/metric.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct proc {
+    pid_t pid;
+    int stat_fd, statm_fd, fds_fd; /* -1: not open */
+};
+
+/* What cannot be opened is not measured. */
+void proc_open(struct proc *proc, pid_t pid);
+void proc_close(struct proc *proc);
+
+/* Adds DATA, RSS, CPU, THREADS and FDS, as far as they can be read. */
+void proc_read(const struct proc *proc, struct metric_values *into);
+
+/* Adds PSS, which costs some 20 times as much. */
+void proc_read_pss(const struct proc *proc, struct metric_values *into);
+
+#endif

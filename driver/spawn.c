@@ -1,0 +1,245 @@
+#include "driver/spawn.h"
+
+#include "common/base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The child's steps, so that a failure can be named across the pipe. */
+#define STEP_TABLE(X)                           \
+    X(GROUP, "make its process group")          \
+    X(PARENT, "outlive its parent")             \
+    X(INPUT, "open /dev/null")                  \
+    X(LOG, "open its log")                      \
+    X(PAGE, "take its telemetry page")          \
+    X(DESCRIPTORS, "close what is not its own") \
+    X(LIMIT, "set its heap cap")                \
+    X(EXEC, "execute it")
+
+#define STEP_ENUM(ident, text) STEP_##ident,
+enum step { STEP_TABLE(STEP_ENUM) };
+#undef STEP_ENUM
+
+static const char *const step_text[] = {
+#define STEP_TEXT(ident, text) [STEP_##ident] = text,
+    STEP_TABLE(STEP_TEXT)
+#undef STEP_TEXT
+};
+
+struct failure {
+    enum step step;
+    int error;
+};
+
+__attribute__((noreturn)) static void fail(int pipe, enum step step)
+{
+    struct failure failure = {step, errno};
+
+    /* Without a reader there is nobody left to tell. */
+    if (write(pipe, &failure, sizeof failure) < 0)
+        _exit(126);
+    _exit(127);
+}
+
+/* Ignored signals survive exec, blocked ones too: the child starts with neither. */
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    for (int i = 1; i < NSIG; i++)
+        signal(i, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void redirect(const struct spawn_request *request, int pipe)
+{
+    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int log = open(request->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+    if (in < 0 || dup2(in, STDIN_FILENO) < 0)
+        fail(pipe, STEP_INPUT);
+    if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+        fail(pipe, STEP_LOG);
+}
+
+/* The descriptors that must survive until exec are moved out of the page's way first. */
+static void hand_down_page(const struct spawn_request *request, int *pipe)
+{
+    int page;
+
+    if (request->page_fd < 0)
+        return;
+    page = fcntl(request->page_fd, F_DUPFD_CLOEXEC, request->page_target + 1);
+    if (page < 0)
+        fail(*pipe, STEP_PAGE);
+    if (*pipe == request->page_target) {
+        int moved = fcntl(*pipe, F_DUPFD_CLOEXEC, request->page_target + 1);
+
+        if (moved < 0)
+            fail(*pipe, STEP_PAGE);
+        *pipe = moved;
+    }
+    if (dup2(page, request->page_target) < 0)
+        fail(*pipe, STEP_PAGE);
+}
+
+__attribute__((noreturn)) static void become(const struct spawn_request *request, pid_t driver,
+                                             int pipe)
+{
+    unsigned first = STDERR_FILENO + 1;
+
+    reset_signals();
+    if (setpgid(0, 0) < 0)
+        fail(pipe, STEP_GROUP);
+    /* The driver may have died before prctl took effect. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != driver)
+        fail(pipe, STEP_PARENT);
+    redirect(request, pipe);
+    hand_down_page(request, &pipe);
+    if (request->page_fd >= 0) {
+        if (request->page_target > STDERR_FILENO + 1 &&
+            close_range(first, (unsigned)request->page_target - 1, CLOSE_RANGE_CLOEXEC) < 0)
+            fail(pipe, STEP_DESCRIPTORS);
+        first = (unsigned)request->page_target + 1;
+    }
+    if (close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        fail(pipe, STEP_DESCRIPTORS);
+    if (request->data_limit != 0 &&
+        setrlimit(RLIMIT_DATA, &(struct rlimit){request->data_limit, request->data_limit}) < 0)
+        fail(pipe, STEP_LIMIT);
+    execve(request->argv[0], request->argv, request->envp);
+    fail(pipe, STEP_EXEC);
+}
+
+static pid_t fork_masked(const struct spawn_request *request, int pipe)
+{
+    sigset_t all, before;
+    pid_t driver = getpid(), pid;
+
+    /* The driver's handlers must not run in the child. */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid == 0)
+        become(request, driver, pipe);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+/* Waits for exec, which closes the pipe, or for the word that it failed. */
+static bool await_exec(int pipe, const char *program, char *error, size_t cap)
+{
+    struct failure failure;
+    ssize_t n;
+
+    do
+        n = read(pipe, &failure, sizeof failure);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        return true;
+    if (n == (ssize_t)sizeof failure)
+        snprintf(error, cap, "%s: cannot %s: %s", program, step_text[failure.step],
+                 strerror(failure.error));
+    else
+        snprintf(error, cap, "%s: died before it was executed", program);
+    return false;
+}
+
+static bool fail_parent(const char *what, const char *program, char *error, size_t cap)
+{
+    snprintf(error, cap, "%s: %s: %s", program, what, strerror(errno));
+    return false;
+}
+
+bool spawn_start(const struct spawn_request *request, struct spawned *out, char *error, size_t cap)
+{
+    const char *program = request->argv[0];
+    int pipe[2];
+    pid_t pid;
+    bool ok;
+
+    if (pipe2(pipe, O_CLOEXEC) < 0)
+        return fail_parent("cannot make a pipe", program, error, cap);
+    pid = fork_masked(request, pipe[1]);
+    close(pipe[1]);
+    if (pid < 0) {
+        fail_parent("cannot fork", program, error, cap);
+        close(pipe[0]);
+        return false;
+    }
+    ok = await_exec(pipe[0], program, error, cap);
+    close(pipe[0]);
+    out->pid = pid;
+    out->pidfd = ok ? pidfd_open(pid, 0) : -1;
+    if (ok && out->pidfd < 0) {
+        ok = fail_parent("cannot open a pidfd", program, error, cap);
+        kill(pid, SIGKILL);
+    }
+    if (!ok) {
+        waitpid(pid, NULL, 0);
+        return false;
+    }
+    /* Only now: at a low priority, on a busy machine, the way to exec would hold up the driver. */
+    setpriority(PRIO_PROCESS, (id_t)pid, getpriority(PRIO_PROCESS, 0) + SPAWN_NICE);
+    return true;
+}
+
+bool spawn_is_dead(const struct spawned *child)
+{
+    struct pollfd poll_fd = {.fd = child->pidfd, .events = POLLIN};
+
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
+bool spawn_reap(const struct spawned *child, struct spawn_end *end)
+{
+    siginfo_t info = {0};
+
+    if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+        return false;
+    end->code = info.si_code == CLD_EXITED ? info.si_status : -1;
+    end->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+    return true;
+}
+
+void spawn_signal(const struct spawned *child, int signal)
+{
+    kill(-child->pid, signal);
+}
+
+bool spawn_run(const struct spawn_request *request, uint64_t timeout_ns, struct spawn_end *end,
+               char *error, size_t cap)
+{
+    uint64_t deadline = clock_now_ns() + timeout_ns;
+    struct spawned child;
+    bool done = false;
+
+    if (!spawn_start(request, &child, error, cap))
+        return false;
+    while (!done && clock_now_ns() < deadline) {
+        struct pollfd poll_fd = {.fd = child.pidfd, .events = POLLIN};
+        int left_ms = (int)((deadline - clock_now_ns()) / NS_PER_MS) + 1;
+
+        poll(&poll_fd, 1, left_ms);
+        done = spawn_reap(&child, end);
+    }
+    if (!done) {
+        spawn_signal(&child, SIGKILL);
+        waitpid(child.pid, NULL, 0);
+        snprintf(error, cap, "%s: not done after %llu s, killed", request->argv[0],
+                 (unsigned long long)(timeout_ns / NS_PER_S));
+    }
+    close(child.pidfd);
+    return done;
+}

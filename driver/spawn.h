@@ -1,0 +1,57 @@
+/*
+ * Starts programs: one straight path from fork to exec, a child in its own process group that dies
+ * with the driver, every descriptor but its own closed. Children run at a lower priority than the
+ * driver, so that sampling stays on time on a saturated machine.
+ */
+#ifndef FLATLINE_DRIVER_SPAWN_H
+#define FLATLINE_DRIVER_SPAWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SPAWN_NICE 10 /* relative to the driver */
+
+struct spawn_request {
+    char *const *argv; /* argv[0] is the path of the program */
+    char *const *envp;
+    const char *log_path; /* takes standard output and error; appended to */
+    int page_fd;          /* handed down as page_target; -1: none */
+    int page_target;      /* 3 or more */
+    uint64_t data_limit;  /* RLIMIT_DATA, bytes; 0: as inherited */
+};
+
+struct spawned {
+    pid_t pid;
+    int pidfd; /* the caller's to close; close-on-exec */
+};
+
+/* How a process ended: code is -1 if a signal ended it, signal is 0 if none did. */
+struct spawn_end {
+    int code, signal;
+};
+
+/*
+ * Returns when the program runs (or could not be executed). False: *error holds one line and
+ * nothing is left behind.
+ */
+bool spawn_start(const struct spawn_request *request, struct spawned *out, char *error, size_t cap);
+
+/* Whether it has died, without reaping it. */
+bool spawn_is_dead(const struct spawned *child);
+
+/* Reaps it if it has died; false while it lives. Never blocks. */
+bool spawn_reap(const struct spawned *child, struct spawn_end *end);
+
+/* Signals its process group; what is already gone is no error. Not after spawn_reap. */
+void spawn_signal(const struct spawned *child, int signal);
+
+/*
+ * Starts, waits, reaps. False if it could not be started or was not done in time (and was killed):
+ * *error holds one line.
+ */
+bool spawn_run(const struct spawn_request *request, uint64_t timeout_ns, struct spawn_end *end,
+               char *error, size_t cap);
+
+#endif
