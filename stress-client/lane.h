@@ -1,0 +1,61 @@
+/*
+ * A lane makes the connections of a group one after another, and on each of them the calls of the
+ * group's list one after another. A concurrent group has as many lanes as connections. After a loss
+ * the lane reconnects and starts the interrupted call anew.
+ */
+#ifndef FLATLINE_CLIENT_LANE_H
+#define FLATLINE_CLIENT_LANE_H
+
+#include "common/base/rng.h"
+#include "common/child/leak.h"
+#include "common/engine/client.h"
+#include "stress-client/plan.h"
+#include "stress-client/tally.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lane;
+
+/* What all lanes share. Lives longer than they; the callbacks come from the loop. */
+struct lane_world {
+    struct engine_loop *loop;
+    const struct client_target *target;
+    const char *address; /* "127.0.0.1:50051", for messages */
+    const struct plan *plan;
+    struct tally *tally;
+    struct leak *leak; /* NULL: none planted */
+    struct rng rng;
+    uint64_t retry_limit; /* reconnects in a row, RECONNECT_FOR_EVER */
+    bool abortive;        /* close by reset */
+    bool paused;          /* start no call, send nothing on endless streams */
+    bool stopping;        /* start nothing, finish */
+
+    /* Gives the number of the next connection to make; false: there is none left. */
+    bool (*on_next)(void *user, uint32_t *number);
+    /* The lane is idle: it came to its end, gave up or stopped. */
+    void (*on_idle)(void *user);
+    /* Something that cannot heal: one line. The lane becomes idle by itself. */
+    void (*on_failure)(void *user, const char *line);
+    void *user;
+};
+
+/* NULL: out of memory. */
+struct lane *lane_new(struct lane_world *world);
+
+/* Only while idle. Takes NULL. */
+void lane_free(struct lane *lane);
+
+/* Takes up the work of a group, while idle; on_idle follows. */
+void lane_start(struct lane *lane, const struct plan_group *group);
+
+/* world->paused was cleared. */
+void lane_resume(struct lane *lane);
+
+/* world->stopping was set: ends what can end well by itself, cancels endless streams. */
+void lane_stop(struct lane *lane);
+
+/* Cancels the call that lane_stop left to finish. */
+void lane_hurry(struct lane *lane);
+
+#endif

@@ -1,0 +1,36 @@
+#include "config.h"
+
+#include "common/base/exit_status.h"
+#include "common/base/log.h"
+#include "common/engine/mem.h"
+#include "stress-client/options.h"
+#include "stress-client/work.h"
+
+#ifdef HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+/*
+ * Compiled in, so that a run by hand behaves like a run under the driver. What is freed goes back
+ * to the kernel (retain, decay), because the cap counts it; one arena, because there is one thread;
+ * the profiler is ready but off, because its samples would change what is measured.
+ */
+const char *malloc_conf = "retain:false,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:1,"
+                          "background_thread:false,prof:true,prof_active:false,prof_final:false";
+#endif
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int status;
+
+    log_init("stress-client", LOG_INFO, false);
+    /* Before anything of OpenSSL or libev runs. */
+    if (!mem_install()) {
+        log_error("cannot count OpenSSL's memory: it was used before main");
+        return STATUS_ENVIRONMENT;
+    }
+    options_read(&options, argc, argv);
+    log_init("stress-client", options.verbose ? LOG_DEBUG : LOG_INFO, options.telemetry_fd >= 0);
+    status = work_run(&options);
+    plan_free(options.plan);
+    return status;
+}

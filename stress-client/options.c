@@ -1,0 +1,206 @@
+#include "config.h"
+
+#include "stress-client/options.h"
+
+#include "common/base/clock.h"
+#include "common/base/exit_status.h"
+#include "common/base/options.h"
+#include "common/base/units.h"
+
+#include <ev.h>
+#include <nghttp2/nghttp2.h>
+#include <openssl/crypto.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stdlib.h>
+
+#ifdef HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#define ALLOCATOR "jemalloc " JEMALLOC_VERSION
+#else
+#define ALLOCATOR "the C library's malloc"
+#endif
+
+#define PROBE_TIMEOUT_NS NS_PER_S
+
+static bool set_leak(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    if (options->leak.bytes != 0) {
+        snprintf(why, cap, "only one leak can be planted");
+        return false;
+    }
+    return leak_spec_parse(value, &options->leak, why, cap);
+}
+
+static bool parse_count(const char *value, uint64_t *count, char *why, size_t cap)
+{
+    if (units_parse_u64(value, count))
+        return true;
+    snprintf(why, cap, "'%s' is not a whole number (0: for ever)", value);
+    return false;
+}
+
+static bool set_concurrent(void *into, const struct option_spec *spec, const char *value, char *why,
+                           size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec, (void)value;
+    return plan_set_concurrent(options->plan, why, cap);
+}
+
+static bool set_connections(void *into, const struct option_spec *spec, const char *value,
+                            char *why, size_t cap)
+{
+    struct options *options = into;
+    uint64_t count;
+
+    (void)spec;
+    return parse_count(value, &count, why, cap) &&
+           plan_set_connections(options->plan, count, why, cap);
+}
+
+static bool set_calls(void *into, const struct option_spec *spec, const char *value, char *why,
+                      size_t cap)
+{
+    struct options *options = into;
+    uint64_t count;
+
+    (void)spec;
+    return parse_count(value, &count, why, cap) && plan_set_repeats(options->plan, count, why, cap);
+}
+
+static bool add_call(struct options *options, enum call_kind kind, const char *value, char *why,
+                     size_t cap)
+{
+    uint64_t messages = 1;
+
+    if (value != NULL && !parse_count(value, &messages, why, cap))
+        return false;
+    plan_add_call(options->plan, kind, messages);
+    return true;
+}
+
+#define ADD_CALL(ident, name, path)                                                        \
+    static bool add_##ident(void *into, const struct option_spec *spec, const char *value, \
+                            char *why, size_t cap)                                         \
+    {                                                                                      \
+        (void)spec;                                                                        \
+        return add_call(into, CALL_##ident, value, why, cap);                              \
+    }
+CALL_KIND_TABLE(ADD_CALL)
+#undef ADD_CALL
+
+#define MEMBER(name) offsetof(struct options, name)
+
+static const struct option_spec specs[] = {
+    {"port", 'p', "PORT", "of the server", options_set_port, MEMBER(port)},
+    {"host", 0, "HOST", "its name or address (127.0.0.1)", options_set_text, MEMBER(host)},
+    {"secure", 0, NULL, "TLS; chain and host name are checked", options_set_flag, MEMBER(secure)},
+    {"cert-store-from-path", 0, "PATH", "trust these certificates, a PEM file or hashed folder",
+     options_set_text, MEMBER(store_path)},
+    {"cert-store-from-system", 0, NULL, "trust the system's certificates", options_set_flag,
+     MEMBER(system_store)},
+    {"no-server-validation", 0, NULL, "accept any certificate", options_set_flag,
+     MEMBER(no_validation)},
+    {"retry", 0, "N", "after a loss reconnect, at most N times in a row (0)", options_set_u64,
+     MEMBER(retry)},
+    {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
+    {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
+    {"probe", 0, NULL, "no traffic: exit 0 if grpc.health.v1 says SERVING, else 1",
+     options_set_flag, MEMBER(probe)},
+    {"timeout", 0, "TIME", "of the probe (1s)", options_set_duration, MEMBER(timeout_ns)},
+    {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
+    {"telemetry-fd", 0, "N", "publish to the driver's page there; retry for ever", options_set_fd,
+     MEMBER(telemetry_fd)},
+    {"inject-leak", 0, "LEAK", "for tests: leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
+    {NULL, 0, NULL, "A group of calls; N 0: for ever", NULL, 0},
+    {"num-connections", 0, "N", "make N connections (1), one after another", set_connections, 0},
+    {"concurrent", 0, NULL, "or all at once", set_concurrent, 0},
+    {"num-calls", 0, "N", "on each, repeat the calls that follow N times (1)", set_calls, 0},
+    {"non-streaming", 0, NULL, "one message each way", add_NON_STREAMING, 0},
+    {"client-streaming", 0, "N", "send N messages, get one", add_CLIENT_STREAMING, 0},
+    {"server-streaming", 0, "N", "send one, get N", add_SERVER_STREAMING, 0},
+    {"bidi-streaming", 0, "N", "send one, get one, N times", add_BIDI_STREAMING, 0},
+    {0},
+};
+
+static void print_version(FILE *out)
+{
+    fprintf(out, "stress-client %s (nghttp2 %s, %s, libev %d.%d, protobuf-c %s, %s)\n", VERSION,
+            nghttp2_version(0)->version_str, OpenSSL_version(OPENSSL_VERSION_STRING),
+            ev_version_major(), ev_version_minor(), protobuf_c_version(), ALLOCATOR);
+}
+
+static const struct option_set set = {
+    .program = "stress-client",
+    .usage = "--port PORT [OPTION]... GROUP...",
+    .summary = "A gRPC client of flatline.v1.Stress: runs groups of calls in order, checks every "
+               "reply, prints a summary. A group: [--concurrent] [--num-connections N] "
+               "[--num-calls N] CALL...; any of the three after a call begins the next group.",
+    .specs = specs,
+    .epilogue = "Exits 0 passed; 1 lost peer, wrong reply or certificate; 2 usage; 3 environment;\n"
+                "130 interrupted; 251 heap overflow (with --telemetry-fd).\n"
+                "  stress-client --port 50051 --non-streaming\n"
+                "  stress-client --port 50051 --num-connections 3 --num-calls 5 \\\n"
+                "      --client-streaming 1234 --server-streaming 500\n"
+                "  stress-client --port 50052 --secure --retry 50 --concurrent \\\n"
+                "      --num-connections 100 --bidi-streaming 0\n",
+    .print_version = print_version,
+};
+
+static void check_security(const struct options *o)
+{
+    bool store = o->system_store || o->store_path != NULL;
+
+    if (!o->secure && store)
+        options_exit_bad(&set, "--cert-store-from-... needs --secure");
+    if (!o->secure && o->no_validation)
+        options_exit_bad(&set, "--no-server-validation needs --secure");
+    if (o->no_validation && store)
+        options_exit_bad(&set, "--no-server-validation contradicts --cert-store-from-...");
+}
+
+static void check_probe(const struct options *o)
+{
+    if (!o->probe && o->timeout_ns != 0)
+        options_exit_bad(&set, "--timeout needs --probe");
+    if (o->probe && plan_group_count(o->plan) > 0)
+        options_exit_bad(&set, "--probe takes no calls");
+    if (o->probe && (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX))
+        options_exit_bad(&set, "--probe goes with none of --json, --retry and --telemetry-fd");
+}
+
+static void check(const struct options *o)
+{
+    char why[256];
+
+    if (o->port < 0)
+        options_exit_bad(&set, "--port is missing");
+    if (o->port == 0)
+        options_exit_bad(&set, "--port: no server can be reached at port 0");
+    check_security(o);
+    check_probe(o);
+    if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX)
+        options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
+    if (!o->probe && !plan_check(o->plan, why, sizeof why))
+        options_exit_bad(&set, "%s", why);
+}
+
+void options_read(struct options *options, int argc, char **argv)
+{
+    *options =
+        (struct options){.host = "127.0.0.1", .port = -1, .retry = UINT64_MAX, .telemetry_fd = -1};
+    options->plan = plan_new((size_t)argc);
+    if (options->plan == NULL) {
+        fputs("stress-client: no memory for the command line\n", stderr);
+        exit(STATUS_ENVIRONMENT);
+    }
+    options_parse_or_exit(&set, argc, argv, options);
+    check(options);
+    if (options->timeout_ns == 0)
+        options->timeout_ns = PROBE_TIMEOUT_NS;
+}

@@ -1,0 +1,32 @@
+/* The command line of stress-client. */
+#ifndef FLATLINE_CLIENT_OPTIONS_H
+#define FLATLINE_CLIENT_OPTIONS_H
+
+#include "common/contract/leak_spec.h"
+#include "stress-client/plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct options {
+    const char *host;
+    int port;
+    bool secure;
+    bool no_validation;
+    bool system_store;
+    const char *store_path; /* NULL: none given */
+    bool abortive;
+    uint64_t retry; /* UINT64_MAX: not given */
+    bool json;
+    bool verbose;
+    bool probe;
+    uint64_t timeout_ns;   /* of the probe; 0: not given */
+    int telemetry_fd;      /* -1: by hand */
+    struct leak_spec leak; /* bytes 0: none */
+    struct plan *plan;
+};
+
+/* Fills *options, checked as a whole; exits by itself on --help, --version and bad usage. */
+void options_read(struct options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * One call of each kind, as a table of engine callbacks: it makes the requests on demand, checks
+ * the length and the number of the replies, and measures round trips. It knows one call, not the
+ * connection's fate: that is the lane's matter.
+ *
+ * Round trips: non-streaming and client-streaming from the start of the call to its reply (so with
+ * the sending of all messages), server-streaming from the start to the first reply, bidi-streaming
+ * from each message to its reply.
+ */
+#ifndef FLATLINE_CLIENT_ROUTINE_H
+#define FLATLINE_CLIENT_ROUTINE_H
+
+#include "common/base/rng.h"
+#include "common/contract/page.h"
+#include "common/engine/client.h"
+#include "stress-client/plan.h"
+#include "stress-client/tally.h"
+
+#include <stdbool.h>
+
+enum routine_fate {
+    ROUTINE_DONE, /* as planned, every reply checked */
+    ROUTINE_LOST, /* cut short; an error only if the connection lives on without a GOAWAY */
+    ROUTINE_BROKEN,
+};
+
+struct routine_end {
+    enum routine_fate fate;
+    enum page_event_kind error; /* unless DONE: what it is, if it is an error */
+    int detail;                 /* gRPC status */
+    const char *text;           /* unless DONE: one line, valid during the callback */
+};
+
+/* Whom a routine works for; lives longer than the call. */
+struct routine_host {
+    struct tally *tally;
+    struct rng *rng;
+    const bool *paused; /* while true an endless stream sends no further message */
+    /*
+     * The peer showed that it is alive: a reply came, or it let us send more than HTTP/2 allows
+     * before it has spoken. Once per message.
+     */
+    void (*on_alive)(struct routine_host *host);
+    /* The call is over; last callback. */
+    void (*on_done)(struct routine_host *host, const struct routine_end *end);
+};
+
+/* Starts the call; plan and host outlive it. NULL as client_call says. */
+struct call *routine_start(struct client *client, const struct plan_call *plan,
+                           struct routine_host *host);
+
+#endif

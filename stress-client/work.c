@@ -1,0 +1,221 @@
+#include "stress-client/work.h"
+
+#include "common/base/clock.h"
+#include "common/base/exit_status.h"
+#include "common/base/log.h"
+#include "common/base/state_dir.h"
+#include "common/child/leak.h"
+#include "common/child/telemetry.h"
+#include "common/engine/client.h"
+#include "common/engine/mem.h"
+#include "stress-client/probe.h"
+#include "stress-client/reconnect.h"
+#include "stress-client/runner.h"
+#include "stress-client/summary.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define SPARE_DESCRIPTORS 32 /* beside the connections: loop, page, standard streams, resolver */
+
+struct work {
+    const struct options *options;
+    char address[300];
+    struct telemetry *telemetry;
+    struct engine_loop *loop;
+    struct tls_context *tls;
+    struct client_target *target;
+    struct leak *leak;
+    struct tally *tally;
+    struct runner *runner;
+};
+
+static void format_address(struct work *work)
+{
+    bool bare = strchr(work->options->host, ':') == NULL;
+
+    snprintf(work->address, sizeof work->address, bare ? "%s:%d" : "[%s]:%d", work->options->host,
+             work->options->port);
+}
+
+/* Every connection takes a descriptor: better said now than by the thousandth failing. */
+static bool raise_descriptors(const struct plan *plan)
+{
+    struct rlimit limit;
+    uint64_t wanted = plan_widest(plan) + SPARE_DESCRIPTORS;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return true;
+    if (limit.rlim_max < wanted) {
+        log_error("%" PRIu64 " concurrent connections need %" PRIu64
+                  " file descriptors, the limit is %" PRIu64 ": raise it with ulimit -n",
+                  plan_widest(plan), wanted, (uint64_t)limit.rlim_max);
+        return false;
+    }
+    limit.rlim_cur = wanted;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+/*
+ * By hand, without a store given, the certificate that stress-server made for this user is trusted,
+ * so that `stress-server --secure` and `stress-client --secure` work together; else the system's.
+ */
+static struct tls_context *make_tls(const struct options *o, char *error, size_t cap)
+{
+    struct tls_client_options tls = {
+        .no_validation = o->no_validation,
+        .system_store = o->system_store,
+        .store_path = o->store_path,
+    };
+    char path[PATH_MAX];
+
+    if (!o->no_validation && !o->system_store && o->store_path == NULL) {
+        if (o->telemetry_fd < 0 && state_dir_file(STATE_CERT_FILE, path, sizeof path) &&
+            access(path, R_OK) == 0)
+            tls.store_path = path;
+        else
+            tls.system_store = true;
+    }
+    return tls_client_new(&tls, error, cap);
+}
+
+static bool set_up_network(struct work *work)
+{
+    const struct options *o = work->options;
+    struct client_config config = {.host = o->host, .port = (uint16_t)o->port};
+    char error[512];
+
+    work->loop = engine_loop_new();
+    if (work->loop == NULL) {
+        log_error("no memory for the event loop");
+        return false;
+    }
+    if (o->secure && (work->tls = make_tls(o, error, sizeof error)) == NULL) {
+        log_error("%s", error);
+        return false;
+    }
+    config.tls = work->tls;
+    if (o->probe)
+        config.connect_timeout_ns = o->timeout_ns;
+    work->target = client_target_new(&config, error, sizeof error);
+    if (work->target == NULL)
+        log_error("%s", error);
+    return work->target != NULL;
+}
+
+static bool set_up_traffic(struct work *work)
+{
+    const struct options *o = work->options;
+    struct runner_config config = {
+        .loop = work->loop,
+        .target = work->target,
+        .address = work->address,
+        .plan = o->plan,
+        .telemetry = work->telemetry,
+        .retry_limit = o->retry != UINT64_MAX ? o->retry : 0,
+        .abortive = o->abortive,
+    };
+
+    if (work->telemetry != NULL)
+        config.retry_limit = RECONNECT_FOR_EVER;
+    work->tally = mem_calloc(MEM_APP, 1, sizeof *work->tally);
+    if (o->leak.bytes != 0)
+        work->leak = leak_new(&o->leak);
+    if (work->tally != NULL && (o->leak.bytes == 0 || work->leak != NULL)) {
+        work->tally->telemetry = work->telemetry;
+        config.tally = work->tally;
+        config.leak = work->leak;
+        work->runner = runner_new(&config);
+    }
+    if (work->runner == NULL)
+        log_error("no memory for %" PRIu64 " connections", plan_widest(o->plan));
+    return work->runner != NULL;
+}
+
+static void report(const struct work *work, int status, uint64_t wall_ns)
+{
+    struct summary summary = {
+        .address = work->address,
+        .secure = work->options->secure,
+        .status = status,
+        .failure = runner_failure(work->runner),
+        .wall_ns = wall_ns,
+        .cpu_ns = clock_cpu_ns(),
+        .stats = engine_loop_stats(work->loop),
+        .tally = work->tally,
+    };
+
+    if (summary.failure != NULL)
+        log_error("%s", summary.failure);
+    if (work->options->json)
+        summary_print_json(&summary, stdout);
+    else
+        summary_print_text(&summary, stdout);
+}
+
+static int run_traffic(struct work *work)
+{
+    uint64_t start;
+    int status;
+
+    if (!raise_descriptors(work->options->plan) || !set_up_traffic(work))
+        return STATUS_ENVIRONMENT;
+    start = clock_now_ns();
+    status = runner_run(work->runner);
+    report(work, status, clock_now_ns() - start);
+    if (fflush(stdout) != 0 && status == STATUS_PASSED) {
+        log_error("the summary could not be written");
+        status = STATUS_ENVIRONMENT;
+    }
+    /* After a second signal connections are still open; the kernel ends them. */
+    if (!runner_is_idle(work->runner))
+        _exit(status);
+    return status;
+}
+
+static int run_probe(struct work *work)
+{
+    char why[512];
+
+    if (probe_run(work->loop, work->target, work->options->timeout_ns, why, sizeof why))
+        return STATUS_PASSED;
+    log_error("%s: %s", work->address, why);
+    return STATUS_FAILED;
+}
+
+static void tear_down(struct work *work)
+{
+    runner_free(work->runner);
+    telemetry_free(work->telemetry);
+    leak_free(work->leak);
+    mem_free(MEM_APP, work->tally);
+    client_target_free(work->target);
+    tls_context_free(work->tls);
+    engine_loop_free(work->loop);
+}
+
+int work_run(const struct options *options)
+{
+    struct work work = {.options = options};
+    char error[256];
+    int status = STATUS_ENVIRONMENT;
+
+    signal(SIGPIPE, SIG_IGN);
+    format_address(&work);
+    if (options->telemetry_fd >= 0) {
+        work.telemetry = telemetry_new(options->telemetry_fd, error, sizeof error);
+        if (work.telemetry == NULL) {
+            log_error("%s", error);
+            return STATUS_ENVIRONMENT;
+        }
+    }
+    if (set_up_network(&work))
+        status = options->probe ? run_probe(&work) : run_traffic(&work);
+    tear_down(&work);
+    return status;
+}
