@@ -3,22 +3,10 @@
 #ifndef FLATLINE_ENGINE_CLIENT_H
 #define FLATLINE_ENGINE_CLIENT_H
 
+#include "common/engine/end.h"
 #include "common/engine/grpc.h"
 #include "common/engine/loop.h"
 #include "common/engine/tls.h"
-
-enum client_end {
-    CLIENT_CLOSED,      /* our own close finished */
-    CLIENT_REFUSED,     /* connect(2) refused */
-    CLIENT_RESET,       /* ECONNRESET, EPIPE */
-    CLIENT_PEER_CLOSED, /* orderly EOF */
-    CLIENT_GOAWAY,      /* the server said GOAWAY and the connection ended after it */
-    CLIENT_TIMEOUT,     /* connect or handshake took longer than the limit */
-    CLIENT_TLS_FAILED,  /* handshake, certificate, host name or ALPN */
-    CLIENT_PROTOCOL,    /* the server broke HTTP/2 */
-    CLIENT_NO_MEMORY,
-    CLIENT_OTHER, /* another errno */
-};
 
 struct client;
 

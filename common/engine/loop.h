@@ -16,7 +16,10 @@ struct engine_stats {
     uint64_t connections; /* gauge: usable or being set up */
     uint64_t connections_total;
     uint64_t streams; /* gauge */
-    uint64_t calls_started, calls_done, calls_failed;
+    uint64_t calls_started;
+    uint64_t calls_done;   /* ended with OK */
+    uint64_t calls_failed; /* ended otherwise: lost connections and cancellations included, so no
+                              verdict */
     uint64_t messages_sent, messages_received; /* counted by prefix, both ends */
     uint64_t bytes_sent, bytes_received;       /* message bytes with their prefixes */
     uint64_t protocol_errors;

@@ -38,7 +38,10 @@ bool mem_install(void);
 /* For nghttp2_session_*_new3. */
 nghttp2_mem *mem_nghttp2(void);
 
-/* Tests: let `n` more allocations pass and refuse all after; a negative n turns it off. */
+/*
+ * Tests: let `n` more allocations pass and refuse all after; a negative n turns it off. libev's
+ * zone is spared: libev cannot unwind.
+ */
 void mem_fail_after(int64_t n);
 
 const char *mem_zone_name(enum mem_zone zone); /* "app", "nghttp2", "openssl", "libev" */

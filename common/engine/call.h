@@ -1,0 +1,76 @@
+/* Calls from the engine's side: framing, production, the end. See grpc.h for the program's side. */
+#ifndef FLATLINE_ENGINE_CALL_H
+#define FLATLINE_ENGINE_CALL_H
+
+#include "common/engine/grpc.h"
+
+#include <ev.h>
+#include <nghttp2/nghttp2.h>
+#include <stddef.h>
+
+struct session;
+
+/* Walks Length-Prefixed-Messages, one direction of a call. */
+struct framing {
+    uint32_t left; /* body bytes to come, once the prefix is whole */
+    uint8_t have;  /* prefix bytes seen */
+    uint8_t prefix[GRPC_PREFIX];
+};
+
+struct call {
+    struct session *session;
+    struct call *next, *prev;
+    const struct call_ops *ops;
+    struct framing in, out;
+    uint8_t *whole; /* a message under assembly (on_whole) */
+    uint32_t whole_size, whole_cap;
+    uint8_t *queue; /* call_send: bytes not yet taken */
+    size_t queue_size, queue_taken;
+    char *message; /* of the status, decoded; NULL: empty */
+    ev_timer deadline;
+    int32_t stream_id;
+    int32_t status;      /* the call's status once known */
+    int32_t http_status; /* client: of the response */
+    bool started;        /* server: response submitted */
+    bool finished;       /* call_finish or call_half_close was called */
+    bool discard;        /* server: the status is an error, drop what is not sent */
+    bool deferred;       /* nghttp2 waits for call_resume */
+    bool status_known;   /* client: from the peer or ours; server: sent */
+    bool local_status;   /* client: ours, beats what the peer says later */
+    bool deaf;           /* drop what still comes in */
+    bool remote_closed;  /* END_STREAM received */
+    _Alignas(max_align_t) unsigned char state[];
+};
+
+struct call_list {
+    struct call *first;
+    uint32_t count;
+};
+
+/* Puts the call into the session's list. NULL: out of memory. */
+struct call *call_new(struct session *s, const struct call_ops *ops);
+/* Calls on_done and frees: the one end of every call. h2_error: of the stream, or CALL_LOST. */
+#define CALL_LOST UINT32_MAX
+void call_end(struct call *call, uint32_t h2_error);
+
+/* Frees a call whose stream never came to be: no on_done. */
+void call_abandon(struct call *call);
+
+/* Incoming DATA. */
+void call_receive(struct call *call, const uint8_t *data, size_t size);
+/* Incoming END_STREAM. */
+void call_remote_close(struct call *call);
+/* Client: a header of the response or its trailers. */
+void call_take_status(struct call *call, int code);
+void call_take_message(struct call *call, const char *text, size_t size);
+
+/* The outgoing side, for nghttp2: a data source over the call. */
+nghttp2_data_provider call_provider(struct call *call);
+
+/* Starts the deadline timer. */
+void call_set_deadline(struct call *call, uint64_t timeout_ns);
+
+/* Ends the stream from our side with a status of our own (client) or as an answer (server). */
+void call_fail(struct call *call, int code, const char *message);
+
+#endif

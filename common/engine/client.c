@@ -1,0 +1,302 @@
+#include "common/engine/client.h"
+
+#include "common/base/clock.h"
+#include "common/engine/grpc_wire.h"
+#include "common/engine/mem.h"
+#include "common/engine/session.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ADDRESSES 8
+#define CONNECT_TIMEOUT_NS (20 * NS_PER_S)
+
+struct client_target {
+    struct client_config config;
+    size_t count;
+    struct {
+        struct sockaddr_storage address;
+        socklen_t size;
+    } addresses[ADDRESSES];
+    char authority[300];
+    char host[256];
+};
+
+struct client {
+    struct session session;
+    const struct client_target *target;
+    const struct client_events *events;
+    void *user;
+    uint64_t started_ns, connected_ns, ready_ns;
+    uint8_t address; /* the one being tried */
+};
+
+static struct client *client_of(struct session *s)
+{
+    return (struct client *)s;
+}
+
+static bool start_connect(struct client *client);
+
+struct client_target *client_target_new(const struct client_config *config, char *error, size_t cap)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct client_target *target = mem_calloc(MEM_APP, 1, sizeof *target);
+    struct addrinfo *list;
+    char port[8];
+    int rv;
+
+    if (target == NULL) {
+        snprintf(error, cap, "out of memory");
+        return NULL;
+    }
+    snprintf(port, sizeof port, "%u", config->port);
+    rv = getaddrinfo(config->host, port, &hints, &list);
+    if (rv != 0) {
+        snprintf(error, cap, "cannot resolve %s: %s", config->host, gai_strerror(rv));
+        mem_free(MEM_APP, target);
+        return NULL;
+    }
+    target->config = *config;
+    for (const struct addrinfo *ai = list; ai != NULL && target->count < ADDRESSES;
+         ai = ai->ai_next) {
+        memcpy(&target->addresses[target->count].address, ai->ai_addr, ai->ai_addrlen);
+        target->addresses[target->count++].size = ai->ai_addrlen;
+    }
+    freeaddrinfo(list);
+    snprintf(target->host, sizeof target->host, "%s", config->host);
+    target->config.host = target->host;
+    snprintf(target->authority, sizeof target->authority,
+             strchr(config->host, ':') != NULL ? "[%s]:%u" : "%s:%u", config->host, config->port);
+    if (target->config.max_message == 0)
+        target->config.max_message = GRPC_MAX_MESSAGE;
+    if (target->config.connect_timeout_ns == 0)
+        target->config.connect_timeout_ns = CONNECT_TIMEOUT_NS;
+    return target;
+}
+
+void client_target_free(struct client_target *target)
+{
+    mem_free(MEM_APP, target);
+}
+
+static void on_connected(struct conn *conn)
+{
+    client_of(session_of_conn(conn))->connected_ns = clock_now_ns();
+}
+
+static bool on_open(struct conn *conn)
+{
+    struct client *client = client_of(session_of_conn(conn));
+
+    if (!session_open(&client->session))
+        return false;
+    client->ready_ns = clock_now_ns();
+    conn_limit(conn, 0);
+    client->events->on_ready(client, client->user);
+    return true;
+}
+
+static void on_goaway(struct session *s)
+{
+    struct client *client = client_of(s);
+
+    if (client->events->on_goaway != NULL)
+        client->events->on_goaway(client, client->user);
+}
+
+/* A name may have several addresses of which only some are served: the next one is tried silently.
+ */
+static bool try_next_address(struct client *client, enum client_end end)
+{
+    struct conn *conn = &client->session.conn;
+
+    if (conn->opened || (end != CLIENT_REFUSED && end != CLIENT_OTHER) ||
+        client->address + 1u >= client->target->count)
+        return false;
+    client->address++;
+    return start_connect(client);
+}
+
+static void on_end(struct conn *conn, enum client_end end, int detail, const char *text)
+{
+    struct client *client = client_of(session_of_conn(conn));
+    struct engine_stats *stats = &conn->loop->stats;
+
+    if (end == CLIENT_PEER_CLOSED && client->session.goaway)
+        end = CLIENT_GOAWAY;
+    session_drop_calls(&client->session);
+    conn_release(conn);
+    if (try_next_address(client, end))
+        return;
+    stats->connections--;
+    if (end == CLIENT_NO_MEMORY)
+        stats->memory_drops++;
+    else if (end == CLIENT_PROTOCOL && !conn->fault)
+        stats->protocol_errors++;
+    client->events->on_end(client, client->user, end, detail, text);
+    mem_free(MEM_APP, client);
+}
+
+static const struct session_ops session_ops = {.on_goaway = on_goaway};
+static const struct conn_ops conn_ops = {
+    .on_connected = on_connected,
+    .on_open = on_open,
+    .on_end = on_end,
+};
+
+/* The socket, connecting; false with errno when there is none to be had. */
+static bool start_connect(struct client *client)
+{
+    const struct client_target *target = client->target;
+    const struct sockaddr *address =
+        (const struct sockaddr *)&target->addresses[client->address].address;
+    struct engine_loop *loop = client->session.conn.loop;
+    struct conn *conn = &client->session.conn;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1, failed = 0;
+
+    if (fd < 0)
+        return false;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    memset(conn, 0, sizeof *conn);
+    conn->loop = loop;
+    if (target->config.tls == NULL) {
+        transport_init_plain(&conn->transport, fd);
+    } else if (!transport_init_tls(&conn->transport, fd, target->config.tls, target->host)) {
+        close(fd);
+        errno = ENOMEM;
+        return false;
+    }
+    if (connect(fd, address, target->addresses[client->address].size) < 0 && errno != EINPROGRESS)
+        failed = errno;
+    conn_start(conn, loop, &conn_ops, true, target->config.connect_timeout_ns);
+    /* Loopback may answer at once; the end still comes from the loop. */
+    if (failed != 0)
+        conn_doom(conn, failed == ECONNREFUSED ? CLIENT_REFUSED : CLIENT_OTHER, failed,
+                  strerrordesc_np(failed));
+    return true;
+}
+
+struct client *client_new(struct engine_loop *loop, const struct client_target *target,
+                          const struct client_events *events, void *user)
+{
+    struct client *client = mem_calloc(MEM_APP, 1, sizeof *client);
+
+    if (client == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    client->target = target;
+    client->events = events;
+    client->user = user;
+    client->started_ns = clock_now_ns();
+    client->session.ops = &session_ops;
+    client->session.user = user;
+    client->session.max_message = target->config.max_message;
+    client->session.conn.loop = loop;
+    if (!start_connect(client)) {
+        int saved = errno;
+
+        mem_free(MEM_APP, client);
+        errno = saved;
+        return NULL;
+    }
+    loop->stats.connections++;
+    loop->stats.connections_total++;
+    return client;
+}
+
+static nghttp2_nv text_header(const char *name, const char *value, size_t size)
+{
+    return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), size,
+                        NGHTTP2_NV_FLAG_NO_COPY_NAME};
+}
+
+static int32_t submit_request(struct client *client, struct call *call, const char *path,
+                              uint64_t timeout_ns)
+{
+    const struct client_target *target = client->target;
+    const char *scheme = target->config.tls == NULL ? "http" : "https";
+    nghttp2_data_provider provider = call_provider(call);
+    char timeout[GRPC_TIMEOUT_TEXT];
+    nghttp2_nv nv[8] = {
+        text_header(":method", "POST", 4),
+        text_header(":scheme", scheme, strlen(scheme)),
+        text_header(":path", path, strlen(path)),
+        text_header(":authority", target->authority, strlen(target->authority)),
+        text_header("te", "trailers", 8),
+        text_header("content-type", "application/grpc", 16),
+        text_header("user-agent", "grpc-c-flatline", 15),
+    };
+    size_t count = 7;
+
+    if (timeout_ns != 0)
+        nv[count++] =
+            text_header("grpc-timeout", timeout, grpc_timeout_format(timeout_ns, timeout));
+    return nghttp2_submit_request(client->session.conn.h2, NULL, nv, count, &provider, call);
+}
+
+struct call *client_call(struct client *client, const char *path, const struct call_ops *ops,
+                         uint64_t timeout_ns)
+{
+    struct session *s = &client->session;
+    struct call *call;
+
+    if (s->conn.state != CONN_OPEN || s->conn.h2 == NULL || s->goaway)
+        return NULL;
+    call = call_new(s, ops);
+    if (call == NULL)
+        return NULL;
+    call->stream_id = submit_request(client, call, path, timeout_ns);
+    if (call->stream_id < 0) {
+        session_check(s, call->stream_id);
+        call_abandon(call);
+        return NULL;
+    }
+    if (timeout_ns != 0)
+        call_set_deadline(call, timeout_ns);
+    conn_wake(&s->conn);
+    return call;
+}
+
+uint32_t client_capacity(const struct client *client)
+{
+    const struct session *s = &client->session;
+    uint32_t limit;
+
+    if (s->conn.state != CONN_OPEN || s->conn.h2 == NULL || s->goaway)
+        return 0;
+    limit =
+        nghttp2_session_get_remote_settings(s->conn.h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return limit > s->calls.count ? limit - s->calls.count : 0;
+}
+
+void client_close(struct client *client)
+{
+    if (client->session.conn.state == CONN_OPEN)
+        session_terminate(&client->session);
+    else
+        client_abort(client);
+}
+
+void client_abort(struct client *client)
+{
+    conn_abort(&client->session.conn);
+}
+
+uint64_t client_connect_ns(const struct client *client)
+{
+    return client->ready_ns == 0 ? 0 : client->ready_ns - client->started_ns;
+}
+
+uint64_t client_handshake_ns(const struct client *client)
+{
+    return client->ready_ns == 0 ? 0 : client->ready_ns - client->connected_ns;
+}

@@ -1,0 +1,93 @@
+#include "common/engine/loop_internal.h"
+#include "common/engine/mem.h"
+
+void loop_task_queue(struct engine_loop *loop, struct loop_task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    task->next = &loop->tasks;
+    task->prev = loop->tasks.prev;
+    task->prev->next = task;
+    loop->tasks.prev = task;
+}
+
+void loop_task_cancel(struct loop_task *task)
+{
+    if (!task->queued)
+        return;
+    task->queued = false;
+    task->prev->next = task->next;
+    task->next->prev = task->prev;
+}
+
+/* Before the loop sleeps: one turn of every queued task. What is queued meanwhile keeps the loop
+ * awake. */
+static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
+{
+    struct engine_loop *loop = w->data;
+    struct loop_task end = {.queued = false};
+
+    (void)revents;
+    if (loop->tasks.next != &loop->tasks) {
+        loop_task_queue(loop, &end);
+        while (loop->tasks.next != &end) {
+            struct loop_task *task = loop->tasks.next;
+
+            loop_task_cancel(task);
+            task->run(task);
+        }
+        loop_task_cancel(&end);
+    }
+    if (loop->tasks.next != &loop->tasks)
+        ev_idle_start(ev, &loop->idle);
+    else
+        ev_idle_stop(ev, &loop->idle);
+}
+
+/* Its being active is its whole effect: the loop polls instead of sleeping. */
+static void on_idle(struct ev_loop *ev, ev_idle *w, int revents)
+{
+    (void)ev, (void)w, (void)revents;
+}
+
+struct engine_loop *engine_loop_new(void)
+{
+    struct engine_loop *loop = mem_calloc(MEM_APP, 1, sizeof *loop);
+
+    if (loop == NULL)
+        return NULL;
+    loop->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+    if (loop->ev == NULL) {
+        mem_free(MEM_APP, loop);
+        return NULL;
+    }
+    loop->tasks.next = loop->tasks.prev = &loop->tasks;
+    ev_prepare_init(&loop->prepare, on_prepare);
+    loop->prepare.data = loop;
+    ev_prepare_start(loop->ev, &loop->prepare);
+    ev_unref(loop->ev);
+    ev_idle_init(&loop->idle, on_idle);
+    return loop;
+}
+
+void engine_loop_free(struct engine_loop *loop)
+{
+    if (loop == NULL)
+        return;
+    ev_idle_stop(loop->ev, &loop->idle);
+    ev_ref(loop->ev);
+    ev_prepare_stop(loop->ev, &loop->prepare);
+    ev_loop_destroy(loop->ev);
+    mem_free(MEM_APP, loop);
+}
+
+struct ev_loop *engine_loop_ev(struct engine_loop *loop)
+{
+    return loop->ev;
+}
+
+struct engine_stats *engine_loop_stats(struct engine_loop *loop)
+{
+    return &loop->stats;
+}

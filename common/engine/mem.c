@@ -1,0 +1,207 @@
+#include "common/engine/mem.h"
+
+#include "common/base/exit_status.h"
+
+#include <ev.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Each thread counts in a slot of its own with plain loads and stores, so that counting costs one
+ * thread nothing; sums over all slots are exact because memory freed by another thread goes
+ * negative there.
+ */
+#define SLOTS 64
+
+struct slot {
+    _Alignas(64) atomic_llong live[MEM_ZONES];
+};
+
+static struct slot slots[SLOTS];
+static atomic_uint slots_used;
+static _Thread_local struct slot *mine;
+
+static atomic_ullong refused;
+static atomic_llong fail_after = -1;
+
+static struct {
+    mem_refusal_fn fn;
+    void *arg;
+} refusal;
+
+static void count(enum mem_zone zone, long long delta)
+{
+    if (mine == NULL)
+        mine = &slots[atomic_fetch_add(&slots_used, 1) % SLOTS];
+    /* More threads than slots share one, which must not lose a count. */
+    if (atomic_load_explicit(&slots_used, memory_order_relaxed) > SLOTS)
+        atomic_fetch_add_explicit(&mine->live[zone], delta, memory_order_relaxed);
+    else
+        atomic_store_explicit(&mine->live[zone],
+                              atomic_load_explicit(&mine->live[zone], memory_order_relaxed) + delta,
+                              memory_order_relaxed);
+}
+
+static bool told_to_fail(enum mem_zone zone)
+{
+    if (zone == MEM_EV || atomic_load_explicit(&fail_after, memory_order_relaxed) < 0)
+        return false;
+    if (atomic_load(&fail_after) == 0)
+        return true;
+    atomic_fetch_sub(&fail_after, 1);
+    return false;
+}
+
+static void *granted(enum mem_zone zone, void *ptr, size_t size)
+{
+    if (ptr != NULL) {
+        count(zone, (long long)malloc_usable_size(ptr));
+        return ptr;
+    }
+    atomic_fetch_add(&refused, 1);
+    if (refusal.fn != NULL)
+        refusal.fn(refusal.arg, zone, size);
+    return NULL;
+}
+
+void *mem_alloc(enum mem_zone zone, size_t size)
+{
+    void *ptr = told_to_fail(zone) ? NULL : malloc(size);
+
+    return granted(zone, ptr, size);
+}
+
+void *mem_calloc(enum mem_zone zone, size_t n, size_t size)
+{
+    void *ptr = told_to_fail(zone) ? NULL : calloc(n, size);
+
+    return granted(zone, ptr, n * size);
+}
+
+void *mem_realloc(enum mem_zone zone, void *ptr, size_t size)
+{
+    size_t before = malloc_usable_size(ptr);
+    void *moved = told_to_fail(zone) ? NULL : realloc(ptr, size);
+
+    if (moved != NULL)
+        count(zone, -(long long)before);
+    return granted(zone, moved, size);
+}
+
+void mem_free(enum mem_zone zone, void *ptr)
+{
+    if (ptr == NULL)
+        return;
+    count(zone, -(long long)malloc_usable_size(ptr));
+    free(ptr);
+}
+
+int64_t mem_live(enum mem_zone zone)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < SLOTS; i++)
+        sum += atomic_load_explicit(&slots[i].live[zone], memory_order_relaxed);
+    return sum;
+}
+
+uint64_t mem_refused(void)
+{
+    return atomic_load(&refused);
+}
+
+void mem_set_refusal(mem_refusal_fn fn, void *arg)
+{
+    refusal.fn = fn;
+    refusal.arg = arg;
+}
+
+void mem_fail_after(int64_t n)
+{
+    atomic_store(&fail_after, n);
+}
+
+const char *mem_zone_name(enum mem_zone zone)
+{
+    static const char *const names[MEM_ZONES] = {"app", "nghttp2", "openssl", "libev"};
+
+    return names[zone];
+}
+
+static void *openssl_alloc(size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    return mem_alloc(MEM_OPENSSL, size);
+}
+
+static void *openssl_realloc(void *ptr, size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    return mem_realloc(MEM_OPENSSL, ptr, size);
+}
+
+static void openssl_free(void *ptr, const char *file, int line)
+{
+    (void)file, (void)line;
+    mem_free(MEM_OPENSSL, ptr);
+}
+
+static void *ev_realloc(void *ptr, long size)
+{
+    static const char last_words[] = "out of memory in the event loop\n";
+    void *moved;
+
+    if (size == 0) {
+        mem_free(MEM_EV, ptr);
+        return NULL;
+    }
+    moved = mem_realloc(MEM_EV, ptr, (size_t)size);
+    if (moved == NULL) {
+        if (write(STDERR_FILENO, last_words, sizeof last_words - 1) < 0)
+            _exit(STATUS_HEAP_OVERFLOW);
+        _exit(STATUS_HEAP_OVERFLOW);
+    }
+    return moved;
+}
+
+bool mem_install(void)
+{
+    ev_set_allocator(ev_realloc);
+    return CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc, openssl_free) == 1;
+}
+
+static void *h2_alloc(size_t size, void *arg)
+{
+    (void)arg;
+    return mem_alloc(MEM_NGHTTP2, size);
+}
+
+static void h2_free(void *ptr, void *arg)
+{
+    (void)arg;
+    mem_free(MEM_NGHTTP2, ptr);
+}
+
+static void *h2_calloc(size_t n, size_t size, void *arg)
+{
+    (void)arg;
+    return mem_calloc(MEM_NGHTTP2, n, size);
+}
+
+static void *h2_realloc(void *ptr, size_t size, void *arg)
+{
+    (void)arg;
+    return mem_realloc(MEM_NGHTTP2, ptr, size);
+}
+
+nghttp2_mem *mem_nghttp2(void)
+{
+    static nghttp2_mem mem = {NULL, h2_alloc, h2_free, h2_calloc, h2_realloc};
+
+    return &mem;
+}

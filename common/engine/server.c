@@ -1,0 +1,348 @@
+#include "common/engine/server.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/engine/mem.h"
+#include "common/engine/session.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+#define ACCEPT_BUDGET 64
+#define SETUP_LIMIT_NS (10 * NS_PER_S) /* TCP accept until the client's SETTINGS */
+#define ACCEPT_PAUSE 0.1               /* s, after EMFILE and the like */
+#define NOTICE_PART 4                  /* the final GOAWAY follows after this part of the drain */
+
+struct server_conn {
+    struct session session;
+    struct server *server;
+    struct server_conn *next, *prev;
+};
+
+struct server {
+    struct engine_loop *loop;
+    struct server_config config;
+    struct server_conn *conns;
+    ev_io listener;
+    ev_timer accept_pause, drain;
+    uint64_t drain_left_ns;
+    void (*drained)(void *arg);
+    void *drained_arg;
+    uint16_t port;
+    bool draining, goaway_sent, told_full;
+};
+
+static const struct call_ops *find_method(struct session *s, const char *path, size_t size)
+{
+    const struct server_conn *sc = (const struct server_conn *)s;
+
+    for (const struct method *m = sc->server->config.methods; m->path != NULL; m++) {
+        if (strlen(m->path) == size && memcmp(m->path, path, size) == 0)
+            return m->ops;
+    }
+    return NULL;
+}
+
+static void on_preface(struct session *s)
+{
+    conn_limit(&s->conn, 0);
+}
+
+static const struct session_ops session_ops = {
+    .find_method = find_method,
+    .on_preface = on_preface,
+};
+
+static void unlink_conn(struct server_conn *sc)
+{
+    if (sc->prev != NULL)
+        sc->prev->next = sc->next;
+    else
+        sc->server->conns = sc->next;
+    if (sc->next != NULL)
+        sc->next->prev = sc->prev;
+}
+
+static void free_conn(struct server_conn *sc)
+{
+    struct server *server = sc->server;
+
+    session_drop_calls(&sc->session);
+    conn_release(&sc->session.conn);
+    unlink_conn(sc);
+    mem_free(MEM_APP, sc);
+    server->loop->stats.connections--;
+    if (server->draining && server->conns == NULL && server->drained != NULL) {
+        void (*drained)(void *arg) = server->drained;
+
+        server->drained = NULL;
+        drained(server->drained_arg);
+    }
+}
+
+static void on_end(struct conn *conn, enum client_end end, int detail, const char *text)
+{
+    struct engine_stats *stats = &conn->loop->stats;
+
+    if (end == CLIENT_NO_MEMORY)
+        stats->memory_drops++;
+    else if (end == CLIENT_PROTOCOL && !conn->fault)
+        stats->protocol_errors++;
+    if (end != CLIENT_CLOSED && end != CLIENT_PEER_CLOSED)
+        log_debug("connection ended: %s (%d)", text, detail);
+    free_conn((struct server_conn *)session_of_conn(conn));
+}
+
+static bool on_open(struct conn *conn)
+{
+    struct session *s = session_of_conn(conn);
+    struct server *server = ((struct server_conn *)s)->server;
+
+    if (!session_open(s))
+        return false;
+    if (server->draining)
+        session_terminate(s);
+    return true;
+}
+
+static const struct conn_ops conn_ops = {.on_open = on_open, .on_end = on_end};
+
+static void adopt(struct server *server, int fd)
+{
+    struct server_conn *sc = mem_calloc(MEM_APP, 1, sizeof *sc);
+    struct transport *transport = sc == NULL ? NULL : &sc->session.conn.transport;
+    int on = 1;
+
+    if (sc != NULL && server->config.tls == NULL)
+        transport_init_plain(transport, fd);
+    if (sc == NULL || (server->config.tls != NULL &&
+                       !transport_init_tls(transport, fd, server->config.tls, NULL))) {
+        server->loop->stats.memory_drops++;
+        mem_free(MEM_APP, sc);
+        close(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    sc->server = server;
+    sc->session.ops = &session_ops;
+    sc->session.user = server->config.user;
+    sc->session.server = true;
+    sc->session.max_message = server->config.max_message;
+    sc->next = server->conns;
+    if (sc->next != NULL)
+        sc->next->prev = sc;
+    server->conns = sc;
+    server->loop->stats.connections++;
+    server->loop->stats.connections_total++;
+    conn_start(&sc->session.conn, server->loop, &conn_ops, false, SETUP_LIMIT_NS);
+}
+
+/* Out of descriptors or memory: the backlog holds the callers while we look away for a moment. */
+static void pause_accepting(struct server *server)
+{
+    if (!server->told_full)
+        log_warn("cannot accept: %s; retrying every %.0f ms (raise RLIMIT_NOFILE or the heap cap)",
+                 strerrordesc_np(errno), ACCEPT_PAUSE * 1e3);
+    server->told_full = true;
+    ev_io_stop(server->loop->ev, &server->listener);
+    ev_timer_set(&server->accept_pause, ACCEPT_PAUSE, 0.);
+    ev_timer_start(server->loop->ev, &server->accept_pause);
+}
+
+static void on_acceptable(struct ev_loop *ev, ev_io *w, int revents)
+{
+    struct server *server = w->data;
+
+    (void)ev, (void)revents;
+    for (int budget = ACCEPT_BUDGET; budget > 0; budget--) {
+        int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            adopt(server, fd);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            pause_accepting(server);
+            return;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return;
+        }
+    }
+}
+
+static void on_accept_pause(struct ev_loop *ev, ev_timer *w, int revents)
+{
+    struct server *server = w->data;
+
+    (void)revents;
+    if (!server->draining)
+        ev_io_start(ev, &server->listener);
+}
+
+static int listen_on(const struct addrinfo *ai)
+{
+    int on = 1, saved;
+    int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol);
+
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+static int listen_any(const struct server_config *config, char *error, size_t cap)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *list;
+    char port[8];
+    int fd = -1, rv;
+
+    snprintf(port, sizeof port, "%u", config->port);
+    rv = getaddrinfo(config->host, port, &hints, &list);
+    if (rv != 0) {
+        snprintf(error, cap, "cannot resolve %s: %s", config->host, gai_strerror(rv));
+        return -1;
+    }
+    for (const struct addrinfo *ai = list; ai != NULL && fd < 0; ai = ai->ai_next)
+        fd = listen_on(ai);
+    if (fd < 0)
+        snprintf(error, cap, "cannot listen on %s:%u: %s", config->host, config->port,
+                 strerrordesc_np(errno));
+    freeaddrinfo(list);
+    return fd;
+}
+
+static uint16_t bound_port(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return 0;
+    if (address.ss_family == AF_INET6)
+        return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+    return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+static void send_goaways(struct server *server, void (*say)(struct session *s))
+{
+    for (struct server_conn *sc = server->conns, *next; sc != NULL; sc = next) {
+        next = sc->next;
+        if (sc->session.conn.h2 != NULL)
+            say(&sc->session);
+        else
+            conn_abort(&sc->session.conn); /* still in its handshake: nobody to say it to */
+    }
+}
+
+static void say_notice(struct session *s)
+{
+    session_check(s, nghttp2_submit_shutdown_notice(s->conn.h2));
+    conn_wake(&s->conn);
+}
+
+static void set_drain_timer(struct server *server, uint64_t ns)
+{
+    ev_timer_set(&server->drain, (double)ns / 1e9, 0.);
+    ev_timer_start(server->loop->ev, &server->drain);
+}
+
+/*
+ * Two GOAWAYs (RFC 9113, section 6.8): a notice first, so that requests already on their way are
+ * still taken, then the last stream id, then the end of what has not finished.
+ */
+static void on_drain(struct ev_loop *ev, ev_timer *w, int revents)
+{
+    struct server *server = w->data;
+
+    (void)ev, (void)revents;
+    if (server->goaway_sent) {
+        send_goaways(server, session_terminate);
+        return;
+    }
+    server->goaway_sent = true;
+    send_goaways(server, session_goaway);
+    set_drain_timer(server, server->drain_left_ns);
+}
+
+struct server *server_new(struct engine_loop *loop, const struct server_config *config, char *error,
+                          size_t cap)
+{
+    struct server *server;
+    int fd = listen_any(config, error, cap);
+
+    if (fd < 0)
+        return NULL;
+    server = mem_calloc(MEM_APP, 1, sizeof *server);
+    if (server == NULL) {
+        snprintf(error, cap, "out of memory");
+        close(fd);
+        return NULL;
+    }
+    server->loop = loop;
+    server->config = *config;
+    if (server->config.max_message == 0)
+        server->config.max_message = GRPC_MAX_MESSAGE;
+    server->port = bound_port(fd);
+    ev_timer_init(&server->accept_pause, on_accept_pause, 0., 0.);
+    ev_timer_init(&server->drain, on_drain, 0., 0.);
+    ev_io_init(&server->listener, on_acceptable, fd, EV_READ);
+    server->listener.data = server->accept_pause.data = server->drain.data = server;
+    ev_io_start(loop->ev, &server->listener);
+    return server;
+}
+
+uint16_t server_port(const struct server *server)
+{
+    return server->port;
+}
+
+static void stop_listening(struct server *server)
+{
+    ev_timer_stop(server->loop->ev, &server->accept_pause);
+    ev_io_stop(server->loop->ev, &server->listener);
+    if (server->listener.fd >= 0)
+        close(server->listener.fd);
+    ev_io_set(&server->listener, -1, EV_READ);
+}
+
+void server_drain(struct server *server, uint64_t drain_ns, void (*done)(void *arg), void *arg)
+{
+    if (server->draining)
+        return;
+    server->draining = true;
+    server->drained = done;
+    server->drained_arg = arg;
+    stop_listening(server);
+    if (server->conns == NULL) {
+        server->drained = NULL;
+        done(arg);
+        return;
+    }
+    server->drain_left_ns = drain_ns - drain_ns / NOTICE_PART;
+    send_goaways(server, say_notice);
+    set_drain_timer(server, drain_ns / NOTICE_PART);
+}
+
+void server_free(struct server *server)
+{
+    if (server == NULL)
+        return;
+    server->drained = NULL;
+    stop_listening(server);
+    ev_timer_stop(server->loop->ev, &server->drain);
+    while (server->conns != NULL)
+        free_conn(server->conns);
+    mem_free(MEM_APP, server);
+}

@@ -1,0 +1,353 @@
+#include "common/engine/session.h"
+
+#include "common/engine/grpc_wire.h"
+#include "common/engine/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CONCURRENT_STREAMS 256
+
+static struct session *session_of(void *user)
+{
+    return user;
+}
+
+static bool name_is(const uint8_t *name, size_t size, const char *expected)
+{
+    return strlen(expected) == size && memcmp(name, expected, size) == 0;
+}
+
+void session_check(struct session *s, int rv)
+{
+    if (rv == NGHTTP2_ERR_NOMEM)
+        conn_doom(&s->conn, CLIENT_NO_MEMORY, 0, "out of memory");
+}
+
+/* Header blocks: the request. */
+
+static void refuse(struct head *head, int http, int code, const char *text)
+{
+    if (head->refuse_http != 0 || head->refuse_code != 0)
+        return;
+    head->refuse_http = http;
+    head->refuse_code = code;
+    head->refuse_text = text;
+}
+
+static void take_request_header(struct session *s, const uint8_t *name, size_t name_size,
+                                const char *value, size_t size)
+{
+    struct head *head = &s->head;
+
+    if (name_is(name, name_size, ":path")) {
+        head->ops = s->ops->find_method(s, value, size);
+    } else if (name_is(name, name_size, ":method")) {
+        head->post = size == 4 && memcmp(value, "POST", 4) == 0;
+    } else if (name_is(name, name_size, "content-type")) {
+        head->content_type = grpc_content_type_ok(value, size);
+    } else if (name_is(name, name_size, "te")) {
+        head->te = size == 8 && memcmp(value, "trailers", 8) == 0;
+    } else if (name_is(name, name_size, "grpc-timeout")) {
+        head->timeout = grpc_timeout_parse(value, size, &head->timeout_ns);
+        if (!head->timeout)
+            refuse(head, 0, GRPC_INTERNAL, "malformed grpc-timeout");
+    } else if (name_is(name, name_size, "grpc-encoding")) {
+        if (!name_is((const uint8_t *)value, size, "identity"))
+            refuse(head, 0, GRPC_UNIMPLEMENTED, "grpc-encoding not supported, identity only");
+    }
+}
+
+/* HTTP first, then gRPC, then the method: the answer is about the outermost thing that is wrong. */
+static void check_request(struct head *head)
+{
+    int code = head->refuse_code;
+    const char *text = head->refuse_text;
+
+    head->refuse_code = 0;
+    if (!head->post)
+        refuse(head, 405, 0, NULL);
+    if (!head->content_type)
+        refuse(head, 415, 0, NULL);
+    if (!head->te)
+        refuse(head, 0, GRPC_INTERNAL, "te: trailers is missing");
+    if (code != 0)
+        refuse(head, 0, code, text);
+    if (head->ops == NULL)
+        refuse(head, 0, GRPC_UNIMPLEMENTED, "unknown service or method");
+}
+
+static void submit_refusal(struct session *s, int32_t stream_id)
+{
+    const struct head *head = &s->head;
+    const char *status = head->refuse_http == 405   ? "405"
+                         : head->refuse_http == 415 ? "415"
+                                                    : "200";
+    char code[12];
+    nghttp2_nv nv[4] = {
+        {(uint8_t *)":status", (uint8_t *)status, 7, 3, NGHTTP2_NV_FLAG_NONE},
+        {(uint8_t *)"content-type", (uint8_t *)"application/grpc", 12, 16, NGHTTP2_NV_FLAG_NONE},
+        {(uint8_t *)"grpc-status", (uint8_t *)code, 11, 0, NGHTTP2_NV_FLAG_NONE},
+        {(uint8_t *)"grpc-message", NULL, 12, 0, NGHTTP2_NV_FLAG_NONE},
+    };
+    size_t count = 1;
+
+    if (head->refuse_http == 0) {
+        nv[2].valuelen = (size_t)snprintf(code, sizeof code, "%d", head->refuse_code);
+        nv[3].value = (uint8_t *)head->refuse_text;
+        nv[3].valuelen = strlen(head->refuse_text);
+        count = 4;
+    }
+    session_check(s, nghttp2_submit_response(s->conn.h2, stream_id, nv, count, NULL));
+}
+
+static void accept_request(struct session *s, int32_t stream_id)
+{
+    struct head *head = &s->head;
+    struct call *call;
+    int code;
+
+    check_request(head);
+    if (head->refuse_http != 0 || head->refuse_code != 0) {
+        submit_refusal(s, stream_id);
+        return;
+    }
+    call = call_new(s, head->ops);
+    if (call == NULL) {
+        session_check(s, nghttp2_submit_rst_stream(s->conn.h2, NGHTTP2_FLAG_NONE, stream_id,
+                                                   NGHTTP2_ENHANCE_YOUR_CALM));
+        return;
+    }
+    call->stream_id = stream_id;
+    nghttp2_session_set_stream_user_data(s->conn.h2, stream_id, call);
+    if (head->timeout)
+        call_set_deadline(call, head->timeout_ns);
+    code = call->ops->on_start != NULL ? call->ops->on_start(call) : 0;
+    if (code != 0)
+        call_fail(call, code, NULL);
+}
+
+/* Header blocks: the response and its trailers. */
+
+static void take_response_header(struct session *s, struct call *call, const uint8_t *name,
+                                 size_t name_size, const char *value, size_t size)
+{
+    if (name_is(name, name_size, ":status"))
+        call->http_status = atoi(value);
+    else if (name_is(name, name_size, "content-type"))
+        s->head.content_type = grpc_content_type_ok(value, size);
+    else if (name_is(name, name_size, "grpc-status"))
+        call_take_status(call, grpc_status_parse(value, size));
+    else if (name_is(name, name_size, "grpc-message"))
+        call_take_message(call, value, size);
+}
+
+static void check_response(struct session *s, struct call *call)
+{
+    if (call->http_status == 200 && !s->head.content_type && !call->status_known)
+        call_fail(call, GRPC_UNKNOWN, "the response is not gRPC: wrong content-type");
+}
+
+/* nghttp2's callbacks: adapters. */
+
+static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
+{
+    struct session *s = session_of(user);
+
+    (void)h2, (void)frame;
+    memset(&s->head, 0, sizeof s->head);
+    return 0;
+}
+
+static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_size, const uint8_t *value, size_t size, uint8_t flags, void *user)
+{
+    struct session *s = session_of(user);
+    struct call *call;
+
+    (void)flags;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    if (s->server) {
+        if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+            take_request_header(s, name, name_size, (const char *)value, size);
+        return 0;
+    }
+    call = nghttp2_session_get_stream_user_data(h2, frame->hd.stream_id);
+    if (call != NULL)
+        take_response_header(s, call, name, name_size, (const char *)value, size);
+    return 0;
+}
+
+static void take_headers(struct session *s, const nghttp2_frame *frame)
+{
+    struct call *call;
+
+    if (s->server && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        accept_request(s, frame->hd.stream_id);
+    call = nghttp2_session_get_stream_user_data(s->conn.h2, frame->hd.stream_id);
+    if (!s->server && call != NULL && frame->headers.cat == NGHTTP2_HCAT_RESPONSE)
+        check_response(s, call);
+    if (call != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        call_remote_close(call);
+}
+
+static void take_data_end(struct session *s, const nghttp2_frame *frame)
+{
+    struct call *call = nghttp2_session_get_stream_user_data(s->conn.h2, frame->hd.stream_id);
+
+    if (call != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        call_remote_close(call);
+}
+
+static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
+{
+    struct session *s = session_of(user);
+
+    (void)h2;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        take_headers(s, frame);
+        break;
+    case NGHTTP2_DATA:
+        take_data_end(s, frame);
+        break;
+    case NGHTTP2_SETTINGS:
+        if (!s->seen_settings && s->ops->on_preface != NULL)
+            s->ops->on_preface(s);
+        s->seen_settings = true;
+        break;
+    case NGHTTP2_GOAWAY:
+        s->goaway = true;
+        if (s->ops->on_goaway != NULL)
+            s->ops->on_goaway(s);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int on_data(nghttp2_session *h2, uint8_t flags, int32_t stream_id, const uint8_t *data,
+                   size_t size, void *user)
+{
+    struct call *call = nghttp2_session_get_stream_user_data(h2, stream_id);
+
+    (void)flags, (void)user;
+    if (call != NULL)
+        call_receive(call, data, size);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t error_code, void *user)
+{
+    struct call *call = nghttp2_session_get_stream_user_data(h2, stream_id);
+
+    (void)user;
+    if (call != NULL)
+        call_end(call, error_code);
+    return 0;
+}
+
+/*
+ * A server that ends a stream before the client has must also stop the client (RFC 9113,
+ * section 8.1: RST_STREAM with NO_ERROR), or the stream stays half open for ever.
+ */
+static void stream_answered(struct session *s, int32_t stream_id)
+{
+    struct call *call = nghttp2_session_get_stream_user_data(s->conn.h2, stream_id);
+
+    if (call != NULL)
+        call->status_known = true;
+    if (nghttp2_session_get_stream_remote_close(s->conn.h2, stream_id) == 0)
+        session_check(s, nghttp2_submit_rst_stream(s->conn.h2, NGHTTP2_FLAG_NONE, stream_id,
+                                                   NGHTTP2_NO_ERROR));
+}
+
+static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
+{
+    struct session *s = session_of(user);
+
+    (void)h2;
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+        s->conn.loop->stats.protocol_errors++;
+        conn_fault(&s->conn, CLIENT_PROTOCOL, (int)frame->goaway.error_code,
+                   nghttp2_http2_strerror(frame->goaway.error_code));
+    }
+    if (s->server && frame->hd.type == NGHTTP2_HEADERS &&
+        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        stream_answered(s, frame->hd.stream_id);
+    return 0;
+}
+
+static nghttp2_session_callbacks *callbacks_new(void)
+{
+    nghttp2_session_callbacks *cb;
+
+    if (nghttp2_session_callbacks_new(&cb) != 0)
+        return NULL;
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
+    return cb;
+}
+
+static bool submit_settings(struct session *s)
+{
+    static const nghttp2_settings_entry server[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, MAX_CONCURRENT_STREAMS},
+    };
+    static const nghttp2_settings_entry client[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+    };
+
+    return nghttp2_submit_settings(s->conn.h2, NGHTTP2_FLAG_NONE, s->server ? server : client, 1) ==
+           0;
+}
+
+bool session_open(struct session *s)
+{
+    nghttp2_session_callbacks *cb = callbacks_new();
+    nghttp2_option *option = NULL;
+    int rv = NGHTTP2_ERR_NOMEM;
+
+    if (cb != NULL && nghttp2_option_new(&option) == 0) {
+        /* Closed streams kept for the priority tree would grow with every call. */
+        nghttp2_option_set_no_closed_streams(option, 1);
+        rv = s->server ? nghttp2_session_server_new3(&s->conn.h2, cb, s, option, mem_nghttp2())
+                       : nghttp2_session_client_new3(&s->conn.h2, cb, s, option, mem_nghttp2());
+        nghttp2_option_del(option);
+    }
+    nghttp2_session_callbacks_del(cb);
+    return rv == 0 && submit_settings(s);
+}
+
+void session_goaway(struct session *s)
+{
+    if (s->conn.h2 == NULL)
+        return;
+    s->goaway = true;
+    session_check(s, nghttp2_submit_goaway(s->conn.h2, NGHTTP2_FLAG_NONE,
+                                           nghttp2_session_get_last_proc_stream_id(s->conn.h2),
+                                           NGHTTP2_NO_ERROR, NULL, 0));
+    conn_wake(&s->conn);
+}
+
+void session_terminate(struct session *s)
+{
+    if (s->conn.h2 == NULL)
+        return;
+    s->goaway = true;
+    session_check(s, nghttp2_session_terminate_session(s->conn.h2, NGHTTP2_NO_ERROR));
+    conn_wake(&s->conn);
+}
+
+void session_drop_calls(struct session *s)
+{
+    while (s->calls.first != NULL)
+        call_end(s->calls.first, CALL_LOST);
+}

@@ -1,0 +1,50 @@
+/*
+ * Bytes over a connected, non-blocking socket: a vtable with two users, plain and TLS. The
+ * transport does not own the descriptor's events; the connection does.
+ */
+#ifndef FLATLINE_ENGINE_TRANSPORT_H
+#define FLATLINE_ENGINE_TRANSPORT_H
+
+#include "common/engine/tls.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* RETRY: would block; try again when the descriptor is ready (transport.want_write says for what).
+ */
+enum io_status { IO_OK, IO_RETRY, IO_ERROR };
+
+struct transport;
+
+struct transport_ops {
+    enum io_status (*handshake)(struct transport *t);
+    /* *n == 0 with IO_OK is the peer's end. */
+    enum io_status (*read)(struct transport *t, uint8_t *data, size_t cap, size_t *n);
+    /* *n may be less than size. */
+    enum io_status (*write)(struct transport *t, const uint8_t *data, size_t size, size_t *n);
+    /* Tells the peer that no more comes (close_notify, FIN); best effort. */
+    void (*shutdown)(struct transport *t);
+    void (*release)(struct transport *t);
+    bool drained_by_short_read; /* less than asked for means that the socket is empty */
+};
+
+/* After IO_ERROR: error_number is an errno, or 0 and then error_text is a static line from TLS. */
+struct transport {
+    const struct transport_ops *ops;
+    SSL *ssl; /* TLS only */
+    const char *error_text;
+    int fd;
+    int error_number;
+    bool want_write;
+    bool certificate_error; /* the handshake failed on the peer's certificate */
+};
+
+void transport_init_plain(struct transport *t, int fd);
+
+/* host: the name to check and send as SNI (client), NULL for a server. False: out of memory. */
+bool transport_init_tls(struct transport *t, int fd, const struct tls_context *tls,
+                        const char *host);
+
+#endif

@@ -1,0 +1,167 @@
+#include "common/engine/tls_internal.h"
+#include "common/engine/transport.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Sorts out what an OpenSSL call meant; the error queue is left empty. */
+static enum io_status outcome(struct transport *t, int rv)
+{
+    int saved = errno;
+    int kind = SSL_get_error(t->ssl, rv);
+    unsigned long code = ERR_peek_last_error();
+
+    ERR_clear_error();
+    switch (kind) {
+    case SSL_ERROR_WANT_READ:
+        t->want_write = false;
+        return IO_RETRY;
+    case SSL_ERROR_WANT_WRITE:
+        t->want_write = true;
+        return IO_RETRY;
+    case SSL_ERROR_SYSCALL:
+        t->error_number = saved != 0 ? saved : ECONNRESET;
+        return IO_ERROR;
+    default:
+        if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {
+            t->error_number = ENOMEM;
+            return IO_ERROR;
+        }
+        t->error_number = 0;
+        t->error_text = ERR_reason_error_string(code);
+        if (t->error_text == NULL)
+            t->error_text = "unknown TLS error";
+        return IO_ERROR;
+    }
+}
+
+static void explain_certificate(struct transport *t)
+{
+    long verify = SSL_get_verify_result(t->ssl);
+
+    if (!SSL_is_server(t->ssl) && verify != X509_V_OK &&
+        SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE) {
+        t->certificate_error = true;
+        t->error_number = 0;
+        t->error_text = X509_verify_cert_error_string(verify);
+    }
+}
+
+/* The server refuses a handshake without h2 itself; a client must look at what it was given. */
+static enum io_status check_alpn(struct transport *t)
+{
+    const unsigned char *name;
+    unsigned size;
+
+    SSL_get0_alpn_selected(t->ssl, &name, &size);
+    if (size == 2 && memcmp(name, "h2", 2) == 0)
+        return IO_OK;
+    t->error_number = 0;
+    t->error_text = "the peer does not speak HTTP/2 (no ALPN h2)";
+    return IO_ERROR;
+}
+
+static enum io_status tls_handshake(struct transport *t)
+{
+    enum io_status status;
+    int rv;
+
+    ERR_clear_error();
+    errno = 0;
+    rv = SSL_do_handshake(t->ssl);
+    if (rv == 1)
+        return check_alpn(t);
+    status = outcome(t, rv);
+    if (status == IO_ERROR)
+        explain_certificate(t);
+    return status;
+}
+
+static enum io_status tls_read(struct transport *t, uint8_t *data, size_t cap, size_t *n)
+{
+    int rv;
+
+    errno = 0;
+    if (SSL_read_ex(t->ssl, data, cap, n) == 1)
+        return IO_OK;
+    rv = 0;
+    if (SSL_get_error(t->ssl, rv) == SSL_ERROR_ZERO_RETURN) {
+        ERR_clear_error();
+        *n = 0;
+        return IO_OK;
+    }
+    return outcome(t, rv);
+}
+
+static enum io_status tls_write(struct transport *t, const uint8_t *data, size_t size, size_t *n)
+{
+    errno = 0;
+    if (SSL_write_ex(t->ssl, data, size, n) == 1)
+        return IO_OK;
+    return outcome(t, 0);
+}
+
+static void tls_shutdown(struct transport *t)
+{
+    if (SSL_is_init_finished(t->ssl))
+        SSL_shutdown(t->ssl);
+    ERR_clear_error();
+    shutdown(t->fd, SHUT_WR);
+}
+
+static void tls_release(struct transport *t)
+{
+    SSL_free(t->ssl);
+    t->ssl = NULL;
+}
+
+static const struct transport_ops tls_ops = {
+    .handshake = tls_handshake,
+    .read = tls_read,
+    .write = tls_write,
+    .shutdown = tls_shutdown,
+    .release = tls_release,
+};
+
+static bool is_address(const char *host)
+{
+    struct in6_addr any;
+
+    return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
+}
+
+/* SNI carries names only (RFC 6066, section 3); an address is checked against the IP SANs. */
+static bool expect_host(SSL *ssl, const char *host, bool validate)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+
+    if (is_address(host))
+        return !validate || X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
+    if (SSL_set_tlsext_host_name(ssl, host) != 1)
+        return false;
+    return !validate || SSL_set1_host(ssl, host) == 1;
+}
+
+bool transport_init_tls(struct transport *t, int fd, const struct tls_context *tls,
+                        const char *host)
+{
+    SSL *ssl = SSL_new(tls->ssl);
+
+    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 ||
+        (host != NULL && !expect_host(ssl, host, tls->validate))) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        return false;
+    }
+    if (host != NULL)
+        SSL_set_connect_state(ssl);
+    else
+        SSL_set_accept_state(ssl);
+    *t = (struct transport){.ops = &tls_ops, .fd = fd, .ssl = ssl};
+    return true;
+}

@@ -1,0 +1,262 @@
+#include "tests/unit/engine_pair.h"
+
+#include <ev.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BODY 1000
+
+/* A message of BODY bytes made in place, cut anywhere: byte i is i & 0xff. */
+struct maker {
+    uint64_t left;
+    uint32_t at; /* of GRPC_PREFIX + BODY; 0: between messages */
+};
+
+static size_t make(struct maker *m, uint8_t *out, size_t cap)
+{
+    static const uint8_t prefix[GRPC_PREFIX] = {0, 0, 0, BODY >> 8, BODY & 0xff};
+    size_t used = 0;
+
+    while (used < cap && (m->at > 0 || m->left > 0)) {
+        if (m->at == 0)
+            m->left--;
+        out[used++] = m->at < GRPC_PREFIX ? prefix[m->at] : (uint8_t)(m->at - GRPC_PREFIX);
+        if (++m->at == GRPC_PREFIX + BODY)
+            m->at = 0;
+    }
+    return used;
+}
+
+static int echo_whole(struct call *call, const uint8_t *data, size_t size)
+{
+    if (!call_send(call, data, size))
+        return GRPC_RESOURCE_EXHAUSTED;
+    call_finish(call, GRPC_OK, NULL);
+    return 0;
+}
+
+static int stream_whole(struct call *call, const uint8_t *data, size_t size)
+{
+    struct maker *m = call_state(call);
+
+    (void)data, (void)size;
+    m->left = UINT64_MAX;
+    call_resume(call);
+    return 0;
+}
+
+static size_t stream_produce(struct call *call, uint8_t *out, size_t cap)
+{
+    return make(call_state(call), out, cap);
+}
+
+static int sink_half_close(struct call *call)
+{
+    if (!call_send(call, NULL, 0))
+        return GRPC_RESOURCE_EXHAUSTED;
+    call_finish(call, GRPC_OK, NULL);
+    return 0;
+}
+
+static int fail_whole(struct call *call, const uint8_t *data, size_t size)
+{
+    (void)data, (void)size;
+    call_finish(call, GRPC_FAILED_PRECONDITION, "no: 100% wrong");
+    return 0;
+}
+
+static const struct call_ops echo = {.on_whole = echo_whole};
+static const struct call_ops stream = {
+    .state_size = sizeof(struct maker), .on_whole = stream_whole, .produce = stream_produce};
+static const struct call_ops sink = {.on_half_close = sink_half_close};
+static const struct call_ops fail = {.on_whole = fail_whole};
+static const struct call_ops silent = {.state_size = 0};
+
+static const struct method methods[] = {
+    {PAIR_ECHO, &echo}, {PAIR_STREAM, &stream}, {PAIR_SINK, &sink},
+    {PAIR_FAIL, &fail}, {PAIR_SILENT, &silent}, {NULL, NULL},
+};
+
+/* The client's side of every call. */
+struct caller {
+    struct pair_result *result;
+    struct maker maker;
+};
+
+static int caller_data(struct call *call, const uint8_t *data, size_t size)
+{
+    struct caller *c = call_state(call);
+
+    (void)data;
+    c->result->bytes += size;
+    return 0;
+}
+
+static int caller_message_end(struct call *call)
+{
+    struct pair_result *result = ((struct caller *)call_state(call))->result;
+
+    if (++result->messages == result->stop_at)
+        call_cancel(call);
+    return 0;
+}
+
+static size_t caller_produce(struct call *call, uint8_t *out, size_t cap)
+{
+    struct caller *c = call_state(call);
+    size_t n = c->result == NULL ? 0 : make(&c->maker, out, cap);
+
+    if (c->result != NULL && c->maker.left == 0 && c->maker.at == 0)
+        call_half_close(call);
+    return n;
+}
+
+static void caller_done(struct call *call, const struct grpc_status *status)
+{
+    struct pair_result *result = ((struct caller *)call_state(call))->result;
+
+    result->done = true;
+    result->code = status->code;
+    snprintf(result->message, sizeof result->message, "%s", status->message);
+}
+
+static const struct call_ops caller = {
+    .state_size = sizeof(struct caller),
+    .on_data = caller_data,
+    .on_message_end = caller_message_end,
+    .produce = caller_produce,
+    .on_done = caller_done,
+};
+
+struct call *pair_call(struct pair *p, const char *path, struct pair_result *result,
+                       uint64_t timeout_ns)
+{
+    struct call *call = client_call(p->client, path, &caller, timeout_ns);
+    struct caller *c;
+
+    if (call == NULL)
+        return NULL;
+    c = call_state(call);
+    c->result = result;
+    c->maker.left = result->to_send;
+    call_resume(call);
+    return call;
+}
+
+static void on_ready(struct client *client, void *user)
+{
+    (void)client;
+    ((struct pair *)user)->ready = true;
+}
+
+static void on_goaway(struct client *client, void *user)
+{
+    (void)client;
+    ((struct pair *)user)->goaway = true;
+}
+
+static void on_end(struct client *client, void *user, enum client_end end, int detail,
+                   const char *text)
+{
+    struct pair *p = user;
+
+    (void)client, (void)text;
+    p->client = NULL;
+    p->ended = true;
+    p->end = end;
+    p->end_detail = detail;
+}
+
+static const struct client_events events = {
+    .on_ready = on_ready, .on_goaway = on_goaway, .on_end = on_end};
+
+static bool open_tls(struct pair *p, const char *dir)
+{
+    char cert[512], key[512], error[256];
+    struct tls_client_options options = {.store_path = cert};
+
+    if (dir == NULL)
+        return true;
+    snprintf(cert, sizeof cert, "%s/cert.pem", dir);
+    snprintf(key, sizeof key, "%s/key.pem", dir);
+    p->server_tls = tls_server_new(cert, NULL, 0, key, error, sizeof error);
+    p->client_tls = tls_client_new(&options, error, sizeof error);
+    return p->server_tls != NULL && p->client_tls != NULL;
+}
+
+bool pair_open(struct pair *p, const char *tls_dir)
+{
+    struct server_config config = {.host = "127.0.0.1", .methods = methods, .user = p};
+    struct client_config client = {.host = "127.0.0.1"};
+    char error[256];
+
+    memset(p, 0, sizeof *p);
+    p->loop = engine_loop_new();
+    if (p->loop == NULL || !open_tls(p, tls_dir))
+        return false;
+    config.tls = p->server_tls;
+    p->server = server_new(p->loop, &config, error, sizeof error);
+    if (p->server == NULL)
+        return false;
+    client.port = server_port(p->server);
+    client.tls = p->client_tls;
+    p->target = client_target_new(&client, error, sizeof error);
+    return p->target != NULL;
+}
+
+bool pair_connect(struct pair *p)
+{
+    p->ready = p->ended = p->goaway = false;
+    p->client = client_new(p->loop, p->target, &events, p);
+    return p->client != NULL;
+}
+
+void pair_close(struct pair *p)
+{
+    if (p->client != NULL) {
+        client_abort(p->client);
+        pair_run(p, &p->ended, 5);
+    }
+    server_free(p->server);
+    client_target_free(p->target);
+    tls_context_free(p->server_tls);
+    tls_context_free(p->client_tls);
+    engine_loop_free(p->loop);
+}
+
+static void on_timeout(struct ev_loop *ev, ev_timer *w, int revents)
+{
+    (void)revents;
+    *(bool *)w->data = true;
+    ev_break(ev, EVBREAK_ALL);
+}
+
+bool pair_run(struct pair *p, const bool *flag, double seconds)
+{
+    struct ev_loop *ev = engine_loop_ev(p->loop);
+    bool expired = false;
+    ev_timer timer;
+
+    ev_timer_init(&timer, on_timeout, seconds, 0.);
+    timer.data = &expired;
+    ev_timer_start(ev, &timer);
+    while (!*flag && !expired)
+        ev_run(ev, EVRUN_ONCE);
+    ev_timer_stop(ev, &timer);
+    return *flag;
+}
+
+bool pair_settle(struct pair *p, double seconds)
+{
+    struct ev_loop *ev = engine_loop_ev(p->loop);
+    bool expired = false;
+    ev_timer timer;
+
+    ev_timer_init(&timer, on_timeout, seconds, 0.);
+    timer.data = &expired;
+    ev_timer_start(ev, &timer);
+    while (engine_loop_stats(p->loop)->connections > 0 && !expired)
+        ev_run(ev, EVRUN_ONCE);
+    ev_timer_stop(ev, &timer);
+    return engine_loop_stats(p->loop)->connections == 0;
+}

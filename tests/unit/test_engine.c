@@ -1,0 +1,259 @@
+/* The engine end to end on one loop: calls of every shape, their ends, and the ends of connections.
+ */
+#include "common/base/clock.h"
+#include "common/engine/mem.h"
+#include "tests/unit/engine_pair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *tls_dir; /* set when the cases run a second time, over TLS */
+
+static int open_pair(void **state)
+{
+    static struct pair pair;
+
+    *state = &pair;
+    if (!pair_open(&pair, tls_dir) || !pair_connect(&pair))
+        return -1;
+    return pair_run(&pair, &pair.ready, 5) ? 0 : -1;
+}
+
+static int close_pair(void **state)
+{
+    pair_close(*state);
+    return 0;
+}
+
+static void run_call(struct pair *p, const char *path, struct pair_result *r, uint64_t timeout_ns)
+{
+    assert_non_null(pair_call(p, path, r, timeout_ns));
+    assert_true(pair_run(p, &r->done, 10));
+}
+
+static void a_unary_call_is_answered(void **state)
+{
+    struct pair_result r = {.to_send = 1};
+
+    run_call(*state, PAIR_ECHO, &r, 0);
+    assert_int_equal(r.code, GRPC_OK);
+    assert_int_equal(r.messages, 1);
+    assert_int_equal(r.bytes, 1000);
+}
+
+static void a_client_stream_is_taken_whole(void **state)
+{
+    struct pair_result r = {.to_send = 20000};
+    struct pair *p = *state;
+
+    run_call(p, PAIR_SINK, &r, 0);
+    assert_int_equal(r.code, GRPC_OK);
+    assert_int_equal(r.messages, 1);
+    assert_int_equal(r.bytes, 0);
+    /* Both ends share the loop's counters: 20,000 there and one back. */
+    assert_int_equal(engine_loop_stats(p->loop)->messages_sent, 20001);
+    assert_int_equal(engine_loop_stats(p->loop)->messages_received, 20001);
+}
+
+static void an_endless_stream_is_cancelled_and_leaves_nothing(void **state)
+{
+    struct pair *p = *state;
+    struct pair_result r = {.to_send = 1, .stop_at = 5000};
+    int64_t before = mem_live(MEM_APP);
+
+    run_call(p, PAIR_STREAM, &r, 0);
+    assert_int_equal(r.code, GRPC_CANCELLED);
+    assert_true(r.messages >= 5000);
+    client_close(p->client);
+    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(pair_settle(p, 5));
+    assert_true(mem_live(MEM_APP) < before);
+    assert_int_equal(engine_loop_stats(p->loop)->streams, 0);
+}
+
+static void a_status_travels_with_its_text(void **state)
+{
+    struct pair_result r = {.to_send = 1};
+
+    run_call(*state, PAIR_FAIL, &r, 0);
+    assert_int_equal(r.code, GRPC_FAILED_PRECONDITION);
+    assert_string_equal(r.message, "no: 100% wrong");
+    assert_int_equal(r.messages, 0);
+}
+
+static void an_unknown_method_is_unimplemented(void **state)
+{
+    struct pair_result r = {.to_send = 1};
+
+    run_call(*state, PAIR_REFUSED, &r, 0);
+    assert_int_equal(r.code, GRPC_UNIMPLEMENTED);
+}
+
+static void an_early_answer_stops_an_endless_sender(void **state)
+{
+    struct pair_result r = {.to_send = UINT64_MAX};
+
+    run_call(*state, PAIR_FAIL, &r, 0);
+    assert_int_equal(r.code, GRPC_FAILED_PRECONDITION);
+}
+
+static void a_deadline_ends_a_silent_call(void **state)
+{
+    struct pair_result r = {.to_send = 1};
+    uint64_t start = clock_now_ns();
+
+    run_call(*state, PAIR_SILENT, &r, 50 * NS_PER_MS);
+    assert_int_equal(r.code, GRPC_DEADLINE_EXCEEDED);
+    assert_true(clock_now_ns() - start >= 45 * NS_PER_MS);
+}
+
+static void a_message_over_the_limit_is_refused(void **state)
+{
+    struct pair *p = *state;
+    struct client_config config = {.host = "127.0.0.1",
+                                   .port = server_port(p->server),
+                                   .tls = p->client_tls,
+                                   .max_message = 999};
+    struct pair_result r = {.to_send = 1};
+    char error[128];
+
+    client_close(p->client);
+    assert_true(pair_run(p, &p->ended, 5));
+    client_target_free(p->target);
+    p->target = client_target_new(&config, error, sizeof error);
+    assert_true(pair_connect(p));
+    assert_true(pair_run(p, &p->ready, 5));
+    run_call(p, PAIR_ECHO, &r, 0);
+    assert_int_equal(r.code, GRPC_RESOURCE_EXHAUSTED);
+}
+
+static void many_calls_share_a_connection(void **state)
+{
+    enum { CALLS = 1000 };
+    static struct pair_result r[CALLS];
+    struct pair *p = *state;
+
+    memset(r, 0, sizeof r);
+    for (int i = 0; i < CALLS; i++) {
+        r[i].to_send = 1;
+        assert_non_null(pair_call(p, PAIR_ECHO, &r[i], 0));
+    }
+    for (int i = 0; i < CALLS; i++) {
+        assert_true(pair_run(p, &r[i].done, 10));
+        assert_int_equal(r[i].code, GRPC_OK);
+    }
+}
+
+static void a_close_ends_open_calls(void **state)
+{
+    struct pair *p = *state;
+    struct pair_result r = {.to_send = 1};
+
+    assert_non_null(pair_call(p, PAIR_SILENT, &r, 0));
+    client_close(p->client);
+    assert_true(pair_run(p, &p->ended, 5));
+    assert_int_equal(p->end, CLIENT_CLOSED);
+    assert_true(r.done);
+    assert_int_equal(r.code, GRPC_UNAVAILABLE);
+    assert_true(pair_settle(p, 5));
+}
+
+static void set_flag(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void a_drain_lets_calls_finish_then_ends_the_rest(void **state)
+{
+    struct pair *p = *state;
+    struct pair_result endless = {.to_send = 1}, counted = {.to_send = 5000};
+    bool drained = false;
+
+    assert_non_null(pair_call(p, PAIR_STREAM, &endless, 0));
+    assert_non_null(pair_call(p, PAIR_SINK, &counted, 0));
+    for (int i = 0; i < 5; i++)
+        ev_run(engine_loop_ev(p->loop), EVRUN_NOWAIT);
+    server_drain(p->server, 300 * NS_PER_MS, set_flag, &drained);
+    assert_true(pair_run(p, &drained, 5));
+    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(p->goaway);
+    assert_true(counted.done);
+    assert_int_equal(counted.code, GRPC_OK);
+    assert_true(endless.done);
+    assert_int_not_equal(endless.code, GRPC_OK);
+}
+
+static void a_vanished_server_is_a_loss(void **state)
+{
+    struct pair *p = *state;
+    struct pair_result r = {.to_send = 1};
+
+    assert_non_null(pair_call(p, PAIR_SILENT, &r, 0));
+    for (int i = 0; i < 5; i++)
+        ev_run(engine_loop_ev(p->loop), EVRUN_NOWAIT);
+    server_free(p->server);
+    p->server = NULL;
+    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(p->end == CLIENT_PEER_CLOSED || p->end == CLIENT_RESET);
+    assert_int_equal(r.code, GRPC_UNAVAILABLE);
+    assert_true(pair_connect(p));
+    assert_true(pair_run(p, &p->ended, 5));
+    assert_int_equal(p->end, CLIENT_REFUSED);
+}
+
+/* Live bytes at rest are a constant: whatever was done before, the same. */
+static void rest_is_the_same_after_any_work(void **state)
+{
+    struct pair *p = *state;
+    int64_t rest[2] = {0, 0};
+
+    for (int round = 0; round < 2; round++) {
+        int calls = round == 0 ? 10 : 500;
+        int64_t sum = 0;
+
+        for (int i = 0; i < calls; i++) {
+            struct pair_result echo = {.to_send = 1}, sink = {.to_send = (uint64_t)i};
+
+            run_call(p, PAIR_ECHO, &echo, 0);
+            run_call(p, PAIR_SINK, &sink, 0);
+            assert_int_equal(echo.code, GRPC_OK);
+        }
+        for (enum mem_zone z = 0; z < MEM_ZONES; z++)
+            sum += z == MEM_OPENSSL ? 0 : mem_live(z);
+        rest[round] = sum;
+    }
+    assert_int_equal(rest[0], rest[1]);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(a_unary_call_is_answered),
+        CASE(a_client_stream_is_taken_whole),
+        CASE(an_endless_stream_is_cancelled_and_leaves_nothing),
+        CASE(a_status_travels_with_its_text),
+        CASE(an_unknown_method_is_unimplemented),
+        CASE(an_early_answer_stops_an_endless_sender),
+        CASE(a_deadline_ends_a_silent_call),
+        CASE(a_message_over_the_limit_is_refused),
+        CASE(many_calls_share_a_connection),
+        CASE(a_close_ends_open_calls),
+        CASE(a_drain_lets_calls_finish_then_ends_the_rest),
+        CASE(a_vanished_server_is_a_loss),
+        CASE(rest_is_the_same_after_any_work),
+    };
+
+    if (!mem_install())
+        return 1;
+    tls_dir = getenv("FLATLINE_TEST_TLS_DIR");
+    return cmocka_run_group_tests_name("engine", cases, NULL, NULL);
+}
