@@ -12,7 +12,11 @@
 
 #ifdef HAVE_JEMALLOC
 #include <jemalloc/jemalloc.h>
-#define ALLOCATOR "jemalloc " JEMALLOC_VERSION
+#define TEXT(x) #x
+#define VERSION_TEXT(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+#define ALLOCATOR                                                            \
+    "jemalloc " VERSION_TEXT(JEMALLOC_VERSION_MAJOR, JEMALLOC_VERSION_MINOR, \
+                             JEMALLOC_VERSION_BUGFIX)
 #else
 #define ALLOCATOR "the C library's malloc"
 #endif
@@ -68,8 +72,8 @@ static const struct option_spec specs[] = {
 
 static void print_version(FILE *out)
 {
-    fprintf(out, "stress-server %s (nghttp2 %s, %s, libev %d.%d, protobuf-c %s, %s)\n", VERSION,
-            nghttp2_version(0)->version_str, OpenSSL_version(OPENSSL_VERSION_STRING),
+    fprintf(out, "stress-server %s (nghttp2 %s, OpenSSL %s, libev %d.%d, protobuf-c %s, %s)\n",
+            VERSION, nghttp2_version(0)->version_str, OpenSSL_version(OPENSSL_VERSION_STRING),
             ev_version_major(), ev_version_minor(), protobuf_c_version(), ALLOCATOR);
 }
 
