@@ -74,7 +74,7 @@ size_t payload_writer_put(struct payload_writer *w, uint8_t *out, size_t cap)
     }
     w->offset = (uint16_t)(w->offset + n);
     if (w->offset == w->size)
-        w->size = 0;
+        w->size = w->offset = 0;
     return n;
 }
 

@@ -111,7 +111,10 @@ run_leg()
         verdict="FAILED, see $log"
         failed=$((failed + 1))
         # What the tests said, and if none failed, why the leg did.
-        grep -A 12 '^not ok' "$log" || tail -n 40 "$log"
+        awk '/^not ok/ { show = found = 1 }
+            !/^(not ok|#|FAIL)/ { show = 0 }
+            show && !/^FAIL/
+            END { exit !found }' "$log" || tail -n 40 "$log"
     fi
     passed=$((passed + $1))
     failed=$((failed + $2))

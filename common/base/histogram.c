@@ -64,17 +64,21 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
 uint64_t histogram_percentile(const struct histogram *h, double percent)
 {
     uint64_t rank = (uint64_t)ceil((double)h->count * percent / 100.0), seen = 0;
+    size_t i;
 
     if (h->count == 0)
         return 0;
     if (rank == 0)
         return h->min;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+    for (i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += h->buckets[i];
         if (seen >= rank)
-            return bucket_top(i) < h->max ? bucket_top(i) : h->max;
+            break;
     }
-    return h->max;
+    /* The last bucket has no top: it takes all that is too long for the others. */
+    if (i >= HISTOGRAM_BUCKETS - 1 || bucket_top(i) > h->max)
+        return h->max;
+    return bucket_top(i);
 }
 
 uint64_t histogram_mean(const struct histogram *h)
