@@ -114,7 +114,9 @@ static void doubt(struct lane *lane, enum page_event_kind error, int detail, con
     lane->doubt_error = error;
     lane->doubt_detail = detail;
     snprintf(lane->doubt_text, sizeof lane->doubt_text, "%s", text);
-    set_timer(lane, DOUBT_S);
+    /* Not at once even after a GOAWAY: this may be the connection's teardown, its end comes next.
+     */
+    set_timer(lane, lane->goaway ? 0. : DOUBT_S);
 }
 
 /* No call could be started: for lack of memory, or because the connection is about to end. */
@@ -192,10 +194,8 @@ static void call_done(struct routine_host *host, const struct routine_end *end)
     }
     if (lane->state != LANE_OPEN)
         return;
-    if (end->fate == ROUTINE_LOST && !lane->world->stopping && !lane->goaway)
+    if (end->fate == ROUTINE_LOST && !lane->world->stopping)
         doubt(lane, end->error, end->detail, end->text);
-    else if (end->fate == ROUTINE_LOST)
-        close_connection(lane);
     else
         go_on(lane);
 }
@@ -206,13 +206,12 @@ static void on_ready(struct client *client, void *user)
 {
     struct lane *lane = user;
     struct tally *tally = lane->world->tally;
-    uint64_t handshake = client_handshake_ns(client);
 
     tally->connections++;
     tally->reconnects += lane->lost;
     histogram_record(&tally->connect, client_connect_ns(client));
-    if (handshake != 0)
-        histogram_record(&tally->handshake, handshake);
+    if (lane->world->secure)
+        histogram_record(&tally->handshake, client_handshake_ns(client));
     leak_hit(lane->world->leak, LEAK_CONNECTION);
     if (lane->connected_before)
         leak_hit(lane->world->leak, LEAK_RECONNECT);
@@ -253,7 +252,10 @@ static void lose(struct lane *lane, enum client_end end, int detail, const char 
     uint64_t delay_ns;
 
     if (!lane->goaway && !reconnect_may_heal(end)) {
-        fail(lane, event, detail, text);
+        char line[LINE_MAX_BYTES];
+
+        snprintf(line, sizeof line, "%s: %s", page_event_text(event), text);
+        fail(lane, event, detail, line);
         become_idle(lane);
         return;
     }
@@ -304,11 +306,12 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)revents;
     if (lane->state == LANE_WAITING) {
         connect_now(lane);
-    } else {
-        /* Still connected, so it was no loss. */
-        fail(lane, lane->doubt_error, lane->doubt_detail, lane->doubt_text);
-        close_connection(lane);
+        return;
     }
+    /* Still connected, and the server did not say that it is going: so it was no loss. */
+    if (!lane->goaway)
+        fail(lane, lane->doubt_error, lane->doubt_detail, lane->doubt_text);
+    close_connection(lane);
 }
 
 /* ---- from the runner ---- */

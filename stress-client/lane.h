@@ -27,6 +27,7 @@ struct lane_world {
     struct leak *leak; /* NULL: none planted */
     struct rng rng;
     uint64_t retry_limit; /* reconnects in a row, RECONNECT_FOR_EVER */
+    bool secure;          /* record TLS handshakes */
     bool abortive;        /* close by reset */
     bool paused;          /* start no call, send nothing on endless streams */
     bool stopping;        /* start nothing, finish */

@@ -232,6 +232,7 @@ struct runner *runner_new(const struct runner_config *config)
         .leak = config->leak,
         .rng = {.seed = rng_seed_random()},
         .retry_limit = config->retry_limit,
+        .secure = config->secure,
         .abortive = config->abortive,
         .on_next = next_connection,
         .on_idle = lane_became_idle,

@@ -25,7 +25,7 @@ struct runner_config {
     struct telemetry *telemetry; /* NULL by hand */
     struct leak *leak;           /* NULL: none planted */
     uint64_t retry_limit;        /* reconnects in a row, RECONNECT_FOR_EVER */
-    bool abortive;
+    bool secure, abortive;
 };
 
 struct runner;

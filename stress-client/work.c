@@ -118,6 +118,7 @@ static bool set_up_traffic(struct work *work)
         .plan = o->plan,
         .telemetry = work->telemetry,
         .retry_limit = o->retry != UINT64_MAX ? o->retry : 0,
+        .secure = o->secure,
         .abortive = o->abortive,
     };
 
