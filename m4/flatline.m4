@@ -57,6 +57,8 @@ AC_DEFUN([FL_CHECK_PROGRAMS], [
   AS_IF([test -z "$PROTOC_C"], [AC_MSG_ERROR([protoc-c not found: install protobuf-c-compiler])])
   # Only needed when charts are drawn; the driver looks it up in PATH again at run time.
   AC_PATH_PROG([GNUPLOT], [gnuplot], [not found, needed by driver --gen-charts])
+  # For the tests: the system's own, which python3-grpcio belongs to, before any other in PATH.
+  AC_PATH_PROG([PYTHON3], [python3], [python3], [/usr/bin:$PATH])
 ])
 
 AC_DEFUN([FL_SUMMARY], [
