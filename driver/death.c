@@ -1,0 +1,59 @@
+#include "driver/death.h"
+
+#include "common/base/exit_status.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* An abnormal end this near to the cap is blamed on the cap. */
+#define NEAR_CAP_PERCENT 95
+
+static bool is_near_cap(const struct death *death)
+{
+    return death->heap_cap != 0 && death->data > 0 &&
+           (uint64_t)death->data >= death->heap_cap / 100 * NEAR_CAP_PERCENT;
+}
+
+static bool obeyed_stop(const struct spawn_end *end)
+{
+    return end->code == 0 || end->signal == SIGTERM || end->signal == SIGKILL;
+}
+
+enum reason death_reason(const struct death *death)
+{
+    if (death->order == ORDER_CHAOS)
+        return REASON_CHAOS;
+    if (death->order == ORDER_NOT_READY)
+        return REASON_NOT_READY;
+    if (death->refused || death->end.code == STATUS_HEAP_OVERFLOW)
+        return REASON_HEAP_CAP;
+    if (death->order == ORDER_STOP && obeyed_stop(&death->end))
+        return REASON_STOPPED;
+    if (death->end.code == 0)
+        return REASON_CLEAN_EXIT;
+    if (is_near_cap(death))
+        return REASON_HEAP_CAP;
+    return death->end.signal != 0 ? REASON_SIGNAL : REASON_ERROR_EXIT;
+}
+
+bool death_is_breach(enum reason reason)
+{
+    return reason != REASON_CHAOS && reason != REASON_STOPPED;
+}
+
+char *death_describe(const struct death *death, char *out, size_t cap)
+{
+    char end[80];
+
+    if (death->end.signal != 0)
+        snprintf(end, sizeof end, "killed by signal %d (%s)", death->end.signal,
+                 strsignal(death->end.signal));
+    else
+        snprintf(end, sizeof end, "exit status %d", death->end.code);
+    if (death->obituary != NULL)
+        snprintf(out, cap, "%s (%s)", death->obituary, end);
+    else
+        snprintf(out, cap, "%s", end);
+    return out;
+}

@@ -1,0 +1,39 @@
+/* Why a process died: a pure function of what is known of its end. */
+#ifndef FLATLINE_DRIVER_DEATH_H
+#define FLATLINE_DRIVER_DEATH_H
+
+#include "common/contract/reason.h"
+#include "driver/spawn.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum order {
+    ORDER_NONE,      /* the driver did not want this process to die */
+    ORDER_CHAOS,     /* the plan's kill */
+    ORDER_STOP,      /* the end of the run */
+    ORDER_NOT_READY, /* given up: it did not become ready in time */
+};
+
+struct death {
+    enum order order;
+    struct spawn_end end;
+    bool refused;         /* it said that an allocation was refused */
+    int64_t data;         /* its last sampled `data`, bytes; 0: none */
+    uint64_t heap_cap;    /* bytes */
+    const char *obituary; /* its last words, or NULL */
+};
+
+enum reason death_reason(const struct death *death);
+
+/* A finding: neither ordered nor the end of the run. */
+bool death_is_breach(enum reason reason);
+
+/*
+ * One line: "heap overflow: 4096 bytes refused to app (exit status 251)", "exit status 3", "killed
+ * by signal 9 (Killed)". Returns out.
+ */
+char *death_describe(const struct death *death, char *out, size_t cap);
+
+#endif

@@ -1,0 +1,326 @@
+#include "driver/life.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FORCE_NS (3 * NS_PER_S)    /* a chaos victim's drain (500 ms by default) and slack */
+#define STAGGER_NS (5 * NS_PER_MS) /* between the first starts, so that sampling stays on time */
+#define LOG_NAME (COMPONENT_NAME + 32)
+
+/* Against the clock: after a stall the loop's idea of now is an old one. */
+static void arm(struct life *life, uint64_t deadline_ns)
+{
+    struct ev_loop *loop = life->shared->loop;
+    uint64_t now = clock_now_ns();
+
+    ev_now_update(loop);
+    ev_timer_stop(loop, &life->timer);
+    ev_timer_set(&life->timer, deadline_ns > now ? (double)(deadline_ns - now) / 1e9 : 0., 0.);
+    ev_timer_start(loop, &life->timer);
+}
+
+static void disarm(struct life *life)
+{
+    ev_timer_stop(life->shared->loop, &life->timer);
+}
+
+static struct chaos_kill planned(const struct life *life)
+{
+    return chaos_draw(&life->shared->chaos, life->component->name, life->number);
+}
+
+static void log_name(const struct life *life, char *out, size_t cap)
+{
+    snprintf(out, cap, "logs/%s.%d.log", life->component->name, life->number);
+}
+
+static void breach(struct life *life, enum reason reason, const char *line)
+{
+    struct life_shared *shared = life->shared;
+
+    if (shared->breached) {
+        log_error("%s: %s: %s", life->component->name, reason_name(reason), line);
+        return;
+    }
+    shared->breached = true;
+    shared->breach_index = life->index;
+    shared->breach_reason = reason;
+    snprintf(shared->breach_line, sizeof shared->breach_line, "%s", line);
+}
+
+static void record_order(struct life *life, enum order order, int signal)
+{
+    /* It dies of the first order; a stop that overtakes a chaos kill changes nothing. */
+    if (life->order != ORDER_NONE)
+        return;
+    life->order = order;
+    life->ordered_ns = clock_now_ns();
+    life->ordered_signal = signal;
+}
+
+static void record_exit(struct life *life, const struct death *death, enum reason reason)
+{
+    struct run_exit end = {.time_ns = clock_now_ns(),
+                           .ordered_ns = life->ordered_ns,
+                           .ordered_signal = life->ordered_signal,
+                           .code = death->end.code,
+                           .signal = death->end.signal,
+                           .reason = reason,
+                           .obituary = death->obituary};
+
+    (void)run_writer_exit(life->shared->writer, life->process.row, &end);
+}
+
+/* Writes down how it ended and releases what it had. */
+static void bury(struct life *life)
+{
+    struct process *process = &life->process;
+    struct death death = {
+        .order = life->order, .end = life->end, .heap_cap = life->component->heap_cap};
+    char words[PAGE_OBITUARY], text[PAGE_OBITUARY + 64], log[LOG_NAME], line[LIFE_LINE];
+    enum reason reason;
+
+    disarm(life);
+    process_observe_last(process, life->shared->writer, clock_now_ns());
+    death.data = process->data;
+    death.refused =
+        metric_has(&process->last, METRIC_REFUSED) && process->last.value[METRIC_REFUSED] > 0;
+    if (process_obituary(process, words, sizeof words))
+        death.obituary = words;
+    reason = death_reason(&death);
+    record_exit(life, &death, reason);
+    process_release(process);
+    life->lives = false;
+    if (!death_is_breach(reason))
+        return;
+    log_name(life, log, sizeof log);
+    snprintf(line, sizeof line, "%s; its log: %s/%s", death_describe(&death, text, sizeof text),
+             life->shared->run_dir, log);
+    breach(life, reason, line);
+}
+
+static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    struct life *life = watcher->data;
+
+    (void)revents;
+    /* While the zombie holds the number, nobody else's group can have it. */
+    spawn_signal(&life->process.child, SIGKILL);
+    guardian_forget(life->shared->guardian, life->process.child.pid);
+    if (!spawn_reap(&life->process.child, &life->end))
+        return;
+    ev_io_stop(loop, watcher);
+    life_dispatch(life, LIFE_EXIT);
+    life->shared->changed(life->shared->user);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct life *life = watcher->data;
+
+    (void)loop, (void)revents;
+    life_dispatch(life, LIFE_TIMER);
+    life->shared->changed(life->shared->user);
+}
+
+/* The actions: each does one thing and returns the next state. */
+
+static enum life_state queue(struct life *life)
+{
+    arm(life, clock_now_ns() + life->index * STAGGER_NS);
+    return LIFE_WAITING;
+}
+
+static enum life_state fail_start(struct life *life, const char *why)
+{
+    struct life_shared *shared = life->shared;
+    struct run_exit end = {
+        .time_ns = clock_now_ns(), .code = -1, .reason = REASON_SPAWN_FAILED, .obituary = why};
+    int64_t row;
+
+    if (run_writer_spawn(shared->writer, shared->rows[life->index], life->number, 0, end.time_ns,
+                         NULL, &row))
+        (void)run_writer_exit(shared->writer, row, &end);
+    breach(life, REASON_SPAWN_FAILED, why);
+    return LIFE_DONE;
+}
+
+static enum life_state launch(struct life *life)
+{
+    struct life_shared *shared = life->shared;
+    char path[PATH_MAX], log[LOG_NAME], error[LIFE_LINE];
+    struct spawn_request request = {.argv = shared->fleet->commands[life->index].argv,
+                                    .envp = guardian_environment(shared->guardian),
+                                    .log_path = path,
+                                    .page_target = FLEET_PAGE_FD,
+                                    .data_limit = life->component->heap_cap};
+
+    life->number++;
+    life->order = ORDER_NONE;
+    life->ordered_ns = 0;
+    life->ordered_signal = 0;
+    life->forced = false;
+    log_name(life, log, sizeof log);
+    snprintf(path, sizeof path, "%s/%s", shared->run_dir, log);
+    if (!process_start(&life->process, &request, error, sizeof error))
+        return fail_start(life, error);
+    life->lives = true;
+    life->process.number = life->number;
+    guardian_watch(shared->guardian, life->process.child.pid);
+    (void)run_writer_spawn(shared->writer, shared->rows[life->index], life->number,
+                           life->process.child.pid, clock_now_ns(), log, &life->process.row);
+    ev_io_set(&life->exit_watcher, life->process.child.pidfd, EV_READ);
+    ev_io_start(shared->loop, &life->exit_watcher);
+    arm(life, clock_now_ns() + shared->ready_limit_ns);
+    return LIFE_STARTING;
+}
+
+static enum life_state rise(struct life *life)
+{
+    disarm(life);
+    life->ready_ns = process_ready_ns(&life->process);
+    (void)run_writer_ready(life->shared->writer, life->process.row, life->ready_ns);
+    if (life->number > 1)
+        life->shared->restarts++;
+    life_plan_kill(life);
+    return LIFE_UP;
+}
+
+/* Signals and waits for the end, at most so long. Not what died by another hand: that is not ours.
+ */
+static void order_death(struct life *life, enum order order, int signal, uint64_t limit_ns)
+{
+    if (!spawn_is_dead(&life->process.child)) {
+        record_order(life, order, signal);
+        spawn_signal(&life->process.child, signal);
+    }
+    life->forced = signal == SIGKILL;
+    arm(life, clock_now_ns() + limit_ns);
+}
+
+static enum life_state give_up(struct life *life)
+{
+    /* A stalled loop may have overlooked it. */
+    if (process_ready_ns(&life->process) != 0)
+        return rise(life);
+    order_death(life, ORDER_NOT_READY, SIGKILL, life->shared->stop_limit_ns);
+    return LIFE_STOPPING;
+}
+
+static enum life_state strike(struct life *life)
+{
+    struct life_shared *shared = life->shared;
+
+    if (!shared->running || clock_now_ns() >= shared->quiet_ns ||
+        spawn_is_dead(&life->process.child))
+        return LIFE_UP;
+    shared->kills++;
+    order_death(life, ORDER_CHAOS, planned(life).signal, FORCE_NS);
+    return LIFE_DYING;
+}
+
+static enum life_state force(struct life *life)
+{
+    if (life->forced) {
+        log_error("%s (pid %d) survives SIGKILL; going on without it", life->component->name,
+                  (int)life->process.child.pid);
+        ev_io_stop(life->shared->loop, &life->exit_watcher);
+        return LIFE_DONE;
+    }
+    log_warn("%s did not end in time after SIGTERM; killing it", life->component->name);
+    (void)run_writer_note(life->shared->writer, life->process.row, clock_now_ns(), "forced-kill",
+                          0);
+    order_death(life, life->order, SIGKILL, life->shared->stop_limit_ns);
+    return life->state;
+}
+
+static enum life_state end(struct life *life)
+{
+    bury(life);
+    return LIFE_DONE;
+}
+
+static enum life_state revive_later(struct life *life)
+{
+    bury(life);
+    if (!life->shared->running)
+        return LIFE_DONE;
+    arm(life, clock_now_ns() + planned(life).restart_delay_ns);
+    return LIFE_WAITING;
+}
+
+static enum life_state terminate(struct life *life)
+{
+    order_death(life, ORDER_STOP, SIGTERM, life->shared->stop_limit_ns);
+    return LIFE_STOPPING;
+}
+
+static enum life_state kill_now(struct life *life)
+{
+    order_death(life, ORDER_STOP, SIGKILL, life->shared->stop_limit_ns);
+    return LIFE_STOPPING;
+}
+
+static enum life_state retire(struct life *life)
+{
+    disarm(life);
+    return LIFE_DONE;
+}
+
+typedef enum life_state action_fn(struct life *life);
+
+static action_fn *const table[LIFE_STATES][LIFE_EVENTS] = {
+    [LIFE_IDLE] = {[LIFE_START] = queue, [LIFE_STOP] = retire, [LIFE_HURRY] = retire},
+    [LIFE_WAITING] = {[LIFE_TIMER] = launch, [LIFE_STOP] = retire, [LIFE_HURRY] = retire},
+    [LIFE_STARTING] = {[LIFE_READY] = rise,
+                       [LIFE_TIMER] = give_up,
+                       [LIFE_EXIT] = end,
+                       [LIFE_STOP] = terminate,
+                       [LIFE_HURRY] = kill_now},
+    [LIFE_UP] = {[LIFE_TIMER] = strike,
+                 [LIFE_EXIT] = end,
+                 [LIFE_STOP] = terminate,
+                 [LIFE_HURRY] = kill_now},
+    [LIFE_DYING] = {[LIFE_TIMER] = force, [LIFE_EXIT] = revive_later, [LIFE_HURRY] = kill_now},
+    [LIFE_STOPPING] = {[LIFE_TIMER] = force, [LIFE_EXIT] = end, [LIFE_HURRY] = kill_now},
+};
+
+void life_init(struct life *life, struct life_shared *shared, size_t index)
+{
+    memset(life, 0, sizeof *life);
+    life->shared = shared;
+    life->component = &shared->fleet->scenario->components[index];
+    life->index = index;
+    ev_init(&life->exit_watcher, on_exit_ready);
+    ev_init(&life->timer, on_timer);
+    life->exit_watcher.data = life;
+    life->timer.data = life;
+}
+
+void life_dispatch(struct life *life, enum life_event event)
+{
+    action_fn *action = table[life->state][event];
+    enum life_state before = life->state;
+
+    if (action == NULL)
+        return;
+    life->state = action(life);
+    life->shared->up += (life->state == LIFE_UP) - (before == LIFE_UP);
+}
+
+void life_poll(struct life *life)
+{
+    if (life->state == LIFE_STARTING && process_ready_ns(&life->process) != 0)
+        life_dispatch(life, LIFE_READY);
+}
+
+void life_plan_kill(struct life *life)
+{
+    if (!life->component->stable && life->shared->running)
+        arm(life, life->ready_ns + planned(life).after_ready_ns);
+}

@@ -1,0 +1,183 @@
+#include "driver/supervisor.h"
+
+#include "common/base/clock.h"
+#include "driver/life.h"
+
+#include <stdlib.h>
+
+#define READY_POLL_S 0.02
+
+enum phase {
+    PHASE_IDLE,
+    PHASE_SERVERS, /* starting */
+    PHASE_CLIENTS, /* starting */
+    PHASE_RUNNING,
+    PHASE_STOP_CLIENTS,
+    PHASE_STOP_SERVERS,
+    PHASE_OVER,
+};
+
+enum who { SERVERS = 1, CLIENTS = 2, ALL = SERVERS | CLIENTS };
+
+struct supervisor {
+    struct life_shared shared;
+    uint64_t duration_ns;
+    const struct supervisor_hooks *hooks;
+    void *user;
+    enum phase phase;
+    bool breach_told;
+    ev_timer ready_poll;
+    size_t count;
+    struct life lives[SCENARIO_MAX];
+};
+
+static bool is_one_of(const struct life *life, enum who who)
+{
+    return (who & (life->component->server ? SERVERS : CLIENTS)) != 0;
+}
+
+static void tell(struct supervisor *s, enum who who, enum life_event event)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (is_one_of(&s->lives[i], who))
+            life_dispatch(&s->lives[i], event);
+    }
+}
+
+static bool all_are(const struct supervisor *s, enum who who, enum life_state state)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (is_one_of(&s->lives[i], who) && s->lives[i].state != state)
+            return false;
+    }
+    return true;
+}
+
+static void begin(struct supervisor *s)
+{
+    uint64_t now = clock_now_ns();
+
+    s->phase = PHASE_RUNNING;
+    s->shared.running = true;
+    s->shared.quiet_ns =
+        now + (s->duration_ns > CHAOS_QUIET_NS ? s->duration_ns - CHAOS_QUIET_NS : 0);
+    for (size_t i = 0; i < s->count; i++)
+        life_plan_kill(&s->lives[i]);
+    s->hooks->begun(s->user, now);
+}
+
+/* One step, if its time has come. */
+static bool advance(struct supervisor *s)
+{
+    if (s->phase == PHASE_SERVERS && all_are(s, SERVERS, LIFE_UP)) {
+        s->phase = PHASE_CLIENTS;
+        tell(s, CLIENTS, LIFE_START);
+    } else if (s->phase == PHASE_CLIENTS && all_are(s, ALL, LIFE_UP)) {
+        begin(s);
+    } else if (s->phase == PHASE_STOP_CLIENTS && all_are(s, CLIENTS, LIFE_DONE)) {
+        s->phase = PHASE_STOP_SERVERS;
+        tell(s, SERVERS, LIFE_STOP);
+    } else if (s->phase == PHASE_STOP_SERVERS && all_are(s, SERVERS, LIFE_DONE)) {
+        s->phase = PHASE_OVER;
+        ev_timer_stop(s->shared.loop, &s->ready_poll);
+        s->hooks->over(s->user);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* After whatever happened: tells of a breach once, moves on as far as it goes. */
+static void settle(struct supervisor *s)
+{
+    if (s->shared.breached && !s->breach_told) {
+        s->breach_told = true;
+        s->hooks->breached(s->user, s->lives[s->shared.breach_index].component,
+                           s->shared.breach_reason, s->shared.breach_line);
+    }
+    while (advance(s))
+        ;
+}
+
+static void on_changed(void *user)
+{
+    settle(user);
+}
+
+static void on_ready_poll(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct supervisor *s = watcher->data;
+
+    (void)loop, (void)revents;
+    for (size_t i = 0; i < s->count; i++)
+        life_poll(&s->lives[i]);
+    settle(s);
+}
+
+struct supervisor *supervisor_new(struct ev_loop *loop, const struct supervisor_settings *settings,
+                                  const struct supervisor_hooks *hooks, void *user)
+{
+    struct supervisor *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return NULL;
+    s->shared = (struct life_shared){.changed = on_changed,
+                                     .user = s,
+                                     .loop = loop,
+                                     .fleet = settings->fleet,
+                                     .rows = settings->rows,
+                                     .writer = settings->writer,
+                                     .guardian = settings->guardian,
+                                     .run_dir = settings->run_dir,
+                                     .chaos = settings->chaos,
+                                     .ready_limit_ns = settings->ready_limit_ns,
+                                     .stop_limit_ns = settings->stop_limit_ns};
+    s->duration_ns = settings->duration_ns;
+    s->hooks = hooks;
+    s->user = user;
+    s->count = settings->fleet->scenario->count;
+    for (size_t i = 0; i < s->count; i++)
+        life_init(&s->lives[i], &s->shared, i);
+    ev_timer_init(&s->ready_poll, on_ready_poll, READY_POLL_S, READY_POLL_S);
+    s->ready_poll.data = s;
+    return s;
+}
+
+void supervisor_free(struct supervisor *s)
+{
+    free(s);
+}
+
+void supervisor_start(struct supervisor *s)
+{
+    s->phase = PHASE_SERVERS;
+    ev_timer_start(s->shared.loop, &s->ready_poll);
+    tell(s, SERVERS, LIFE_START);
+}
+
+void supervisor_stop(struct supervisor *s)
+{
+    s->shared.running = false;
+    if (s->phase >= PHASE_STOP_CLIENTS) {
+        tell(s, ALL, LIFE_HURRY);
+    } else {
+        s->phase = PHASE_STOP_CLIENTS;
+        tell(s, CLIENTS, LIFE_STOP);
+        for (size_t i = 0; i < s->count; i++) {
+            /* A server that chaos was about to start again. */
+            if (s->lives[i].state == LIFE_WAITING)
+                life_dispatch(&s->lives[i], LIFE_STOP);
+        }
+    }
+    settle(s);
+}
+
+struct process *supervisor_process(struct supervisor *s, size_t i)
+{
+    return s->lives[i].lives ? &s->lives[i].process : NULL;
+}
+
+struct supervisor_counts supervisor_counts(const struct supervisor *s)
+{
+    return (struct supervisor_counts){s->shared.up, s->shared.kills, s->shared.restarts};
+}

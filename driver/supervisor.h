@@ -1,0 +1,71 @@
+/*
+ * Keeps the fleet as the plan wants it: starts the servers, then the clients; when all are ready
+ * the run begins; kills and restarts what chaos says; stops clients first, then servers. It records
+ * facts in run.db and has one opinion: a death that nobody ordered is a breach.
+ *
+ * Inside the loop it never dies: what fails is logged, recorded and reported as a breach, and the
+ * run goes on to its end in order.
+ */
+#ifndef FLATLINE_DRIVER_SUPERVISOR_H
+#define FLATLINE_DRIVER_SUPERVISOR_H
+
+#include "common/contract/reason.h"
+#include "common/run/writer.h"
+#include "driver/chaos.h"
+#include "driver/fleet.h"
+#include "driver/guardian.h"
+#include "driver/process.h"
+
+#include <ev.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct supervisor;
+
+struct supervisor_settings {
+    const struct fleet *fleet;
+    const int64_t *rows; /* run.db's ids of the components, beside the scenario's */
+    struct run_writer *writer;
+    struct guardian *guardian;
+    const char *run_dir; /* has a folder logs/ */
+    struct chaos chaos;
+    uint64_t duration_ns;    /* chaos is quiet at its end */
+    uint64_t ready_limit_ns; /* a process that is not ready by then is given up */
+    uint64_t stop_limit_ns;  /* from SIGTERM to SIGKILL */
+};
+
+struct supervisor_hooks {
+    /* Everything is ready: the run begins at now_ns. */
+    void (*begun)(void *user, uint64_t now_ns);
+    /* The first death that nobody ordered, or start that failed; `line` says what is known of it.
+     */
+    void (*breached)(void *user, const struct component *component, enum reason reason,
+                     const char *line);
+    /* Nothing runs any more. Called once, after supervisor_stop. */
+    void (*over)(void *user);
+};
+
+/* settings are copied; what they point to, hooks and loop outlive it. NULL: out of memory. */
+struct supervisor *supervisor_new(struct ev_loop *loop, const struct supervisor_settings *settings,
+                                  const struct supervisor_hooks *hooks, void *user);
+
+/* When nothing runs: after `over` or before supervisor_start. NULL is ignored. */
+void supervisor_free(struct supervisor *s);
+
+void supervisor_start(struct supervisor *s);
+
+/* In order, within about twice stop_limit_ns; called again: at once, by SIGKILL. */
+void supervisor_stop(struct supervisor *s);
+
+/* The process of component i, or NULL while it has none. */
+struct process *supervisor_process(struct supervisor *s, size_t i);
+
+struct supervisor_counts {
+    unsigned up;       /* processes that are ready */
+    unsigned kills;    /* ordered by chaos */
+    unsigned restarts; /* victims whose successor became ready */
+};
+
+struct supervisor_counts supervisor_counts(const struct supervisor *s);
+
+#endif

@@ -1,0 +1,75 @@
+#include "driver/death.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+
+#define CAP (24 << 20)
+
+static void every_end_has_its_reason(void **state)
+{
+    static const struct {
+        struct death death;
+        enum reason reason;
+    } rows[] = {
+        /* Chaos is chaos whatever the status. */
+        {{.order = ORDER_CHAOS, .end = {0, 0}}, REASON_CHAOS},
+        {{.order = ORDER_CHAOS, .end = {-1, SIGKILL}, .data = CAP, .heap_cap = CAP}, REASON_CHAOS},
+        {{.order = ORDER_CHAOS, .end = {251, 0}, .refused = true}, REASON_CHAOS},
+        {{.order = ORDER_STOP, .end = {0, 0}}, REASON_STOPPED},
+        {{.order = ORDER_STOP, .end = {-1, SIGTERM}}, REASON_STOPPED},
+        {{.order = ORDER_STOP, .end = {-1, SIGKILL}}, REASON_STOPPED},
+        /* A crash on the way down is a crash. */
+        {{.order = ORDER_STOP, .end = {-1, SIGSEGV}}, REASON_SIGNAL},
+        {{.order = ORDER_STOP, .end = {1, 0}}, REASON_ERROR_EXIT},
+        {{.order = ORDER_STOP, .end = {251, 0}}, REASON_HEAP_CAP},
+        {{.order = ORDER_NOT_READY, .end = {-1, SIGKILL}}, REASON_NOT_READY},
+        {{.end = {0, 0}}, REASON_CLEAN_EXIT},
+        {{.end = {0, 0}, .data = CAP, .heap_cap = CAP}, REASON_CLEAN_EXIT},
+        {{.end = {3, 0}}, REASON_ERROR_EXIT},
+        {{.end = {251, 0}}, REASON_HEAP_CAP},
+        {{.end = {1, 0}, .refused = true}, REASON_HEAP_CAP},
+        {{.end = {-1, SIGABRT}, .data = CAP / 100 * 96, .heap_cap = CAP}, REASON_HEAP_CAP},
+        {{.end = {-1, SIGABRT}, .data = CAP / 100 * 94, .heap_cap = CAP}, REASON_SIGNAL},
+        {{.end = {1, 0}, .data = CAP / 100 * 96, .heap_cap = CAP}, REASON_HEAP_CAP},
+        {{.end = {-1, SIGKILL}}, REASON_SIGNAL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(reason_name(death_reason(&rows[i].death)), reason_name(rows[i].reason));
+}
+
+static void only_ordered_deaths_are_no_breach(void **state)
+{
+    (void)state;
+    for (int i = 0; i < REASON_COUNT; i++)
+        assert_int_equal(death_is_breach((enum reason)i), i != REASON_CHAOS && i != REASON_STOPPED);
+}
+
+static void a_description_says_what_is_known(void **state)
+{
+    char line[128];
+
+    (void)state;
+    assert_string_equal(death_describe(&(struct death){.end = {-1, SIGKILL}}, line, sizeof line),
+                        "killed by signal 9 (Killed)");
+    assert_string_equal(death_describe(&(struct death){.end = {251, 0}, .obituary = "last words"},
+                                       line, sizeof line),
+                        "last words (exit status 251)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_end_has_its_reason),
+        cmocka_unit_test(only_ordered_deaths_are_no_breach),
+        cmocka_unit_test(a_description_says_what_is_known),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
