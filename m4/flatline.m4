@@ -23,6 +23,25 @@ AC_DEFUN([FL_SANITIZERS], [
   AC_SUBST([FL_SAN_FLAGS])
 ])
 
+# Fuzz targets need clang's libFuzzer, and everything below them its instrumentation.
+AC_DEFUN([FL_FUZZERS], [
+  AC_ARG_ENABLE([fuzzers],
+                [AS_HELP_STRING([--enable-fuzzers], [build the fuzz targets too (clang), with the sanitizers])],
+                [], [enable_fuzzers=no])
+  AS_IF([test "x$enable_fuzzers" = xyes], [
+    FL_SAN_FLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+    enable_sanitizers="yes (fuzzers)"
+    AC_LANG_CONFTEST([AC_LANG_SOURCE([[#include <stddef.h>
+#include <stdint.h>
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) { return data == NULL && size > 0; }]])])
+    AS_IF([$CC -fsanitize=fuzzer conftest.c -o conftest$EXEEXT >&AS_MESSAGE_LOG_FD 2>&1], [],
+          [AC_MSG_ERROR([$CC has no libFuzzer: configure with CC=clang, install libclang-rt-14-dev])])
+    rm -f conftest.c conftest$EXEEXT
+    AC_DEFINE([FL_SANITIZED], [1], [Define when the sanitizers are compiled in.])
+  ])
+  AM_CONDITIONAL([FUZZERS], [test "x$enable_fuzzers" = xyes])
+])
+
 AC_DEFUN([FL_COVERAGE], [
   AC_ARG_ENABLE([coverage], [AS_HELP_STRING([--enable-coverage], [instrument for gcov])],
                 [], [enable_coverage=no])
@@ -45,7 +64,7 @@ AC_DEFUN([FL_CHECK_LIBRARIES], [
                [AC_MSG_ERROR([libev not found: install libev-dev])], [-lm])
   AC_SUBST([EV_LIBS])
 
-  AS_IF([test "x$enable_sanitizers" = xyes], [have_jemalloc="no (sanitizers)"], [
+  AS_IF([test "x$enable_sanitizers" != xno], [have_jemalloc="no (sanitizers)"], [
     PKG_CHECK_MODULES([JEMALLOC], [jemalloc >= 5.3])
     have_jemalloc=yes
     AC_DEFINE([HAVE_JEMALLOC], [1], [Define when the stress programs run on jemalloc.])
@@ -75,6 +94,7 @@ flatline $PACKAGE_VERSION
   cmocka       $have_cmocka (unit tests)
   gnuplot      $GNUPLOT
   sanitizers   $enable_sanitizers
+  fuzzers      $enable_fuzzers
   coverage     $enable_coverage
   werror       $enable_werror
   prefix       $prefix])

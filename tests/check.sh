@@ -11,7 +11,7 @@ jobs=$(nproc)
 export VERBOSE=1 # a failed run shows the logs of its tests
 LEG_TIMEOUT=1500 # seconds
 
-LEGS="gcc clang sanitizers lint valgrind distcheck"
+LEGS="gcc clang sanitizers lint valgrind fuzz distcheck"
 
 about()
 {
@@ -21,6 +21,7 @@ about()
     sanitizers) echo "ASan and UBSan, every test that needs no heap cap" ;;
     lint) echo "format, clang-tidy, shellcheck, include graph, lengths" ;;
     valgrind) echo "valgrind memcheck, unit tests" ;;
+    fuzz) echo "libFuzzer with ASan and UBSan on every fuzz target" ;;
     distcheck) echo "make distcheck with the unit tests" ;;
     esac
 }
@@ -66,6 +67,12 @@ leg_valgrind()
 {
     configured "$top/build-gcc" CC=gcc
     make -k -j"$jobs" check-valgrind
+}
+
+leg_fuzz()
+{
+    configured "$top/build-fuzz" CC=clang CFLAGS="-g -O1" --enable-fuzzers
+    make fuzz
 }
 
 leg_distcheck()

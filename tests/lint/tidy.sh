@@ -19,7 +19,7 @@ for file in $(python3 tests/lint/sources.py .c); do
     if [ -e "$out.status" ]; then
         tap_ok "$file"
     else
-        tap_fail "$file" "$(cat "$out")"
+        tap_fail "$file" "$(grep -A 3 -e error: "$out")"
     fi
 done
 tap_done
