@@ -1,0 +1,24 @@
+/* The faults that a component lived through, laid out on the time axis of its chart. */
+#ifndef FLATLINE_CHARTS_MARKS_H
+#define FLATLINE_CHARTS_MARKS_H
+
+#include "charts/facts.h"
+
+struct marks {
+    bool death[FACTS_COLUMNS]; /* a tick: a peer of this process, or it itself, died here */
+    bool away[FACTS_COLUMNS];  /* a bar: it was not ready yet again */
+    int deaths;                /* in all */
+    int peers;                 /* unstable ones, of which any death is marked */
+    int own;                   /* deaths of the component itself, among `deaths` */
+};
+
+/*
+ * Takes the deaths that chaos ordered of the component's unstable peers (a server's clients, a
+ * client's server), and every death of its own but the one at the orderly end.
+ */
+void marks_take(struct marks *m, const struct facts *f, const struct facts_component *c);
+
+/* One sentence that says what the marks of this chart are. Returns out. */
+char *marks_caption(const struct marks *m, const struct facts_component *c, char *out, size_t cap);
+
+#endif

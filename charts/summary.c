@@ -1,0 +1,118 @@
+#include "charts/summary.h"
+
+#include "charts/answer.h"
+#include "charts/text.h"
+
+#include <math.h>
+#include <string.h>
+
+#define PANEL_COLUMNS 4
+#define X_STEPS 4
+#define Y_STEPS 4
+/* The sheet stays under 200 KB: so many points of about 15 bytes, shared by all panels. */
+#define POINTS 6200
+#define PANEL_TITLE 96
+
+static void put_point(void *arg, double x, double y, bool broken)
+{
+    fprintf(arg, "%s%.6g %.6g\n", broken ? "\n" : "", x, y);
+}
+
+static bool is_tail(const char *name, const char *tail)
+{
+    size_t n = strlen(name), t = strlen(tail);
+
+    return n > t && strcmp(name + n - t, tail) == 0 && name[n - t - 1] == '-';
+}
+
+/* A panel is too narrow for a whole name: its pattern on one line, what tells it apart on the next.
+ */
+static void put_panel(FILE *script, const struct facts_component *c, size_t i)
+{
+    char answer[ANSWER_TEXT], title[PANEL_TITLE], below[PANEL_TITLE + ANSWER_TEXT];
+    const struct run_component_row *row = c->row;
+
+    answer_words(c->outcome, c->verdict, answer, sizeof answer);
+    if (row->pattern != NULL && is_tail(row->name, row->pattern)) {
+        snprintf(title, sizeof title, "%s", row->pattern);
+        snprintf(below, sizeof below, "%d %s: %s", row->port, row->secure ? "secure" : "insecure",
+                 answer);
+    } else {
+        snprintf(title, sizeof title, "%s", row->name);
+        snprintf(below, sizeof below, "%s", answer);
+    }
+    fprintf(script, "NAMES[%zu] = ", i + 1);
+    text_put_gnuplot(script, title);
+    fprintf(script, "; ANSWERS[%zu] = ", i + 1);
+    text_put_gnuplot(script, below);
+    fprintf(script, "; COLOURS[%zu] = C_%s\n", i + 1, palette_name(answer_colour(c)));
+}
+
+static void put_lines(FILE *script, const struct facts_component *const *order, size_t count)
+{
+    size_t merge = 1;
+
+    while (2 * count * (FACTS_COLUMNS / merge) > POINTS)
+        merge++;
+    fputs("$lines << END\n", script);
+    for (size_t i = 0; i < count; i++) {
+        double x, y;
+
+        if (!downsample_last(order[i]->series[SERIES_LIVE], &x, &y))
+            fputs("0 NaN\n", script);
+        downsample_emit(order[i]->series[SERIES_LIVE], merge, put_point, script);
+        fputs("\n\n", script);
+    }
+    fputs("END\n", script);
+}
+
+void summary_put_script(FILE *script, const struct facts *f,
+                        const struct facts_component *const *order, size_t count,
+                        const char *template_dir, const char *output)
+{
+    struct scale y;
+    double max = 0;
+
+    for (size_t i = 0; i < count; i++)
+        max = fmax(max, downsample_max(order[i]->series[SERIES_LIVE]));
+    y = scale_from_zero(max, Y_STEPS);
+    fputs("OUTPUT = ", script);
+    text_put_gnuplot(script, output);
+    fprintf(script, "\nCOUNT = %zu\nCOLUMNS = %d\n", count, PANEL_COLUMNS);
+    fprintf(script, "array NAMES[%zu]; array ANSWERS[%zu]; array COLOURS[%zu]\n", count, count,
+            count);
+    for (size_t i = 0; i < count; i++)
+        put_panel(script, order[i], i);
+    fprintf(script, "X0 = %.6g\nX1 = %.6g\nY_TOP = %.6g\nY_STEP = %.6g\n", f->x0, f->x1, y.top,
+            y.step);
+    fprintf(script, "X_STEP = %.6g\n", scale_from_zero(f->x1, X_STEPS).step);
+    fprintf(script, "X_NAME = '%s from %s'\n", f->unit.name,
+            f->origin_is_ready ? "ready" : "the start");
+    put_lines(script, order, count);
+    fputs("load ", script);
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/summary.gp", template_dir);
+    text_put_gnuplot(script, path);
+    putc('\n', script);
+}
+
+void summary_put_title(FILE *out, const struct facts *f)
+{
+    char words[ANSWER_TEXT];
+
+    fputs("Live bytes of every charted process: ", out);
+    text_put_xml(out, answer_words(f->outcome, f->verdict, words, sizeof words));
+}
+
+void summary_put_description(FILE *out, const struct facts_component *const *order, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char answer[ANSWER_TEXT];
+
+        text_put_xml(out, order[i]->row->name);
+        fputs(": ", out);
+        text_put_xml(out, answer_format(order[i], answer, sizeof answer));
+        fputs(i + 1 < count ? "; " : ".", out);
+    }
+}
