@@ -49,7 +49,8 @@ static void check_leak(const char *text)
         abort();
     snprintf(plain, sizeof plain, "%s:%" PRIu64 "/%" PRIu64, leak_shape_name(spec.shape),
              spec.bytes, spec.every);
-    if (!leak_spec_parse(plain, &again, why, sizeof why) || memcmp(&spec, &again, sizeof spec) != 0)
+    if (!leak_spec_parse(plain, &again, why, sizeof why) || again.shape != spec.shape ||
+        again.bytes != spec.bytes || again.every != spec.every)
         abort();
 }
 
