@@ -11,7 +11,7 @@ from sources import text, with_suffix
 from tap import Tap
 
 MOST_LINES = 600
-MOST_COLUMNS = 110
+MOST_COLUMNS = 124
 
 
 def main():

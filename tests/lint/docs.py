@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""The reference pages say what the code's tables say: every name that crosses a boundary is documented,
+and nothing is documented that is not there."""
+
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.dont_write_bytecode = True
+
+from sources import text
+from tap import Tap
+
+PAGE = "docs/run-folder.md"
+
+
+def rows(path, table):
+    """The rows of an X-macro table, each as the list of its arguments."""
+    body = re.search(r"#define %s\(X\)(.*?[^\\])\n" % table, text(path), re.DOTALL).group(1)
+    body = re.sub(r"/\*.*?\*/", "", body.replace("\\\n", " "), flags=re.DOTALL)
+    return [[part.strip().strip('"') for part in re.split(r",\s*(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", row)]
+            for row in re.findall(r'X\(((?:"[^"]*"|[^")])*)\)', body)]
+
+
+def section(heading):
+    """The lines of the page below the heading that begins so."""
+    found = re.search(r"^## %s\b.*?\n(.*?)(?=^## |\Z)" % heading, text(PAGE), re.DOTALL | re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def documented(lines, column=0):
+    """The `names` in a column of the section's tables."""
+    cells = [line.strip("|").split("|") for line in lines.splitlines() if line.startswith("|")]
+    return [name for row in cells if len(row) > column for name in re.findall(r"`([^`]+)`", row[column])]
+
+
+def schema():
+    """Table: its columns, from the SQL in the header."""
+    sql = "".join(re.findall(r'"([^"]*)"', text("common/run/schema.h").split("RUN_SCHEMA_SQL")[1]))
+    sql = re.sub(r", PRIMARY KEY \([^)]*\)", "", sql)
+    return {name: [column.split()[0] for column in body.split(",")]
+            for name, body in re.findall(r"CREATE TABLE (\w+) \((.*?)\)(?: WITHOUT ROWID)?;", sql)}
+
+
+def compare(tap, what, in_code, in_docs):
+    tap.check("%s: the page has all" % what, in_code and set(in_code) <= set(in_docs),
+              "missing: %s" % sorted(set(in_code) - set(in_docs)))
+    tap.check("%s: the page has no others" % what, set(in_docs) <= set(in_code),
+              "too many: %s" % sorted(set(in_docs) - set(in_code)))
+
+
+def main():
+    tap = Tap()
+    metrics = rows("common/contract/metric.h", "METRIC_TABLE")
+    in_page = [[cell.strip(" `") for cell in line.strip("|").split("|")][:3]
+               for line in section("metric").splitlines() if re.match(r"\| \d", line)]
+    tap.check("metrics: ids, names and units agree", [row[1:4] for row in metrics] == in_page,
+              *["only in code: %s" % row[1:4] for row in metrics if row[1:4] not in in_page],
+              *["only on the page: %s" % row for row in in_page
+                if row not in [m[1:4] for m in metrics]])
+
+    incarnation, reasons = section("incarnation").split("| reason |")
+    compare(tap, "reasons", [row[1] for row in rows("common/contract/reason.h", "REASON_TABLE")],
+            documented(reasons))
+    compare(tap, "events", [row[1] for row in rows("common/contract/page.h", "PAGE_EVENT_TABLE")],
+            documented(section("event")))
+
+    tables = schema()
+    compare(tap, "component", tables.get("component"), documented(section("component")))
+    compare(tap, "plan", tables.get("plan"), documented(section("plan")))
+    compare(tap, "incarnation", tables.get("incarnation"), documented(incarnation))
+    for name in ("event", "histogram", "file", "metric"):
+        first = re.search(r"`([^`]+)`", section(name))
+        tap.check("%s: its columns are listed" % name,
+                  first is not None and first.group(1).split(", ") == tables.get(name),
+                  first and first.group(1), tables.get(name))
+    tap.check("every table has a section", all(section(name) for name in list(tables) + ["sample"]),
+              list(tables))
+    tap.done()
+
+
+main()
