@@ -88,6 +88,7 @@ static void begin_stop(struct runner *runner)
     if (runner->world.stopping)
         return;
     runner->world.stopping = true;
+    telemetry_set_state(runner->telemetry, PAGE_DRAINING);
     runner->stop_next_s = FINISH_S;
     step_later(runner, 0.);
 }
@@ -104,7 +105,6 @@ static void on_stop_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 
     (void)revents;
     if (runner->stop_next_s == FINISH_S) {
-        telemetry_set_state(runner->telemetry, PAGE_DRAINING);
         step_later(runner, FINISH_S);
         runner->stop_next_s = CLOSE_S;
         each_lane(runner, lane_stop);
