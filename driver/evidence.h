@@ -1,0 +1,94 @@
+/*
+ * What the rules and the report need of a run, gathered from its folder in one pass over the
+ * samples of each component and one over the events. A fixed few hundred bytes for each component
+ * and each incarnation, however long the run. Facts only; the opinions are in the rules.
+ */
+#ifndef FLATLINE_DRIVER_EVIDENCE_H
+#define FLATLINE_DRIVER_EVIDENCE_H
+
+#include "common/run/reader.h"
+#include "driver/limits.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Counters are the last ones published while traffic was due. The page's values are taken from
+ * fresh snapshots only; what the kernel says is fresh always. -1 and 0 ns: never seen.
+ */
+struct evidence_incarnation {
+    const struct run_incarnation_row *row;
+    uint64_t samples, stale;    /* taken between its ready and its end */
+    uint64_t last_ns;           /* its last sample of that time */
+    uint64_t progress_ns;       /* when messages were last seen to have advanced */
+    uint64_t first_progress_ns; /* ... and first */
+    uint64_t first_message_ns;  /* as published, exact */
+    int64_t data_peak, live_peak, live_last;
+    int64_t messages, calls, errors, refused;
+};
+
+/* Events of one kind of trouble: how many, and the first of them. */
+struct evidence_trouble {
+    uint64_t count, first_ns;
+    char kind[32];
+    int64_t incarnation; /* number */
+};
+
+/* How a client came back from the restarts of its server, as its samples show it. */
+struct evidence_restarts {
+    uint64_t seen, missed, unseen; /* unseen: the run ended too soon to tell */
+    uint64_t worst_ns;             /* the slowest, from the server's ready */
+    uint64_t missed_ns;            /* the server's ready that the first missed one waited for */
+};
+
+struct evidence_component {
+    const struct run_component_row *row;
+    const struct evidence_component *peer;     /* NULL for servers */
+    struct evidence_incarnation *incarnations; /* in order */
+    size_t count;
+    uint64_t late_p99_ns;
+    uint64_t due;    /* samples that its lives make due */
+    uint64_t losses; /* events, forgiven ones too */
+    struct evidence_trouble unforgiven, errors;
+    uint64_t overrun; /* events that nobody read in time */
+    struct evidence_restarts restarts;
+};
+
+struct evidence {
+    const struct run_info *info;
+    const struct gate_limits *limits;
+    const struct run_plan_row *plan;
+    size_t plan_count;
+    struct evidence_component *components;
+    size_t count;
+    uint64_t until_ns; /* when traffic ended, or the last that is known of it */
+    struct evidence_incarnation *incarnations; /* all, by component */
+};
+
+/* NULL: *error holds one line. run and limits must outlive the evidence. */
+struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *limits, char *error,
+                              size_t cap);
+void evidence_free(struct evidence *e);
+
+/* Whether the driver ordered that death. */
+bool evidence_ordered(const struct run_incarnation_row *row);
+
+/* The kill that was planned for an incarnation, or NULL. */
+const struct run_plan_row *evidence_plan(const struct evidence *e,
+                                         const struct run_incarnation_row *row);
+
+/* Sums over a component's incarnations. */
+struct evidence_sum {
+    int64_t data_peak, live_peak, live_last; /* -1: never seen */
+    int64_t messages, calls, errors;
+    uint64_t samples, stale, kills;
+    uint64_t alive_ns; /* ready and under traffic */
+};
+struct evidence_sum evidence_sum(const struct evidence *e, const struct evidence_component *c);
+
+/* From when to when an incarnation was ready and under traffic; false if it never was. */
+bool evidence_life(const struct evidence *e, const struct run_incarnation_row *row, uint64_t *from,
+                   uint64_t *to);
+
+#endif

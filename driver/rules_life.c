@@ -1,0 +1,113 @@
+#include "driver/rules.h"
+
+#include "common/contract/reason.h"
+#include "driver/chaos.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* A kill may be carried out this late before it counts as forgotten. */
+#define KILL_SLACK_NS NS_PER_S
+
+static const char *log_of(const struct run_incarnation_row *row)
+{
+    return row->log == NULL ? "no log" : row->log;
+}
+
+static void describe_end(const struct run_incarnation_row *row, char *out, size_t cap)
+{
+    if (row->exit_signal != 0)
+        snprintf(out, cap, "signal %d", row->exit_signal);
+    else if (row->exit_code >= 0)
+        snprintf(out, cap, "exit status %d", row->exit_code);
+    else
+        snprintf(out, cap, "no exit status");
+}
+
+static bool expected_end(const struct run_incarnation_row *row)
+{
+    return row->reason == REASON_STOPPED || (row->reason == REASON_CHAOS && row->ordered_ns != 0);
+}
+
+void rule_unexpected_exit(const struct evidence *e, const struct evidence_component *c,
+                          struct verdict *out)
+{
+    const struct run_incarnation_row *first = NULL;
+    uint64_t deaths = 0;
+    char end[32];
+
+    for (size_t i = 0; i < c->count; i++) {
+        const struct run_incarnation_row *row = c->incarnations[i].row;
+
+        if ((row->exit_ns == 0 && row->reason_name == NULL) || expected_end(row))
+            continue;
+        if (deaths++ == 0)
+            first = row;
+    }
+    if (first == NULL) {
+        rule_say(out, OUTCOME_PASS, 0, 0, "no death that was not ordered");
+        return;
+    }
+    describe_end(first, end, sizeof end);
+    rule_say(out, OUTCOME_FAIL, (double)deaths, 0, "pid %d died at %.1f s: %s (%s)%s%s; see %s",
+             first->pid, rule_seconds(e, first->exit_ns),
+             first->reason < 0 ? "reason unknown" : reason_text((enum reason)first->reason), end,
+             first->obituary == NULL ? "" : ": ", first->obituary == NULL ? "" : first->obituary,
+             log_of(first));
+}
+
+void rule_zombies(const struct evidence *e, const struct evidence_component *c, struct verdict *out)
+{
+    const struct run_incarnation_row *first = NULL;
+    uint64_t unseen = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->incarnations[i].row->exit_ns == 0 && unseen++ == 0)
+            first = c->incarnations[i].row;
+    }
+    if (first == NULL)
+        rule_say(out, OUTCOME_PASS, 0, 0, "every end was seen");
+    else if (!e->info->finished)
+        rule_say(out, OUTCOME_INCONCLUSIVE, (double)unseen, 0,
+                 "pid %d was alive when the record broke off", first->pid);
+    else
+        rule_say(out, OUTCOME_FAIL, (double)unseen, 0, "the end of pid %d was never seen; see %s",
+                 first->pid, log_of(first));
+}
+
+/* Whether a planned kill fell due while there was still time for it. */
+static bool kill_was_due(const struct evidence *e, const struct run_incarnation_row *row)
+{
+    const struct run_plan_row *plan = evidence_plan(e, row);
+    uint64_t latest;
+
+    if (plan == NULL || row->ready_ns == 0)
+        return false;
+    latest = row->ready_ns + plan->after_ready_ns + KILL_SLACK_NS;
+    if (row->exit_ns != 0 && row->exit_ns <= latest && row->reason != REASON_CHAOS)
+        return false;
+    return latest + CHAOS_QUIET_NS <= e->until_ns || row->reason == REASON_CHAOS;
+}
+
+void rule_chaos(const struct evidence *e, const struct evidence_component *c, struct verdict *out)
+{
+    const struct run_incarnation_row *forgotten = NULL;
+    uint64_t due = 0, kills = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        const struct run_incarnation_row *row = c->incarnations[i].row;
+
+        kills += row->reason == REASON_CHAOS;
+        due += kill_was_due(e, row);
+        if (forgotten == NULL && row->reason != REASON_CHAOS && kill_was_due(e, row))
+            forgotten = row;
+    }
+    if (forgotten != NULL)
+        rule_say(
+            out, OUTCOME_FAIL, (double)kills, (double)due,
+            "the kill of pid %d that was due at %.1f s was never ordered", forgotten->pid,
+            rule_seconds(e, forgotten->ready_ns + evidence_plan(e, forgotten)->after_ready_ns));
+    else
+        rule_say(out, OUTCOME_PASS, (double)kills, (double)due, "%llu kills, as planned",
+                 (unsigned long long)kills);
+}

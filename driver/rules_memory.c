@@ -1,0 +1,70 @@
+#include "driver/rules.h"
+
+#include "common/base/exit_status.h"
+#include "common/base/units.h"
+#include "common/contract/reason.h"
+
+#include <math.h>
+#include <string.h>
+
+static double known(int64_t value)
+{
+    return value < 0 ? NAN : (double)value;
+}
+
+static const struct evidence_incarnation *find_overflow(const struct evidence_component *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const struct evidence_incarnation *inc = &c->incarnations[i];
+        const struct run_incarnation_row *row = inc->row;
+
+        if (row->reason == REASON_HEAP_CAP || row->exit_code == STATUS_HEAP_OVERFLOW ||
+            inc->refused > 0 ||
+            (row->obituary != NULL && strncmp(row->obituary, "heap overflow", 13) == 0))
+            return inc;
+    }
+    return NULL;
+}
+
+void rule_heap_cap(const struct evidence *e, const struct evidence_component *c,
+                   struct verdict *out)
+{
+    double cap = (double)c->row->heap_cap, peak = known(evidence_sum(e, c).data_peak);
+    const struct evidence_incarnation *inc = find_overflow(c);
+    char size[32];
+
+    units_format_size(c->row->heap_cap, size, sizeof size);
+    if (inc == NULL && isnan(peak))
+        rule_say(out, OUTCOME_INCONCLUSIVE, NAN, cap, "its memory was never sampled");
+    else if (inc == NULL)
+        rule_say(out, OUTCOME_PASS, peak, cap, "no allocation refused under its cap of %s", size);
+    else if (inc->row->obituary != NULL)
+        rule_say(out, OUTCOME_FAIL, peak, cap, "hit its cap of %s at %.1f s: %s", size,
+                 rule_seconds(e, inc->row->exit_ns), inc->row->obituary);
+    else if (inc->refused > 0)
+        rule_say(out, OUTCOME_FAIL, peak, cap, "%lld allocations refused under its cap of %s",
+                 (long long)inc->refused, size);
+    else
+        rule_say(out, OUTCOME_FAIL, peak, cap, "died at its cap of %s at %.1f s, see %s", size,
+                 rule_seconds(e, inc->row->exit_ns), inc->row->log == NULL ? "-" : inc->row->log);
+}
+
+void rule_heap_limit(const struct evidence *e, const struct evidence_component *c,
+                     struct verdict *out)
+{
+    struct evidence_sum sum = evidence_sum(e, c);
+    bool live = sum.live_peak > sum.data_peak;
+    int64_t peak = live ? sum.live_peak : sum.data_peak;
+    double cap = (double)c->row->heap_cap, limit = e->limits->heap_share * cap;
+    char size[32];
+
+    if (peak < 0 || c->row->heap_cap == 0) {
+        rule_say(out, OUTCOME_INCONCLUSIVE, known(peak), limit,
+                 peak < 0 ? "its memory was never sampled" : "it has no cap");
+        return;
+    }
+    units_format_size((uint64_t)peak, size, sizeof size);
+    rule_say(out, (double)peak > limit ? OUTCOME_FAIL : OUTCOME_PASS, (double)peak, limit,
+             "%s bytes peaked at %s, %.0f %% of its cap (limit %.0f %%)", live ? "live" : "data",
+             size, 100 * (double)peak / cap, 100 * e->limits->heap_share);
+}

@@ -1,0 +1,392 @@
+/* The gate on a healthy run and on the same run bent: each rule passes, fails and doubts. */
+#include "driver/gate.h"
+#include "driver/rules.h"
+#include "tests/fixtures/synthetic_run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define P OUTCOME_PASS
+#define F OUTCOME_FAIL
+#define I OUTCOME_INCONCLUSIVE
+
+static char folder[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    synthetic_run_folder(folder, sizeof folder);
+    synthetic_run_write(folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    synthetic_run_remove(folder);
+    return 0;
+}
+
+static struct verdict_list judge(void)
+{
+    struct verdict_list list = {0};
+    char error[256] = "";
+    struct run_reader *run = run_reader_new(folder, error, sizeof error);
+
+    assert_string_equal(error, "");
+    assert_true(gate_judge(run, NULL, &list, error, sizeof error));
+    run_reader_free(run);
+    return list;
+}
+
+static const struct verdict *find(const struct verdict_list *list, int64_t component,
+                                  const char *rule)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].component == component && strcmp(list->items[i].rule, rule) == 0)
+            return &list->items[i];
+    }
+    fail_msg("no verdict of %s on component %lld", rule, (long long)component);
+    return NULL;
+}
+
+/* One bend of the healthy run, and what one rule makes of it; the others' worst in `run`. */
+struct bend {
+    const char *name, *sql;
+    int64_t component;
+    const char *rule;
+    enum outcome outcome;
+    const char *text; /* part of the verdict's line */
+    enum outcome run; /* the outcome of all rules together */
+};
+
+#define KILL(incarnation, at)                                               \
+    "UPDATE incarnation SET reason='chaos', ordered_ns=" at ", exit_ns=" at \
+    " WHERE id=" incarnation ";"
+#define GONE(incarnation)                               \
+    "DELETE FROM sample WHERE incarnation=" incarnation \
+    "; DELETE FROM incarnation WHERE id=" incarnation ";"
+
+static const struct bend bends[] = {
+    {"heap-cap: by its reason",
+     "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL, exit_code=251, exit_ns=1012e9,"
+     " obituary='heap overflow: 4096 bytes refused to app' WHERE id=1",
+     1, "heap-cap", F, "hit its cap of 24 MB at 12.0 s: heap overflow: 4096 bytes refused", F},
+    {"heap-cap: refused, yet alive", "UPDATE sample SET refused=3 WHERE incarnation=3", 3,
+     "heap-cap", F, "3 allocations refused under its cap of 24 MB", F},
+    {"heap-cap: a refusal counts on a stale page too",
+     "UPDATE sample SET refused=1, stale=1 WHERE incarnation=3 AND time_ns > 1019.8e9", 3,
+     "heap-cap", F, "refused", F},
+    {"heap-cap: not sampled", "DELETE FROM sample WHERE incarnation=3", 3, "heap-cap", I,
+     "never sampled", I},
+    {"heap-cap: others are unharmed",
+     "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL, exit_ns=1012e9 WHERE id=1", 3,
+     "heap-cap", P, "no allocation refused", F},
+
+    {"heap-limit: data at 91 %",
+     "UPDATE sample SET data=22900000 WHERE incarnation=3 AND time_ns BETWEEN 1005e9 AND 1005.2e9",
+     3, "heap-limit", F, "data bytes peaked at 21.8 MB, 91 % of its cap", F},
+    {"heap-limit: data at 89 %", "UPDATE sample SET data=22400000 WHERE incarnation=3", 3,
+     "heap-limit", P, "89 % of its cap", P},
+    {"heap-limit: live", "UPDATE sample SET live=22900000 WHERE incarnation=3", 3, "heap-limit", F,
+     "live bytes peaked", F},
+    {"heap-limit: stale live bytes are not judged",
+     "UPDATE sample SET live=22900000, stale=1 WHERE incarnation=3 AND time_ns > 1019.5e9", 3,
+     "heap-limit", P, "data bytes", P},
+    {"heap-limit: what the kernel says is judged, however stale the page",
+     "UPDATE sample SET data=22900000, stale=1 WHERE incarnation=3 AND time_ns > 1019.5e9", 3,
+     "heap-limit", F, "data bytes", F},
+    {"heap-limit: no such columns",
+     "ALTER TABLE sample DROP COLUMN data; ALTER TABLE sample DROP COLUMN live", 3, "heap-limit", I,
+     "never sampled", I},
+    {"heap-limit: no cap", "UPDATE component SET heap_cap=NULL WHERE id=3", 3, "heap-limit", I,
+     "no cap", I},
+
+    {"unexpected-exit: a signal",
+     "UPDATE incarnation SET reason='signal', ordered_ns=NULL, exit_code=NULL, exit_signal=9,"
+     " exit_ns=1012.5e9 WHERE id=3",
+     3, "unexpected-exit", F, "pid 4001 died at 12.5 s: killed by a signal", F},
+    {"unexpected-exit: a clean exit",
+     "UPDATE incarnation SET reason='clean-exit', ordered_ns=NULL WHERE id=3", 3, "unexpected-exit",
+     F, "(exit status 0); see logs/it.log", F},
+    {"unexpected-exit: of an incarnation that came later",
+     "UPDATE incarnation SET reason='error-exit', ordered_ns=NULL, exit_code=1,"
+     " obituary='last words' WHERE id=7",
+     5, "unexpected-exit", F, "(exit status 1): last words", F},
+    {"unexpected-exit: chaos without an order", "UPDATE incarnation SET ordered_ns=NULL WHERE id=2",
+     2, "unexpected-exit", F, "pid 4001", F},
+    {"unexpected-exit: a reason from the future",
+     "UPDATE incarnation SET reason='melted' WHERE id=3", 3, "unexpected-exit", F, "reason unknown",
+     F},
+
+    {"errors: an event", "INSERT INTO event VALUES (1005e9, 3, 'error-payload', 1, 0)", 3, "errors",
+     F, "1 errors, the first error-payload at 5.0 s", F},
+    {"errors: a count without an event", "UPDATE sample SET errors=2 WHERE incarnation=1", 1,
+     "errors", F, "2 errors counted", F},
+    {"errors: a loss that nobody ordered",
+     "INSERT INTO event VALUES (1005e9, 3, 'loss-reset', 1, 0)", 3, "errors", F,
+     "1 losses that chaos did not order, the first loss-reset at 5.0 s", F},
+    {"errors: chaos on another server forgives nothing",
+     "INSERT INTO event VALUES (1008.1e9, 3, 'loss-reset', 1, 0)", 3, "errors", F, "loss-reset", F},
+    {"errors: a loss just before the order",
+     "INSERT INTO event VALUES (1007.9e9, 4, 'loss-reset', 1, 0)", 4, "errors", F, "at 7.9 s", F},
+    {"errors: a loss within the grace",
+     "INSERT INTO event VALUES (1010.3e9, 4, 'loss-closed', 1, 0)", 4, "errors", P, "5 losses", P},
+    {"errors: a loss after the grace",
+     "INSERT INTO event VALUES (1010.5e9, 4, 'loss-closed', 1, 0)", 4, "errors", F,
+     "loss-closed at 10.5 s", F},
+    {"errors: its own order forgives",
+     "INSERT INTO event VALUES (1010.1e9, 6, 'loss-goaway', 1, 0)", 5, "errors", P, "1 losses", P},
+    {"errors: a server forgives the loss of a client that was killed",
+     "INSERT INTO event VALUES (1010.1e9, 1, 'loss-reset', 1, 0)", 1, "errors", P, "1 losses", P},
+    {"errors: a server and a client that nobody killed",
+     "INSERT INTO event VALUES (1006e9, 1, 'loss-reset', 1, 0)", 1, "errors", F, "loss-reset", F},
+    {"errors: a server that died by itself is no excuse",
+     "UPDATE incarnation SET reason='signal', ordered_ns=NULL WHERE id=2", 4, "errors", F,
+     "loss-reset at 8.0 s", F},
+    {"errors: events overrun", "INSERT INTO event VALUES (1005e9, 3, 'events-lost', 0, 12)", 3,
+     "errors", I, "12 events", I},
+
+    {"no-traffic: none",
+     "UPDATE sample SET messages_sent=0, messages_received=0,"
+     " first_message=NULL WHERE incarnation=3",
+     3, "no-traffic", F, "not one message in 20.4 s", F},
+    {"no-traffic: sending alone is traffic",
+     "UPDATE sample SET messages_received=0, first_message=NULL WHERE incarnation=3", 3,
+     "no-traffic", P, "messages, to the end", P},
+    {"no-traffic: stands still from 1014 s on",
+     "UPDATE sample SET messages_sent=1000, messages_received=1000 WHERE incarnation=3 AND"
+     " time_ns > 1014e9",
+     3, "no-traffic", F, "pid 4001 moved no message in the last", F},
+    {"no-traffic: stands still before it is killed",
+     "UPDATE sample SET messages_sent=99, messages_received=99 WHERE incarnation=6 AND"
+     " time_ns > 1003e9",
+     5, "no-traffic", F, "moved no message in the last", F},
+    {"no-traffic: its page stops",
+     "UPDATE sample SET stale=1 WHERE incarnation=3 AND time_ns > 1014e9", 3, "no-traffic", F,
+     "moved no message in the last", F},
+    {"no-traffic: a short silence",
+     "UPDATE sample SET messages_sent=1000, messages_received=1000 WHERE incarnation=3 AND"
+     " time_ns > 1016e9",
+     3, "no-traffic", P, "to the end", P},
+    {"no-traffic: not seen", "DELETE FROM sample WHERE incarnation=3", 3, "no-traffic", I,
+     "too short", I},
+
+    {"recovery: a server that is not started again", GONE("7") KILL("6", "1010e9"), 5, "recovery",
+     F,
+     "killed at 10.0 s (pid 4001), it was not "
+     "started again",
+     F},
+    {"recovery: never ready", "UPDATE incarnation SET ready_ns=NULL WHERE id=7", 5, "recovery", F,
+     "was not ready again", F},
+    {"recovery: ready without a message",
+     "UPDATE sample SET messages_sent=0, messages_received=0, first_message=NULL WHERE"
+     " incarnation=7",
+     5, "recovery", F, "had no message in time", F},
+    {"recovery: too slow", "UPDATE sample SET first_message=1012.7e9 WHERE incarnation=7", 5,
+     "recovery", F, "had no message in time (limit 2 s)", F},
+    {"recovery: just in time", "UPDATE sample SET first_message=1012.5e9 WHERE incarnation=7", 5,
+     "recovery", P, "the slowest in 1.90 s", P},
+    {"recovery: known from samples only", "UPDATE sample SET first_message=NULL", 5, "recovery", P,
+     "back from 1 own kills", P},
+    {"recovery: the run ended before the start", GONE("7") KILL("6", "1019.5e9"), 5, "recovery", I,
+     "ended before 1 recoveries", I},
+    {"recovery: the run ended before the first message",
+     KILL("6", "1018e9") "UPDATE incarnation SET spawn_ns=1018.4e9, ready_ns=1018.5e9 WHERE id=7;"
+                         "DELETE FROM sample WHERE incarnation=7 AND time_ns < 1018.4e9;"
+                         "UPDATE sample SET messages_sent=0, messages_received=0, "
+                         "first_message=NULL WHERE"
+                         " incarnation=7",
+     5, "recovery", I, "ended before 1 recoveries", I},
+    {"recovery: its server was down then, and counts from its ready",
+     "UPDATE component SET peer=2 WHERE id=5;" KILL(
+         "6", "1007.5e9") "UPDATE incarnation SET spawn_ns=1007.8e9, ready_ns=1007.9e9 WHERE id=7;"
+                          "UPDATE incarnation SET ready_ns=1011e9 WHERE id=5;"
+                          "UPDATE sample SET first_message=1012.9e9 WHERE incarnation=7",
+     5, "recovery", P, "the slowest in 1.90 s", I},
+    {"recovery: a client that does not come back to its server",
+     "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=4 AND"
+     " time_ns > 1008e9",
+     4, "recovery", F, "its server was back at 8.4 s, but no message", F},
+    {"recovery: a client that comes back late",
+     "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=4 AND"
+     " time_ns BETWEEN 1008e9 AND 1011e9",
+     4, "recovery", F, "its server was back at 8.4 s", F},
+    {"recovery: a client that comes back", "UPDATE meta SET value=value", 4, "recovery", P,
+     "0 own kills and 1 of its server", P},
+    {"recovery: a client whose comeback could not be seen",
+     "UPDATE incarnation SET ordered_ns=1018e9, exit_ns=1018.1e9 WHERE id=2;"
+     "UPDATE incarnation SET spawn_ns=1019e9, ready_ns=1019.5e9 WHERE id=5;"
+     "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=4 AND"
+     " time_ns > 1018e9",
+     4, "recovery", I, "ended before 1 recoveries", F},
+
+    {"chaos: a kill that was forgotten",
+     "UPDATE plan SET after_ready_ns=5e9 WHERE component=2 AND incarnation=2", 2, "chaos", F,
+     "the kill of pid 4002 that was due at 13.4 s was never ordered", F},
+    {"chaos: none is due in the last seconds",
+     "UPDATE plan SET after_ready_ns=9.5e9 WHERE component=2 AND incarnation=2", 2, "chaos", P,
+     "1 kills, as planned", P},
+
+    {"zombies: an end that was not seen",
+     "UPDATE incarnation SET exit_ns=NULL, reason=NULL, exit_code=NULL WHERE id=3", 3, "zombies", F,
+     "the end of pid 4001 was never seen", F},
+    {"zombies: a driver that was killed",
+     "UPDATE incarnation SET exit_ns=NULL, reason=NULL, exit_code=NULL WHERE id=3;"
+     "DELETE FROM meta WHERE key IN ('end_ns', 'stop_ns')",
+     3, "zombies", I, "alive when the record broke off", I},
+
+    {"sampling: every other sample",
+     "DELETE FROM sample WHERE incarnation=3 AND time_ns / 100000000 % 2", 3, "sampling", I,
+     "fresh samples of", I},
+    {"sampling: half of them stale",
+     "UPDATE sample SET stale=1 WHERE incarnation=3 AND time_ns / 100000000 % 2", 3, "sampling", I,
+     "stale)", I},
+    {"sampling: late", "UPDATE sample SET lateness=120000000 WHERE incarnation=3", 3, "sampling", I,
+     "late by", I},
+    {"sampling: a little late", "UPDATE sample SET lateness=30000000 WHERE incarnation=3", 3,
+     "sampling", P, "late by", P},
+    {"sampling: the interval is not known", "DELETE FROM meta WHERE key='sample_interval_ns'", 3,
+     "sampling", I, "too few", I},
+
+    {"complete: killed", "DELETE FROM meta WHERE key='end_ns'", 0, "complete", I,
+     "breaks off after 20.0 of 20.0 s", I},
+    {"complete: interrupted", "UPDATE meta SET value=1 WHERE key='interrupted'", 0, "complete", I,
+     "interrupted after 20.0 of 20.0 s", I},
+    {"complete: stopped early", "UPDATE meta SET value=1015e9 WHERE key='stop_ns'", 0, "complete",
+     I, "stopped after 15.0 of 20.0 s", I},
+    {"complete: never ready", "DELETE FROM meta WHERE key='ready_ns'", 0, "complete", I,
+     "not every process became ready", I},
+    {"complete: empty",
+     "DELETE FROM component; DELETE FROM incarnation; DELETE FROM sample; DELETE FROM plan;"
+     "DELETE FROM event",
+     0, "complete", I, "no components", I},
+};
+
+static void test_bend(void **state)
+{
+    const struct bend *bend = *state;
+    struct verdict_list list;
+    const struct verdict *v;
+    enum outcome worst;
+
+    set_up(NULL);
+    synthetic_run_bend(folder, bend->sql);
+    list = judge();
+    worst = verdict_list_worst(&list, 0, NULL);
+    v = find(&list, bend->component, bend->rule);
+    if (v->outcome != bend->outcome || strstr(v->text, bend->text) == NULL)
+        fail_msg("%s: %s", outcome_name(v->outcome), v->text);
+    if (worst != bend->run) {
+        verdict_list_worst(&list, 0, &v);
+        fail_msg("the run: %s: %lld %s: %s", outcome_name(worst), (long long)v->component, v->rule,
+                 v->text);
+    }
+    verdict_list_free(&list);
+    tear_down(NULL);
+}
+
+static void test_healthy(void **state)
+{
+    struct verdict_list list = judge();
+
+    (void)state;
+    /* Every rule of scope EACH on five components, and the one on the run. */
+    assert_int_equal(list.count, (RULE_COUNT - 1) * 5 + 1);
+    for (size_t i = 0; i < list.count; i++) {
+        if (list.items[i].outcome != OUTCOME_PASS)
+            fail_msg("%s on %lld: %s", list.items[i].rule, (long long)list.items[i].component,
+                     list.items[i].text);
+    }
+    assert_int_equal(gate_exit_status(&list), STATUS_PASSED);
+    assert_true(find(&list, 1, "heap-cap")->value == 10 << 20);
+    assert_true(find(&list, 1, "heap-cap")->limit == 24 << 20);
+    verdict_list_free(&list);
+}
+
+/* Of many findings the first names the cause: the server at its cap, not the clients that lost it.
+ */
+static void test_blame(void **state)
+{
+    const struct verdict *first;
+    struct verdict_list list;
+
+    (void)state;
+    synthetic_run_bend(folder, "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL,"
+                               " exit_code=251, exit_ns=1012e9 WHERE id=5;"
+                               "INSERT INTO event VALUES (1012e9, 4, 'loss-reset', 1, 0)");
+    list = judge();
+    assert_int_equal(verdict_list_worst(&list, 0, &first), OUTCOME_FAIL);
+    assert_int_equal(first->component, 2);
+    assert_string_equal(first->rule, "heap-cap");
+    assert_int_equal(verdict_list_worst(&list, 4, &first), OUTCOME_FAIL);
+    assert_string_equal(first->rule, "errors");
+    assert_int_equal(verdict_list_worst(&list, 3, NULL), OUTCOME_PASS);
+    assert_int_equal(gate_exit_status(&list), STATUS_FAILED);
+    verdict_list_free(&list);
+}
+
+static void test_never_started(void **state)
+{
+    struct verdict_list list;
+
+    (void)state;
+    synthetic_run_bend(folder, "INSERT INTO component (id, name, role) VALUES (6, 'c', 'client')");
+    list = judge();
+    assert_int_equal(find(&list, 6, "heap-cap")->outcome, OUTCOME_INCONCLUSIVE);
+    assert_string_equal(find(&list, 6, "no-traffic")->text, "it was never started");
+    assert_int_equal(gate_exit_status(&list), STATUS_INCONCLUSIVE);
+    verdict_list_free(&list);
+}
+
+static void test_nothing_is_no_pass(void **state)
+{
+    const struct verdict_list empty = {0};
+
+    (void)state;
+    assert_int_equal(gate_exit_status(&empty), STATUS_INCONCLUSIVE);
+}
+
+static void test_damaged(void **state)
+{
+    struct verdict_list list = {0};
+    char error[256] = "";
+    struct run_reader *run;
+
+    (void)state;
+    synthetic_run_bend(folder, "DROP TABLE sample");
+    run = run_reader_new(folder, error, sizeof error);
+    assert_non_null(run);
+    assert_false(gate_judge(run, NULL, &list, error, sizeof error));
+    assert_non_null(strstr(error, "cannot read samples: no such table: sample"));
+    verdict_list_free(&list);
+    run_reader_free(run);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define WHOLE 5
+#define BENDS (sizeof bends / sizeof *bends)
+
+int main(void)
+{
+    static const struct CMUnitTest whole[WHOLE] = {
+        TEST(test_healthy),       TEST(test_blame),
+        TEST(test_never_started), TEST(test_nothing_is_no_pass),
+        TEST(test_damaged),
+    };
+    struct CMUnitTest tests[WHOLE + BENDS];
+
+    memcpy(tests, whole, sizeof whole);
+    for (size_t i = 0; i < BENDS; i++)
+        tests[WHOLE + i] =
+            (struct CMUnitTest){bends[i].name, test_bend, NULL, NULL, (void *)&bends[i]};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
