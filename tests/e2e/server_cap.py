@@ -1,0 +1,73 @@
+"""stress-server under a heap cap (RLIMIT_DATA): flat traffic fits, a planted leak ends in an obituary."""
+
+import os
+import random
+import resource
+import sys
+
+sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
+import grpc
+import stubs
+from program import SERVER, Child
+from tap import Tap
+
+CAP = 16 << 20
+
+pb = stubs.load("flatline")
+tap = Tap()
+
+
+def cap_data():
+    resource.setrlimit(resource.RLIMIT_DATA, (CAP, CAP))
+
+
+def payload():
+    return pb.Payload(body=os.urandom(random.randint(128, 256)))
+
+
+def capped(*options):
+    return Child(SERVER, "--port", "0", *options, preexec_fn=cap_data)
+
+
+def call_until(port, calls):
+    """Calls until one fails; how many passed."""
+    with grpc.insecure_channel("127.0.0.1:%d" % port) as channel:
+        call = stubs.method(
+            channel, stubs.STRESS + "NonStreaming", "unary_unary", pb.Payload, pb.Payload
+        )
+        for done in range(calls):
+            try:
+                call(payload(), timeout=20)
+            except grpc.RpcError:
+                return done
+    return calls
+
+
+def port_of(child):
+    return int(child.wait_said(r"listening on \S+:(\d+)").group(1))
+
+
+with capped() as child:
+    passed = call_until(port_of(child), 2000)
+    tap.check("2000 calls fit under %d MiB" % (CAP >> 20), passed == 2000, passed)
+    child.ask("signal 15")
+    tap.check("... and the server ends with 0", child.ask("wait")["exit"] == 0, child.said())
+    tap.check("... without an obituary", "obituary" not in child.ask("read"))
+
+with capped("--inject-leak", "call:64K") as child:
+    passed = call_until(port_of(child), 2000)
+    tap.check("a leak of 64 KiB a call does not fit", 10 < passed < CAP >> 16, passed)
+    tap.check("the server exits with 251", child.ask("wait")["exit"] == 251, child.said())
+    page = child.ask("read")
+    tap.check(
+        "its obituary names the size and the subsystem",
+        page.get("obituary", "").startswith("heap overflow: ") and " refused to " in page["obituary"],
+        page,
+    )
+    tap.check("its last page counts the refusal", page["metrics"]["refused"] == 1, page)
+    tap.check(
+        "... and shows the leak", page["metrics"]["live_app"] > 64 * 1024 * (passed - 1), page
+    )
+    tap.check("its log says so too", "heap overflow: " in child.said(), child.said())
+
+tap.done()

@@ -1,0 +1,102 @@
+"""Our programs under test: started, watched, stopped; nothing outlives the script.
+
+    with Server("--secure", "--tls-pub", cert, "--tls-priv", key) as server:
+        server.port
+        server.stop(signal.SIGTERM) -> exit status
+    with Child(SERVER, "--port", "0") as child:         # under a telemetry page, as under the driver
+        child.until(lambda page: page["state"] == "ready")
+        child.ask("read")["metrics"]["live_app"]
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+BUILD = os.environ["top_builddir"]
+SERVER = os.path.join(BUILD, "stress-server", "stress-server")
+CLIENT = os.path.join(BUILD, "stress-client", "stress-client")
+PAGE_RUN = os.path.join(BUILD, "tests", "fixtures", "page_run")
+
+
+def wait_until(predicate, seconds=30.0):
+    """The first true answer; an AssertionError when there is none in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = predicate()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("not within %.0f s" % seconds)
+
+
+class Program:
+    """A process whose two streams go to a file that `said` reads."""
+
+    def __init__(self, *argv, stdin=subprocess.DEVNULL, stdout=None, **more):
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            argv, stdin=stdin, stdout=stdout or self.log, stderr=self.log, text=True, **more
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def wait_said(self, pattern, seconds=30.0):
+        return wait_until(lambda: re.search(pattern, self.said()), seconds)
+
+    def stop(self, with_signal=signal.SIGTERM, seconds=30.0):
+        self.process.send_signal(with_signal)
+        return self.process.wait(seconds)
+
+
+class Server(Program):
+    """stress-server on a port of its own choice."""
+
+    def __init__(self, *options, **more):
+        super().__init__(SERVER, "--port", "0", *options, **more)
+        found = self.wait_said(r"listening on \S+:(\d+) \((secure|insecure)\)")
+        self.port = int(found.group(1))
+
+
+class Child(Program):
+    """A program with a telemetry page; its own streams are in `said`."""
+
+    def __init__(self, *argv, **more):
+        super().__init__(
+            PAGE_RUN, *argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **more
+        )
+
+    def __exit__(self, *what):
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            pass
+        self.process.stdout.close()
+        super().__exit__(*what)
+
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def until(self, predicate, seconds=30.0):
+        def look():
+            page = self.ask("read")
+            return page if page["state"] is not None and predicate(page) else None
+
+        return wait_until(look, seconds)
