@@ -27,7 +27,7 @@ struct engine_stats {
     uint64_t first_message_ns; /* when the first message arrived; 0 before */
 };
 
-/* NULL: out of memory. Call mem_install first. */
+/* NULL: out of memory. Call mem_install first, and ignore SIGPIPE: OpenSSL writes with write(2). */
 struct engine_loop *engine_loop_new(void);
 void engine_loop_free(struct engine_loop *loop);
 

@@ -27,7 +27,9 @@ static atomic_uint slots_used;
 static _Thread_local struct slot *mine;
 
 static atomic_ullong refused;
-static atomic_llong fail_after = -1;
+/* Tests only: allocations to let pass, then allocations to refuse. */
+static atomic_bool failing;
+static long long pass_left, refuse_left;
 
 static struct {
     mem_refusal_fn fn;
@@ -49,12 +51,13 @@ static void count(enum mem_zone zone, long long delta)
 
 static bool told_to_fail(enum mem_zone zone)
 {
-    if (zone == MEM_EV || atomic_load_explicit(&fail_after, memory_order_relaxed) < 0)
+    if (zone == MEM_EV || !atomic_load_explicit(&failing, memory_order_relaxed))
         return false;
-    if (atomic_load(&fail_after) == 0)
-        return true;
-    atomic_fetch_sub(&fail_after, 1);
-    return false;
+    if (pass_left > 0) {
+        pass_left--;
+        return false;
+    }
+    return refuse_left > 0 && refuse_left-- > 0;
 }
 
 static void *granted(enum mem_zone zone, void *ptr, size_t size)
@@ -121,9 +124,11 @@ void mem_set_refusal(mem_refusal_fn fn, void *arg)
     refusal.arg = arg;
 }
 
-void mem_fail_after(int64_t n)
+void mem_fail(int64_t pass, int64_t refuse)
 {
-    atomic_store(&fail_after, n);
+    pass_left = pass;
+    refuse_left = refuse;
+    atomic_store(&failing, refuse > 0);
 }
 
 const char *mem_zone_name(enum mem_zone zone)

@@ -39,10 +39,10 @@ bool mem_install(void);
 nghttp2_mem *mem_nghttp2(void);
 
 /*
- * Tests: let `n` more allocations pass and refuse all after; a negative n turns it off. libev's
- * zone is spared: libev cannot unwind.
+ * Tests of one thread: let `pass` more allocations through and refuse the `refuse` after them; 0, 0
+ * turns it off. libev's zone is spared: libev cannot unwind.
  */
-void mem_fail_after(int64_t n);
+void mem_fail(int64_t pass, int64_t refuse);
 
 const char *mem_zone_name(enum mem_zone zone); /* "app", "nghttp2", "openssl", "libev" */
 

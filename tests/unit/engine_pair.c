@@ -1,5 +1,7 @@
 #include "tests/unit/engine_pair.h"
 
+#include "common/base/clock.h"
+
 #include <ev.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,7 +148,7 @@ struct call *pair_call(struct pair *p, const char *path, struct pair_result *res
 static void on_ready(struct client *client, void *user)
 {
     (void)client;
-    ((struct pair *)user)->ready = true;
+    ((struct pair *)user)->ready = ((struct pair *)user)->decided = true;
 }
 
 static void on_goaway(struct client *client, void *user)
@@ -162,7 +164,7 @@ static void on_end(struct client *client, void *user, enum client_end end, int d
 
     (void)client, (void)text;
     p->client = NULL;
-    p->ended = true;
+    p->ended = p->decided = true;
     p->end = end;
     p->end_detail = detail;
 }
@@ -206,7 +208,7 @@ bool pair_open(struct pair *p, const char *tls_dir)
 
 bool pair_connect(struct pair *p)
 {
-    p->ready = p->ended = p->goaway = false;
+    p->ready = p->ended = p->decided = p->goaway = false;
     p->client = client_new(p->loop, p->target, &events, p);
     return p->client != NULL;
 }
@@ -224,39 +226,48 @@ void pair_close(struct pair *p)
     engine_loop_free(p->loop);
 }
 
-static void on_timeout(struct ev_loop *ev, ev_timer *w, int revents)
+static void on_tick(struct ev_loop *ev, ev_timer *w, int revents)
 {
-    (void)revents;
-    *(bool *)w->data = true;
-    ev_break(ev, EVBREAK_ALL);
+    (void)ev, (void)w, (void)revents;
+}
+
+/*
+ * Runs the loop until done(p, arg) or for `seconds`. The tick is there because what the loop does
+ * just before it sleeps does not wake it.
+ */
+static bool run_until(struct pair *p, bool (*done)(struct pair *p, const void *arg),
+                      const void *arg, double seconds)
+{
+    struct ev_loop *ev = engine_loop_ev(p->loop);
+    uint64_t deadline = clock_now_ns() + (uint64_t)(seconds * 1e9);
+    ev_timer tick;
+
+    ev_timer_init(&tick, on_tick, 0.001, 0.001);
+    ev_timer_start(ev, &tick);
+    while (!done(p, arg) && clock_now_ns() < deadline)
+        ev_run(ev, EVRUN_ONCE);
+    ev_timer_stop(ev, &tick);
+    return done(p, arg);
+}
+
+static bool flag_set(struct pair *p, const void *arg)
+{
+    (void)p;
+    return *(const bool *)arg;
 }
 
 bool pair_run(struct pair *p, const bool *flag, double seconds)
 {
-    struct ev_loop *ev = engine_loop_ev(p->loop);
-    bool expired = false;
-    ev_timer timer;
+    return run_until(p, flag_set, flag, seconds);
+}
 
-    ev_timer_init(&timer, on_timeout, seconds, 0.);
-    timer.data = &expired;
-    ev_timer_start(ev, &timer);
-    while (!*flag && !expired)
-        ev_run(ev, EVRUN_ONCE);
-    ev_timer_stop(ev, &timer);
-    return *flag;
+static bool no_connection(struct pair *p, const void *arg)
+{
+    (void)arg;
+    return engine_loop_stats(p->loop)->connections == 0;
 }
 
 bool pair_settle(struct pair *p, double seconds)
 {
-    struct ev_loop *ev = engine_loop_ev(p->loop);
-    bool expired = false;
-    ev_timer timer;
-
-    ev_timer_init(&timer, on_timeout, seconds, 0.);
-    timer.data = &expired;
-    ev_timer_start(ev, &timer);
-    while (engine_loop_stats(p->loop)->connections > 0 && !expired)
-        ev_run(ev, EVRUN_ONCE);
-    ev_timer_stop(ev, &timer);
-    return engine_loop_stats(p->loop)->connections == 0;
+    return run_until(p, no_connection, NULL, seconds);
 }

@@ -15,6 +15,7 @@ struct pair {
     struct tls_context *server_tls, *client_tls;
     struct client *client; /* NULL before and after */
     bool ready, ended, goaway;
+    bool decided; /* ready or ended */
     enum client_end end;
     int end_detail;
 };

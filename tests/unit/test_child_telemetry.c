@@ -230,7 +230,7 @@ static void die_of_refusal(struct fixture *f)
 
     dup2(null, STDERR_FILENO);
     telemetry_start(f->telemetry, f->loop, &hooks, f);
-    mem_fail_after(0);
+    mem_fail(0, INT64_MAX);
     mem_free(MEM_APP, mem_alloc(MEM_APP, 4321));
     _exit(0); /* never: the policy ends the process */
 }

@@ -5,6 +5,7 @@
 #include "tests/unit/engine_pair.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -252,6 +253,7 @@ int main(void)
         CASE(rest_is_the_same_after_any_work),
     };
 
+    signal(SIGPIPE, SIG_IGN);
     if (!mem_install())
         return 1;
     tls_dir = getenv("FLATLINE_TEST_TLS_DIR");

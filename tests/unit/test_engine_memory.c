@@ -1,0 +1,149 @@
+/*
+ * Every allocation of a whole session is refused in turn: the i-th alone, and all from the i-th on.
+ * The engine must unwind each to the stream or connection that owns it, end every call, and leak
+ * nothing.
+ */
+#include "common/engine/mem.h"
+#include "tests/unit/engine_pair.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LIMIT 3.0 /* s; far more than any of these needs */
+
+static const char *tls_dir;
+static int64_t stride =
+    1; /* a TLS session allocates thousands of times: there only every n-th in CI */
+
+struct outcome {
+    bool hung;
+    bool unended; /* a call was started and never ended */
+    int failed;   /* calls that did not end as they should */
+};
+
+static const struct {
+    const char *path;
+    uint64_t to_send, stop_at;
+    int code;
+} script[] = {
+    {PAIR_ECHO, 1, 0, GRPC_OK},
+    {PAIR_SINK, 300, 0, GRPC_OK},
+    {PAIR_STREAM, 1, 300, GRPC_CANCELLED},
+    {PAIR_FAIL, 1, 0, GRPC_FAILED_PRECONDITION},
+    {PAIR_REFUSED, 1, 0, GRPC_UNIMPLEMENTED},
+};
+
+#define CALLS (sizeof script / sizeof script[0])
+
+static void run_calls(struct pair *p, struct outcome *out)
+{
+    struct pair_result r[CALLS];
+    bool started[CALLS] = {false};
+
+    memset(r, 0, sizeof r);
+    for (size_t i = 0; i < CALLS; i++) {
+        r[i].to_send = script[i].to_send;
+        r[i].stop_at = script[i].stop_at;
+        started[i] = p->client != NULL && pair_call(p, script[i].path, &r[i], 0) != NULL;
+    }
+    for (size_t i = 0; i < CALLS; i++) {
+        if (started[i] && !pair_run(p, &r[i].done, LIMIT))
+            out->unended = true;
+        if (!started[i] || r[i].code != script[i].code)
+            out->failed++;
+    }
+}
+
+static void run_session(struct pair *p, struct outcome *out)
+{
+    if (!pair_connect(p)) {
+        out->failed++;
+        return;
+    }
+    out->hung = !pair_run(p, &p->decided, LIMIT);
+    if (!p->ended)
+        run_calls(p, out);
+    if (p->client != NULL) {
+        client_close(p->client);
+        out->hung = !pair_run(p, &p->ended, LIMIT);
+    }
+}
+
+static int64_t live_all(void)
+{
+    return mem_live(MEM_APP) + mem_live(MEM_NGHTTP2);
+}
+
+/* One session with these allocations refused; whether any was. */
+static bool refuse_in_session(int64_t pass, int64_t refuse)
+{
+    struct outcome out = {.failed = 0};
+    uint64_t refused = mem_refused();
+    int64_t before;
+    struct pair p;
+
+    assert_true(pair_open(&p, tls_dir));
+    before = live_all();
+    mem_fail(pass, refuse);
+    run_session(&p, &out);
+    mem_fail(0, 0);
+    refused = mem_refused() - refused;
+    if (out.hung || out.unended)
+        fail_msg("allocation %lld (%lld refused): %s", (long long)pass, (long long)refuse,
+                 out.hung ? "the connection never ended" : "a call never ended");
+    if (refused == 0 && out.failed != 0)
+        fail_msg("nothing was refused and %d calls failed", out.failed);
+    assert_true(pair_settle(&p, LIMIT));
+    if (live_all() != before)
+        fail_msg("allocation %lld (%lld refused): %lld bytes left", (long long)pass,
+                 (long long)refuse, (long long)(live_all() - before));
+    pair_close(&p);
+    return refused > 0;
+}
+
+static void refuse_each(int64_t refuse)
+{
+    int64_t i = 0;
+
+    while (refuse_in_session(i, refuse))
+        i += stride;
+    /* A session allocates hundreds of times; fewer would mean that nothing was tested. */
+    assert_true(i > 50);
+    print_message("# %lld allocations refused in turn\n", (long long)(i / stride));
+}
+
+static void the_ith_allocation_fails(void **state)
+{
+    (void)state;
+    refuse_each(1);
+}
+
+static void all_from_the_ith_fail(void **state)
+{
+    (void)state;
+    refuse_each(INT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test(the_ith_allocation_fails),
+        cmocka_unit_test(all_from_the_ith_fail),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    if (!mem_install())
+        return 1;
+    tls_dir = getenv("FLATLINE_TEST_TLS_DIR");
+    if (getenv("FLATLINE_TEST_STRIDE") != NULL)
+        stride = atoll(getenv("FLATLINE_TEST_STRIDE"));
+    return cmocka_run_group_tests_name("engine memory", cases, NULL, NULL);
+}
