@@ -119,7 +119,7 @@ static void put_marks(FILE *script, const struct facts *f, const struct marks *m
             fprintf(script, "%.6g %.6g\n", f->x0 + (start - 0.5) * width, (i + 1 - start) * width);
     }
     fputs("END\n", script);
-    fprintf(script, "MARKS = %d\n", m->deaths > 0);
+    fprintf(script, "MARKS = %d\n", m->shown);
 }
 
 static double highest(const struct facts_component *c)

@@ -60,7 +60,7 @@ dash(name) = name eq 'data' ? 3 : 1
 count = words(SERIES)
 if (count == 0) { set label 'no samples' at graph 0.5, 0.5 center textcolor rgb C_quiet }
 plot for [i = 1:count] $lines index i - 1 using 1:2 with lines linecolor rgb value('C_'.word(SERIES, i)) linewidth width(word(SERIES, i)) dashtype dash(word(SERIES, i)), \
-     0 with lines linecolor rgb C_quiet linewidth 1.5, \
-     $marks index 1 using 1:(-RUG * Y_TOP * 0.72):2:(0) with vectors nohead linecolor rgb C_data linewidth 7, \
-     $marks index 0 using 1:(-RUG * Y_TOP * 0.98):(0):(RUG * Y_TOP * 0.9) with vectors nohead linecolor rgb C_ink linewidth 2
+     for [i = 0:MARKS - 1] $marks index 1 using 1:(-RUG * Y_TOP * 0.72):2:(0) with vectors nohead linecolor rgb C_data linewidth 7, \
+     for [i = 0:MARKS - 1] $marks index 0 using 1:(-RUG * Y_TOP * 0.98):(0):(RUG * Y_TOP * 0.9) with vectors nohead linecolor rgb C_ink linewidth 2, \
+     0 with lines linecolor rgb C_quiet linewidth 1.5
 unset output

@@ -1,8 +1,11 @@
 #include "charts/marks.h"
 
+#include "charts/text.h"
 #include "common/contract/reason.h"
 
 #include <string.h>
+
+#define MARKED_MAX (FACTS_COLUMNS / 4) /* columns with a death: beyond that it is one black bar */
 
 static bool is_peer(const struct run_component_row *a, const struct run_component_row *b)
 {
@@ -35,6 +38,8 @@ void marks_take(struct marks *m, const struct facts *f, const struct facts_compo
     size_t count;
     const struct run_incarnation_row *rows = run_reader_incarnations(f->run, &count);
 
+    int marked = 0;
+
     memset(m, 0, sizeof *m);
     for (size_t i = 0; i < f->count; i++)
         m->peers += is_peer(c->row, f->components[i].row) && !f->components[i].row->stable;
@@ -50,10 +55,12 @@ void marks_take(struct marks *m, const struct facts *f, const struct facts_compo
 
         m->deaths++;
         m->own += own;
+        marked += !m->death[at];
         m->death[at] = true;
         for (size_t k = back_at(f, rows, count, i); k > at; k--)
             m->away[k] = true;
     }
+    m->shown = m->deaths > 0 && marked <= MARKED_MAX;
 }
 
 static const char *plural(int n)
@@ -61,28 +68,42 @@ static const char *plural(int n)
     return n == 1 ? "" : "s";
 }
 
+/* Who was killed how often; false if nobody was. */
+static bool kills_text(const struct marks *m, const struct facts_component *c, char *out,
+                       size_t cap)
+{
+    int kills = m->deaths - m->own;
+    char count[32];
+
+    text_number(kills, 0, count, sizeof count);
+    if (kills == 0)
+        return false;
+    if (c->row->server)
+        snprintf(out, cap, "%s kill%s of its %d unstable client%s", count, plural(kills), m->peers,
+                 plural(m->peers));
+    else
+        snprintf(out, cap, "%s kill%s of its server", count, plural(kills));
+    return true;
+}
+
 char *marks_caption(const struct marks *m, const struct facts_component *c, char *out, size_t cap)
 {
-    static const char until[] = "a bar lasts until it was ready again";
-    int kills = m->deaths - m->own;
+    char kills[100], own[60] = "";
 
-    if (kills > 0 && c->row->server)
-        snprintf(out, cap, "Marks under the axis: %d kill%s of its %d unstable client%s; %s", kills,
-                 plural(kills), m->peers, plural(m->peers), until);
-    else if (kills > 0)
-        snprintf(out, cap, "Marks under the axis: %d kill%s of its server; %s", kills,
-                 plural(kills), until);
-    else if (m->peers > 0)
-        snprintf(out, cap, "No peer of it was killed");
-    else if (c->row->server)
-        snprintf(out, cap, "All its clients are stable");
-    else
-        snprintf(out, cap, "Its server is stable");
-    if (m->own > 0) {
-        size_t length = strlen(out);
-
-        snprintf(out + length, cap - length, "; %d death%s of its own", m->own, plural(m->own));
+    if (m->own > 0)
+        snprintf(own, sizeof own, "%d death%s of its own", m->own, plural(m->own));
+    if (!kills_text(m, c, kills, sizeof kills)) {
+        snprintf(kills, sizeof kills, "%s",
+                 m->peers > 0     ? "no peer of it was killed"
+                 : c->row->server ? "all its clients are stable"
+                                  : "its server is stable");
     }
-    strncat(out, ".", cap - strlen(out) - 1);
+    snprintf(out, cap, "%s%s%s%s%s.", m->shown ? "Marks under the axis: " : "", kills,
+             m->own > 0 ? "; " : "", own,
+             m->shown        ? "; a bar lasts until it was ready again"
+             : m->deaths > 0 ? ", too many to mark"
+                             : "");
+    if (out[0] >= 'a' && out[0] <= 'z')
+        out[0] = (char)(out[0] - 'a' + 'A');
     return out;
 }

@@ -10,6 +10,7 @@ struct marks {
     int deaths;                /* in all */
     int peers;                 /* unstable ones, of which any death is marked */
     int own;                   /* deaths of the component itself, among `deaths` */
+    bool shown;                /* few enough to be told apart */
 };
 
 /*

@@ -22,7 +22,9 @@ void palette_put_gnuplot(FILE *out)
 
 void palette_put_svg(FILE *out)
 {
-    fputs("@media (prefers-color-scheme:dark){\n", out);
+    fprintf(out,
+            "svg{background:#%06x}\n@media (prefers-color-scheme:dark){\nsvg{background:#%06x}",
+            table[PALETTE_PAPER].light, table[PALETTE_PAPER].dark);
     for (int i = 0; i < PALETTE_COUNT; i++) {
         unsigned light = table[i].light, dark = table[i].dark;
         unsigned r = light >> 16, g = light >> 8 & 255, b = light & 255;

@@ -106,6 +106,8 @@ static size_t first_line(const char *text, size_t columns, size_t *skip)
         return columns;
     }
     *skip = cut + strspn(text + cut, " ");
+    while (cut > 0 && text[cut - 1] == ' ')
+        cut--;
     return cut;
 }
 
