@@ -36,8 +36,9 @@ struct lane {
     enum lane_state state;
     uint32_t number; /* of the connection */
     struct reconnect reconnect;
-    uint64_t repeats_done; /* of the group's call list, on this connection */
-    size_t next_call;      /* in the list */
+    uint64_t repeats_done;   /* of the group's call list, on this connection */
+    size_t next_call;        /* in the list */
+    uint64_t refused_before; /* allocations refused until this connection began */
     bool connected_before;
     bool goaway;
     bool starved; /* closed by us because memory was refused */
@@ -280,7 +281,8 @@ static void on_end(struct client *client, void *user, enum client_end end, int d
         leak_hit(lane->world->leak, LEAK_DISCONNECT);
     if (lane->world->stopping || work_is_over(lane))
         take_next(lane);
-    else if (lane->starved)
+    else if (lane->starved || (end == CLIENT_PROTOCOL && mem_refused() != lane->refused_before))
+        /* What nghttp2 breaks off for lack of our memory is not the peer's fault. */
         lose(lane, CLIENT_NO_MEMORY, ENOMEM, "an allocation was refused");
     else
         lose(lane, end, detail, text);
@@ -292,6 +294,7 @@ static void connect_now(struct lane *lane)
 {
     lane->goaway = false;
     lane->starved = false;
+    lane->refused_before = mem_refused();
     lane->state = LANE_CONNECTING;
     lane->client = client_new(lane->world->loop, lane->world->target, &events, lane);
     if (lane->client == NULL)
