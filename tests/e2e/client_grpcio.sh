@@ -27,8 +27,8 @@ start_grpcio plain
 tap_run kinds "$STRESS_CLIENT" --port "$PORT" $all_kinds --concurrent --num-connections 5 --num-calls 3 \
     --bidi-streaming 9
 tap_is "grpcio, cleartext: four kinds and a concurrent group" 0 "$TAP_STATUS"
-tap_matches "all calls are counted" '^  calls +95 done \(non-streaming 20, client-streaming 20, server-streaming 20, bidi-streaming 35\), 0 cut' \
-    "$TAP_DIR/kinds.out"
+each='non-streaming 20, client-streaming 20, server-streaming 20, bidi-streaming 35'
+tap_matches "all calls are counted" "^  calls +95 done \\($each\\), 0 cut" "$TAP_DIR/kinds.out"
 tap_matches "all messages are counted" '^  messages +2175 sent, 2175 received' "$TAP_DIR/kinds.out"
 tap_run probe "$STRESS_CLIENT" --port "$PORT" --probe
 tap_is "--probe passes" 0 "$TAP_STATUS"

@@ -1,4 +1,6 @@
 /* spawn, proc and guardian on real processes. */
+#include "config.h"
+
 #include "common/base/clock.h"
 #include "common/base/exit_status.h"
 #include "common/contract/page.h"
@@ -23,6 +25,13 @@
 #include <unistd.h>
 
 #define LIMIT_NS (10 * NS_PER_S)
+
+/* A sanitizer's shadow memory counts as data, and makes every cap too small. */
+#ifdef FL_SANITIZED
+#define MOST_DATA (UINT64_C(1) << 50)
+#else
+#define MOST_DATA (UINT64_C(1) << 30)
+#endif
 #define ARGV(...) ((char *[]){(char *)FAKE_CHILD, __VA_ARGS__, NULL})
 #define SHELL(script) ((char *[]){(char *)"/bin/sh", (char *)"-c", (char *)(script), NULL})
 #define ARG(text) ((char *)(text))
@@ -97,13 +106,14 @@ static void a_child_gets_nothing_but_its_own(void **state)
     assert_true(stray >= 0);
     /* The first 28 signals: glibc keeps 32 and 33 to itself. */
     signal(SIGUSR1, SIG_IGN);
-    end = run("ls /proc/$$/fd | tr '\\n' ' '; awk '/SigIgn|SigBlk/ {print substr($2, 10)}' "
+    /* No pipe: the shell's ends of one would be among its descriptors for a moment. */
+    end = run("ls -m /proc/$$/fd; awk '/SigIgn|SigBlk/ {print substr($2, 10)}' "
               "/proc/self/status; "
               "ps -o pgid= -o pid= -p $$ | awk '{print ($1 == $2) ? \"leader\" : \"member\"}'");
     signal(SIGUSR1, SIG_DFL);
     close(stray);
     assert_int_equal(end.code, 0);
-    assert_string_equal(read_log(), "0 1 2 0000000\n0000000\n"
+    assert_string_equal(read_log(), "0, 1, 2\n0000000\n0000000\n"
                                     "leader\n");
 }
 
@@ -175,7 +185,7 @@ static void the_page_and_proc_show_a_child(void **state)
     assert_int_equal(values.value[METRIC_THREADS], 1);
     assert_int_equal(values.value[METRIC_FDS], 4);
     assert_true(metric_has(&values, METRIC_CPU));
-    assert_in_range(values.value[METRIC_DATA], 10 << 10, 1 << 30);
+    assert_in_range(values.value[METRIC_DATA], 10 << 10, MOST_DATA);
     assert_in_range(values.value[METRIC_RSS], 100 << 10, 1 << 30);
     assert_in_range(values.value[METRIC_PSS], 10 << 10, values.value[METRIC_RSS]);
     spawn_signal(&child, SIGTERM);
@@ -187,6 +197,7 @@ static void the_page_and_proc_show_a_child(void **state)
     page_free(page);
 }
 
+#ifndef FL_SANITIZED
 static void the_cap_refuses_and_the_page_survives(void **state)
 {
     struct spawn_request request =
@@ -205,6 +216,7 @@ static void the_cap_refuses_and_the_page_survives(void **state)
     assert_string_equal(words, "heap overflow: 65536 bytes refused to app");
     page_free(page);
 }
+#endif
 
 /* How many processes carry the guardian's mark. */
 static int count_marked(const char *mark)
@@ -317,7 +329,9 @@ int main(void)
         cmocka_unit_test(children_yield_to_the_driver),
         cmocka_unit_test(a_hanging_program_is_killed),
         cmocka_unit_test(the_page_and_proc_show_a_child),
+#ifndef FL_SANITIZED
         cmocka_unit_test(the_cap_refuses_and_the_page_survives),
+#endif
         cmocka_unit_test(sigkill_of_the_driver_leaves_nothing),
         cmocka_unit_test(a_normal_end_leaves_nothing),
     };
