@@ -49,11 +49,12 @@ void rule_unexpected_exit(const struct evidence *e, const struct evidence_compon
         return;
     }
     describe_end(first, end, sizeof end);
-    rule_say(out, OUTCOME_FAIL, (double)deaths, 0, "pid %d died at %.1f s: %s (%s)%s%s; see %s",
-             first->pid, rule_seconds(e, first->exit_ns),
-             first->reason < 0 ? "reason unknown" : reason_text((enum reason)first->reason), end,
-             first->obituary == NULL ? "" : ": ", first->obituary == NULL ? "" : first->obituary,
-             log_of(first));
+    /* What goes on longest comes last, where it may be cut. */
+    rule_say(out, OUTCOME_FAIL, (double)deaths, 0, "pid %d died at %.1f s, %s: %s; see %s%s%s",
+             first->pid, rule_seconds(e, first->exit_ns), end,
+             first->reason < 0 ? "reason unknown" : reason_text((enum reason)first->reason),
+             log_of(first), first->obituary == NULL ? "" : ": ",
+             first->obituary == NULL ? "" : first->obituary);
 }
 
 void rule_zombies(const struct evidence *e, const struct evidence_component *c, struct verdict *out)

@@ -113,14 +113,14 @@ static const struct bend bends[] = {
     {"unexpected-exit: a signal",
      "UPDATE incarnation SET reason='signal', ordered_ns=NULL, exit_code=NULL, exit_signal=9,"
      " exit_ns=1012.5e9 WHERE id=3",
-     3, "unexpected-exit", F, "pid 4001 died at 12.5 s: killed by a signal", F},
+     3, "unexpected-exit", F, "pid 4001 died at 12.5 s, signal 9: killed by a signal", F},
     {"unexpected-exit: a clean exit",
      "UPDATE incarnation SET reason='clean-exit', ordered_ns=NULL WHERE id=3", 3, "unexpected-exit",
-     F, "(exit status 0); see logs/it.log", F},
+     F, "exit status 0: exited with status 0 though it runs for ever; see logs/it.log", F},
     {"unexpected-exit: of an incarnation that came later",
      "UPDATE incarnation SET reason='error-exit', ordered_ns=NULL, exit_code=1,"
      " obituary='last words' WHERE id=7",
-     5, "unexpected-exit", F, "(exit status 1): last words", F},
+     5, "unexpected-exit", F, "see logs/it.log: last words", F},
     {"unexpected-exit: chaos without an order", "UPDATE incarnation SET ordered_ns=NULL WHERE id=2",
      2, "unexpected-exit", F, "pid 4001", F},
     {"unexpected-exit: a reason from the future",

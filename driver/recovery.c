@@ -1,22 +1,15 @@
-#include "driver/rules.h"
+#include "driver/recovery.h"
 
 #include "common/base/units.h"
 #include "common/contract/page.h"
 #include "common/contract/reason.h"
+#include "driver/rules.h"
 
 #include <math.h>
 
 /* What a fresh process is given to be started, and to become ready, before it is missed. */
 #define START_NS NS_PER_S
 #define READY_NS (5 * NS_PER_S)
-
-struct recoveries {
-    uint64_t expected, seen;
-    uint64_t unseen;                          /* the run ended too soon to tell */
-    uint64_t worst_ns;                        /* the slowest that was seen */
-    const struct run_incarnation_row *missed; /* the first victim that did not come back in time */
-    const char *how;
-};
 
 enum comeback { COMEBACK_SEEN, COMEBACK_UNSEEN, COMEBACK_MISSED };
 
@@ -96,32 +89,34 @@ static enum comeback look_for_successor(const struct evidence *e,
     return look_for_message(e, c, up, took_ns);
 }
 
-static void judge_victims(const struct evidence *e, const struct evidence_component *c,
-                          struct recoveries *r)
+struct recoveries recoveries_of(const struct evidence *e, const struct evidence_component *c)
 {
+    struct recoveries r = {0};
+
     for (size_t i = 0; i < c->count; i++) {
         const char *how = "";
         uint64_t took = 0;
 
         if (c->incarnations[i].row->reason != REASON_CHAOS)
             continue;
-        r->expected++;
+        r.kills++;
         switch (look_for_successor(e, c, i, &took, &how)) {
         case COMEBACK_SEEN:
-            r->seen++;
-            r->worst_ns = took > r->worst_ns ? took : r->worst_ns;
+            r.seen++;
+            r.worst_ns = took > r.worst_ns ? took : r.worst_ns;
             break;
         case COMEBACK_UNSEEN:
-            r->unseen++;
+            r.unseen++;
             break;
         case COMEBACK_MISSED:
-            if (r->missed == NULL) {
-                r->missed = c->incarnations[i].row;
-                r->how = how;
+            if (r.missed == NULL) {
+                r.missed = c->incarnations[i].row;
+                r.how = how;
             }
             break;
         }
     }
+    return r;
 }
 
 void rule_recovery(const struct evidence *e, const struct evidence_component *c,
@@ -130,10 +125,9 @@ void rule_recovery(const struct evidence *e, const struct evidence_component *c,
     const struct evidence_restarts *restarts = &c->restarts;
     double limit = (double)e->limits->recovery_ns, worst;
     uint64_t unseen;
-    struct recoveries own = {0};
+    struct recoveries own = recoveries_of(e, c);
     char slowest[32], limits[32];
 
-    judge_victims(e, c, &own);
     worst = (double)(own.worst_ns > restarts->worst_ns ? own.worst_ns : restarts->worst_ns);
     unseen = own.unseen + restarts->unseen;
     units_format_duration(e->limits->recovery_ns, limits, sizeof limits);
@@ -147,7 +141,7 @@ void rule_recovery(const struct evidence *e, const struct evidence_component *c,
     else if (unseen > 0)
         rule_say(out, OUTCOME_INCONCLUSIVE, worst, limit,
                  "the run ended before %llu recoveries could be seen", (unsigned long long)unseen);
-    else if (own.expected + restarts->seen == 0)
+    else if (own.kills + restarts->seen == 0)
         rule_say(out, OUTCOME_PASS, 0, limit, "nothing to recover from");
     else
         rule_say(out, OUTCOME_PASS, worst, limit,

@@ -1,0 +1,261 @@
+#include "driver/report.h"
+
+#include "driver/evidence.h"
+#include "driver/summary.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define MB 1048576.0
+/* Clients in a fleet larger than this share a row with the others of their pattern. */
+#define SINGLE_ROWS 16
+/* What a screen can hold of findings: components, and rules of one. */
+#define FINDINGS 10
+#define FINDING_RULES 4
+#define PATTERN_WIDTH 34
+
+struct terminal {
+    FILE *out;
+    bool colour;
+    const struct evidence *e;
+    const struct summary *s;
+    const struct verdict_list *verdicts;
+    bool grouped;
+    int width; /* of the table's first column */
+};
+
+static const struct {
+    const char *word, *colour;
+} looks[] = {
+    [OUTCOME_PASS] = {"PASS", "\033[1;32m"},
+    [OUTCOME_FAIL] = {"FAIL", "\033[1;31m"},
+    [OUTCOME_INCONCLUSIVE] = {"INCONCLUSIVE", "\033[1;33m"},
+};
+
+/* Text in the colour of an outcome. */
+__attribute__((format(printf, 3, 4))) static void
+paint(const struct terminal *t, enum outcome outcome, const char *format, ...)
+{
+    va_list args;
+
+    if (t->colour)
+        fputs(looks[outcome].colour, t->out);
+    va_start(args, format);
+    vfprintf(t->out, format, args);
+    va_end(args);
+    if (t->colour)
+        fputs("\033[0m", t->out);
+}
+
+static const char *name_of(const struct terminal *t, int64_t component)
+{
+    return component == 0 ? "the run" : t->e->components[component - 1].row->name;
+}
+
+/* "12", "3400", "12.3k", "456k", "10.0M": at most five columns. */
+static char *format_count(double value, char *out, size_t cap)
+{
+    static const char suffix[] = " kMGT";
+    size_t i = 0;
+
+    while (value >= 9999.5 && i + 2 < sizeof suffix) {
+        value /= 1000;
+        i++;
+    }
+    if (i == 0)
+        snprintf(out, cap, "%.0f", value);
+    else
+        snprintf(out, cap, "%.*f%c", value < 99.95 ? 1 : 0, value, suffix[i]);
+    return out;
+}
+
+static char *format_mb(int64_t bytes, char *out, size_t cap)
+{
+    if (bytes < 0)
+        snprintf(out, cap, "-");
+    else
+        snprintf(out, cap, "%.2f", (double)bytes / MB);
+    return out;
+}
+
+static void put_numbers(const struct terminal *t, const struct summary_row *row)
+{
+    char live[16], peak[16], data[16], calls[16], rate[16], losses[16];
+
+    fprintf(t->out, " %8s %8s %8s", format_mb(row->live_last, live, sizeof live),
+            format_mb(row->live_peak, peak, sizeof peak),
+            format_mb(row->data_peak, data, sizeof data));
+    fprintf(t->out, " %5.0f %% %7s %7s", 100 * row->share,
+            format_count((double)row->calls, calls, sizeof calls),
+            format_count(row->rate, rate, sizeof rate));
+    fprintf(t->out, " %6llu %5llu %7s\n", (unsigned long long)row->kills,
+            (unsigned long long)row->back,
+            format_count((double)row->losses, losses, sizeof losses));
+}
+
+static void put_row(const struct terminal *t, const char *label, const struct summary_row *row)
+{
+    enum outcome outcome = row->failed > 0     ? OUTCOME_FAIL
+                           : row->doubtful > 0 ? OUTCOME_INCONCLUSIVE
+                                               : OUTCOME_PASS;
+    size_t bad = row->failed > 0 ? row->failed : row->doubtful;
+    char verdict[48];
+
+    if (outcome == OUTCOME_PASS)
+        snprintf(verdict, sizeof verdict, "flat");
+    else if (row->members == 1)
+        snprintf(verdict, sizeof verdict, "%s", outcome_name(outcome));
+    else
+        snprintf(verdict, sizeof verdict, "%zu of %zu %s", bad, row->members,
+                 outcome == OUTCOME_FAIL ? "failed" : "unclear");
+    fprintf(t->out, "%-*s ", t->width, label);
+    paint(t, outcome, "%-15s", verdict);
+    put_numbers(t, row);
+}
+
+static bool same_pattern(const struct summary_row *a, const struct summary_row *b)
+{
+    const char *p = a->first->row->pattern, *q = b->first->row->pattern;
+
+    return !a->first->row->server && !b->first->row->server && p != NULL && q != NULL &&
+           strcmp(p, q) == 0;
+}
+
+/* The row of all clients of a pattern, printed where its first one stands. */
+static void put_pattern(const struct terminal *t, size_t first)
+{
+    struct summary_row sum = SUMMARY_ROW_NONE;
+    char label[128];
+
+    for (size_t i = 0; i < first; i++) {
+        if (same_pattern(&t->s->rows[i], &t->s->rows[first]))
+            return;
+    }
+    for (size_t i = first; i < t->s->count; i++) {
+        if (same_pattern(&t->s->rows[i], &t->s->rows[first]))
+            summary_add(&sum, &t->s->rows[i]);
+    }
+    snprintf(label, sizeof label, "%zu %s", sum.members, t->s->rows[first].first->row->pattern);
+    put_row(t, label, &sum);
+}
+
+static void put_table(const struct terminal *t)
+{
+    fprintf(t->out, "%-*s %-15s %8s %8s %8s %7s %7s %7s %6s %5s %7s\n", t->width, "component",
+            "verdict", "live MB", "peak MB", "data MB", "of cap", "calls", "msg/s", "kills", "back",
+            "losses");
+    for (size_t i = 0; i < t->s->count; i++) {
+        const struct run_component_row *row = t->s->rows[i].first->row;
+
+        if (t->grouped && !row->server && row->pattern != NULL)
+            put_pattern(t, i);
+        else
+            put_row(t, row->name, &t->s->rows[i]);
+    }
+    if (t->grouped)
+        fprintf(t->out,
+                "A row of several clients: the highest memory of one, the sum of all else.\n");
+}
+
+static bool first_of_component(const struct verdict_list *list, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (list->items[i].component == list->items[at].component &&
+            list->items[i].outcome == list->items[at].outcome)
+            return false;
+    }
+    return true;
+}
+
+static void put_finding(const struct terminal *t, size_t at)
+{
+    const struct verdict *v = &t->verdicts->items[at];
+    size_t rules = 0;
+
+    paint(t, v->outcome, "%s", looks[v->outcome].word);
+    fprintf(t->out, "  %s\n", name_of(t, v->component));
+    for (size_t i = at; i < t->verdicts->count; i++) {
+        const struct verdict *rule = &t->verdicts->items[i];
+
+        if (rule->component == v->component && rule->outcome == v->outcome &&
+            rules++ < FINDING_RULES)
+            fprintf(t->out, "      %-16s %s\n", rule->rule, rule->text);
+    }
+    if (rules > FINDING_RULES)
+        fprintf(t->out, "      and %zu rules more\n", rules - FINDING_RULES);
+}
+
+/* All components with that outcome, in the order of blame; returns how many. */
+static size_t put_findings(const struct terminal *t, enum outcome outcome)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < t->verdicts->count; i++) {
+        if (t->verdicts->items[i].outcome != outcome || !first_of_component(t->verdicts, i))
+            continue;
+        if (found++ < FINDINGS)
+            put_finding(t, i);
+    }
+    if (found > FINDINGS)
+        fprintf(t->out, "and %zu more: %s\n", found - FINDINGS, outcome_name(outcome));
+    return found;
+}
+
+static void put_verdict(const struct terminal *t)
+{
+    const struct summary_row *total = &t->s->total;
+    const struct verdict *first;
+    enum outcome outcome = verdict_list_worst(t->verdicts, 0, &first);
+
+    if (first == NULL)
+        outcome = OUTCOME_INCONCLUSIVE;
+    paint(t, outcome, "%s", looks[outcome].word);
+    if (first == NULL)
+        fprintf(t->out, ": nothing was judged\n");
+    else if (outcome == OUTCOME_PASS)
+        fprintf(
+            t->out,
+            ": %zu of %zu components flat; %llu kills, %llu recoveries; highest: %s, %.0f %% of "
+            "its cap\n",
+            total->members, t->s->count, (unsigned long long)total->kills,
+            (unsigned long long)total->back, total->first->row->name, 100 * total->share);
+    else
+        fprintf(t->out, ": %s %s: %s (%zu of %zu components %s)\n", name_of(t, first->component),
+                first->rule, first->text, outcome == OUTCOME_FAIL ? total->failed : total->doubtful,
+                t->s->count, outcome == OUTCOME_FAIL ? "failed" : "unclear");
+}
+
+/* Whether clients share rows, and how wide the names are then. */
+static void measure(struct terminal *t)
+{
+    t->grouped = t->s->count > SINGLE_ROWS;
+    t->width = t->grouped ? PATTERN_WIDTH : (int)strlen("component");
+    for (size_t i = 0; !t->grouped && i < t->s->count; i++) {
+        int length = (int)strlen(t->s->rows[i].first->row->name);
+
+        t->width = length > t->width ? length : t->width;
+    }
+}
+
+void report_terminal(struct run_reader *run, const struct verdict_list *verdicts, FILE *out,
+                     bool colour)
+{
+    const struct gate_limits limits = GATE_LIMITS_DEFAULT;
+    char error[512] = "no memory for the report";
+    struct evidence *e = evidence_new(run, &limits, error, sizeof error);
+    struct summary *s = e == NULL ? NULL : summary_new(e, verdicts);
+    struct terminal t = {.out = out, .colour = colour, .e = e, .s = s, .verdicts = verdicts};
+
+    if (s == NULL) {
+        fprintf(out, "no report: %s\n", error);
+        evidence_free(e);
+        return;
+    }
+    measure(&t);
+    if (put_findings(&t, OUTCOME_FAIL) + put_findings(&t, OUTCOME_INCONCLUSIVE) > 0)
+        fputc('\n', out);
+    put_table(&t);
+    put_verdict(&t);
+    summary_free(s);
+    evidence_free(e);
+}

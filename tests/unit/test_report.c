@@ -1,0 +1,240 @@
+/* The terminal report: what stands where, for a healthy run, a failed one, and a large fleet. */
+#include "driver/gate.h"
+#include "driver/report.h"
+#include "tests/fixtures/synthetic_run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static char folder[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    synthetic_run_folder(folder, sizeof folder);
+    synthetic_run_write(folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    synthetic_run_remove(folder);
+    return 0;
+}
+
+/* The report of the run in the folder; to be freed. */
+static char *report(bool judged, bool colour)
+{
+    struct verdict_list list = {0};
+    char error[256] = "", *text = NULL;
+    size_t size = 0;
+    struct run_reader *run = run_reader_new(folder, error, sizeof error);
+    FILE *out = open_memstream(&text, &size);
+
+    assert_string_equal(error, "");
+    if (judged)
+        assert_true(gate_judge(run, NULL, &list, error, sizeof error));
+    report_terminal(run, &list, out, colour);
+    assert_int_equal(fclose(out), 0);
+    verdict_list_free(&list);
+    run_reader_free(run);
+    return text;
+}
+
+/* The line that begins with `start`, cut out in place; fails if there is none. */
+static char *line_of(char *text, const char *start)
+{
+    char *at = strncmp(text, start, strlen(start)) == 0 ? text : NULL, *end;
+    char needle[128];
+
+    snprintf(needle, sizeof needle, "\n%s", start);
+    if (at == NULL && (at = strstr(text, needle)) != NULL)
+        at++;
+    if (at == NULL) {
+        fail_msg("no line \"%s\" in:\n%s", start, text);
+        return NULL;
+    }
+    end = strchr(at, '\n');
+    return end == NULL ? strdup(at) : strndup(at, (size_t)(end - at));
+}
+
+static void assert_line(char *text, const char *start, const char *expected)
+{
+    char *line = line_of(text, start);
+
+    if (strstr(line, expected) == NULL)
+        fail_msg("expected \"%s\" in \"%s\"", expected, line);
+    free(line);
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t count = 0;
+
+    for (; (text = strchr(text, '\n')) != NULL; text++)
+        count++;
+    return count;
+}
+
+static void assert_last_line(const char *text, const char *start)
+{
+    size_t length = strlen(text);
+    const char *at = text + length - 1;
+
+    assert_int_equal(*at, '\n');
+    while (at > text && at[-1] != '\n')
+        at--;
+    if (strncmp(at, start, strlen(start)) != 0)
+        fail_msg("expected \"%s\" at the start of \"%s\"", start, at);
+}
+
+static void test_pass(void **state)
+{
+    char *text = report(true, false);
+
+    (void)state;
+    assert_int_equal(count_lines(text), 1 + 5 + 1);
+    assert_line(text, "component", "live MB  peak MB  data MB  of cap");
+    /* 1,201,000 bytes live; 10 of 24 MB; 209 samples of 50 + 50 messages in 20.9 s. */
+    assert_line(text, "server-stable-secure ",
+                "flat                1.15     1.15    10.00    42 %    1045    1000      0     0   "
+                "    0");
+    assert_line(text, "client-31301-stable-secure-bidi-stream ", "     0     0       4");
+    assert_line(text, "server-unstable-secure ", "     1     1       0");
+    assert_last_line(text, "PASS: 5 of 5 components flat; 2 kills, 2 recoveries; highest: "
+                           "server-stable-secure, 42 % of its cap\n");
+    assert_null(strchr(text, '\033'));
+    free(text);
+}
+
+static void test_fail(void **state)
+{
+    char *text, *finding, *table;
+
+    (void)state;
+    synthetic_run_bend(folder, "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL,"
+                               " exit_ns=1012e9, exit_code=251,"
+                               " obituary='heap overflow: 64 bytes refused to app' WHERE id=5;"
+                               "UPDATE sample SET data=25000000 WHERE incarnation=5;"
+                               "INSERT INTO event VALUES (1012e9, 4, 'loss-reset', 1, 0)");
+    text = report(true, false);
+    assert_int_equal(strncmp(text, "FAIL  server-unstable-secure\n", 29), 0);
+    finding = strstr(text, "FAIL  client-31301");
+    table = strstr(text, "component ");
+    assert_true(finding != NULL && table != NULL && finding < table);
+    assert_line(text, "      heap-cap  ",
+                "hit its cap of 24 MB at 12.0 s: heap overflow: 64 bytes");
+    assert_line(text, "      errors  ", "1 losses that chaos did not order");
+    assert_line(table, "server-unstable-secure ", "fail");
+    assert_line(table, "server-unstable-secure ", "99 %");
+    assert_last_line(text, "FAIL: server-unstable-secure heap-cap: hit its cap of 24 MB at 12.0 s: "
+                           "heap overflow: 64 bytes refused to app (2 of 5 components failed)\n");
+    free(text);
+}
+
+static void test_inconclusive(void **state)
+{
+    char *text;
+
+    (void)state;
+    synthetic_run_bend(folder, "DELETE FROM meta WHERE key='end_ns'");
+    text = report(true, false);
+    assert_line(text, "INCONCLUSIVE  the run", "");
+    assert_last_line(text, "INCONCLUSIVE: the run complete: the record breaks off");
+    free(text);
+}
+
+static void test_nothing_judged(void **state)
+{
+    char *text = report(false, false);
+
+    (void)state;
+    assert_last_line(text, "INCONCLUSIVE: nothing was judged\n");
+    free(text);
+}
+
+static void test_colour(void **state)
+{
+    char *text = report(true, true);
+
+    (void)state;
+    assert_last_line(text, "\033[1;32mPASS\033[0m: 5 of 5");
+    free(text);
+}
+
+static void test_damaged(void **state)
+{
+    char *text;
+
+    (void)state;
+    synthetic_run_bend(folder, "DROP TABLE event");
+    text = report(false, false);
+    assert_non_null(strstr(text, "no report: "));
+    assert_non_null(strstr(text, "no such table: event"));
+    free(text);
+}
+
+/* The third component, again and again: `count` clients more. */
+static void clone_clients(int count)
+{
+    char sql[1024];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(sql, sizeof sql,
+                 "CREATE TEMP TABLE c AS SELECT * FROM component WHERE id=3;"
+                 "UPDATE c SET id=%d, name='clone-%d';"
+                 "CREATE TEMP TABLE i AS SELECT * FROM incarnation WHERE id=3;"
+                 "UPDATE i SET id=%d, component=%d;"
+                 "CREATE TEMP TABLE s AS SELECT * FROM sample WHERE incarnation=3;"
+                 "UPDATE s SET incarnation=%d, live=live+%d;"
+                 "INSERT INTO component SELECT * FROM c; INSERT INTO incarnation SELECT * FROM i;"
+                 "INSERT INTO sample SELECT * FROM s",
+                 6 + i, i, 8 + i, 6 + i, 8 + i, i << 20);
+        synthetic_run_bend(folder, sql);
+    }
+}
+
+static void test_large_fleet(void **state)
+{
+    char *text;
+
+    (void)state;
+    clone_clients(14);
+    text = report(true, false);
+    /* Two servers and one pattern, with a header, a note and the verdict. */
+    assert_int_equal(count_lines(text), 1 + 2 + 1 + 1 + 1);
+    assert_line(text, "17 bidi-stream ", "flat               14.15    14.15    10.00    42 %");
+    assert_line(text, "17 bidi-stream ", "     1     1       4");
+    assert_last_line(text, "PASS: 19 of 19 components flat");
+    free(text);
+    synthetic_run_bend(folder, "UPDATE sample SET refused=1 WHERE incarnation IN (9, 10)");
+    text = report(true, false);
+    assert_line(text, "FAIL  clone-1", "");
+    assert_line(text, "17 bidi-stream ", "2 of 17 failed ");
+    assert_last_line(text, "FAIL: clone-1 heap-cap: 1 allocations refused");
+    free(text);
+    synthetic_run_bend(folder, "UPDATE sample SET refused=1");
+    text = report(true, false);
+    assert_line(text, "and 9 more: fail", "");
+    free(text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_pass),   TEST(test_fail),    TEST(test_inconclusive), TEST(test_nothing_judged),
+        TEST(test_colour), TEST(test_damaged), TEST(test_large_fleet),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
