@@ -22,6 +22,8 @@ static bool obeyed_stop(const struct spawn_end *end)
 
 enum reason death_reason(const struct death *death)
 {
+    if (death->not_executed)
+        return REASON_SPAWN_FAILED;
     if (death->order == ORDER_CHAOS)
         return REASON_CHAOS;
     if (death->order == ORDER_NOT_READY)
@@ -51,7 +53,9 @@ char *death_describe(const struct death *death, char *out, size_t cap)
                  strsignal(death->end.signal));
     else
         snprintf(end, sizeof end, "exit status %d", death->end.code);
-    if (death->obituary != NULL)
+    if (death->not_executed)
+        snprintf(out, cap, "%s", death->obituary);
+    else if (death->obituary != NULL)
         snprintf(out, cap, "%s (%s)", death->obituary, end);
     else
         snprintf(out, cap, "%s", end);

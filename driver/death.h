@@ -18,6 +18,7 @@ enum order {
 
 struct death {
     enum order order;
+    bool not_executed; /* obituary says why */
     struct spawn_end end;
     bool refused;         /* it said that an allocation was refused */
     int64_t data;         /* its last sampled `data`, bytes; 0: none */

@@ -90,7 +90,8 @@ static void bury(struct life *life)
     death.data = process->data;
     death.refused =
         metric_has(&process->last, METRIC_REFUSED) && process->last.value[METRIC_REFUSED] > 0;
-    if (process_obituary(process, words, sizeof words))
+    death.not_executed = spawn_exec_failed(&process->child, words, sizeof words);
+    if (death.not_executed || process_obituary(process, words, sizeof words))
         death.obituary = words;
     reason = death_reason(&death);
     record_exit(life, &death, reason);
@@ -226,6 +227,9 @@ static enum life_state strike(struct life *life)
 
 static enum life_state force(struct life *life)
 {
+    /* After a stall of the loop its end may be as due as this timer. */
+    if (spawn_is_dead(&life->process.child))
+        return life->state;
     if (life->forced) {
         log_error("%s (pid %d) survives SIGKILL; going on without it", life->component->name,
                   (int)life->process.child.pid);

@@ -97,5 +97,5 @@ void process_release(struct process *process)
     proc_close(&process->proc);
     page_free(process->page);
     process->page = NULL;
-    close(process->child.pidfd);
+    spawn_release(&process->child);
 }

@@ -137,25 +137,6 @@ static pid_t fork_masked(const struct spawn_request *request, int pipe)
     return pid;
 }
 
-/* Waits for exec, which closes the pipe, or for the word that it failed. */
-static bool await_exec(int pipe, const char *program, char *error, size_t cap)
-{
-    struct failure failure;
-    ssize_t n;
-
-    do
-        n = read(pipe, &failure, sizeof failure);
-    while (n < 0 && errno == EINTR);
-    if (n == 0)
-        return true;
-    if (n == (ssize_t)sizeof failure)
-        snprintf(error, cap, "%s: cannot %s: %s", program, step_text[failure.step],
-                 strerror(failure.error));
-    else
-        snprintf(error, cap, "%s: died before it was executed", program);
-    return false;
-}
-
 static bool fail_parent(const char *what, const char *program, char *error, size_t cap)
 {
     snprintf(error, cap, "%s: %s: %s", program, what, strerror(errno));
@@ -166,32 +147,39 @@ bool spawn_start(const struct spawn_request *request, struct spawned *out, char 
 {
     const char *program = request->argv[0];
     int pipe[2];
-    pid_t pid;
-    bool ok;
 
-    if (pipe2(pipe, O_CLOEXEC) < 0)
+    if (pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0)
         return fail_parent("cannot make a pipe", program, error, cap);
-    pid = fork_masked(request, pipe[1]);
+    *out = (struct spawned){
+        .pid = fork_masked(request, pipe[1]), .pidfd = -1, .exec_fd = pipe[0], .program = program};
     close(pipe[1]);
-    if (pid < 0) {
+    if (out->pid < 0) {
         fail_parent("cannot fork", program, error, cap);
         close(pipe[0]);
         return false;
     }
-    ok = await_exec(pipe[0], program, error, cap);
-    close(pipe[0]);
-    out->pid = pid;
-    out->pidfd = ok ? pidfd_open(pid, 0) : -1;
-    if (ok && out->pidfd < 0) {
-        ok = fail_parent("cannot open a pidfd", program, error, cap);
-        kill(pid, SIGKILL);
-    }
-    if (!ok) {
-        waitpid(pid, NULL, 0);
+    out->pidfd = pidfd_open(out->pid, 0);
+    if (out->pidfd < 0) {
+        fail_parent("cannot open a pidfd", program, error, cap);
+        kill(out->pid, SIGKILL);
+        waitpid(out->pid, NULL, 0);
+        close(pipe[0]);
         return false;
     }
-    /* Only now: at a low priority, on a busy machine, the way to exec would hold up the driver. */
-    setpriority(PRIO_PROCESS, (id_t)pid, getpriority(PRIO_PROCESS, 0) + SPAWN_NICE);
+    /* Again as the child does it: whoever comes first, the group is there from now on. */
+    setpgid(out->pid, out->pid);
+    setpriority(PRIO_PROCESS, (id_t)out->pid, getpriority(PRIO_PROCESS, 0) + SPAWN_NICE);
+    return true;
+}
+
+bool spawn_exec_failed(const struct spawned *child, char *error, size_t cap)
+{
+    struct failure failure;
+
+    if (read(child->exec_fd, &failure, sizeof failure) != (ssize_t)sizeof failure)
+        return false;
+    snprintf(error, cap, "%s: cannot %s: %s", child->program, step_text[failure.step],
+             strerror(failure.error));
     return true;
 }
 
@@ -218,6 +206,12 @@ void spawn_signal(const struct spawned *child, int signal)
     kill(-child->pid, signal);
 }
 
+void spawn_release(const struct spawned *child)
+{
+    close(child->pidfd);
+    close(child->exec_fd);
+}
+
 bool spawn_run(const struct spawn_request *request, uint64_t timeout_ns, struct spawn_end *end,
                char *error, size_t cap)
 {
@@ -240,6 +234,7 @@ bool spawn_run(const struct spawn_request *request, uint64_t timeout_ns, struct 
         snprintf(error, cap, "%s: not done after %llu s, killed", request->argv[0],
                  (unsigned long long)(timeout_ns / NS_PER_S));
     }
-    close(child.pidfd);
+    done = done && !spawn_exec_failed(&child, error, cap);
+    spawn_release(&child);
     return done;
 }

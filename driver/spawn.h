@@ -24,7 +24,9 @@ struct spawn_request {
 
 struct spawned {
     pid_t pid;
-    int pidfd; /* the caller's to close; close-on-exec */
+    int pidfd;
+    int exec_fd;         /* says whether it was executed */
+    const char *program; /* the request's argv[0] */
 };
 
 /* How a process ended: code is -1 if a signal ended it, signal is 0 if none did. */
@@ -33,10 +35,14 @@ struct spawn_end {
 };
 
 /*
- * Returns when the program runs (or could not be executed). False: *error holds one line and
+ * Does not wait for exec, which takes its time at a low priority on a busy machine: a program that
+ * cannot be executed dies at once, and spawn_exec_failed says why. False: *error holds one line and
  * nothing is left behind.
  */
 bool spawn_start(const struct spawn_request *request, struct spawned *out, char *error, size_t cap);
+
+/* Once it has died: whether it never was the program; then *error holds one line. */
+bool spawn_exec_failed(const struct spawned *child, char *error, size_t cap);
 
 /* Whether it has died, without reaping it. */
 bool spawn_is_dead(const struct spawned *child);
@@ -46,6 +52,9 @@ bool spawn_reap(const struct spawned *child, struct spawn_end *end);
 
 /* Signals its process group; what is already gone is no error. Not after spawn_reap. */
 void spawn_signal(const struct spawned *child, int signal);
+
+/* Closes what spawn_start opened. */
+void spawn_release(const struct spawned *child);
 
 /*
  * Starts, waits, reaps. False if it could not be started or was not done in time (and was killed):

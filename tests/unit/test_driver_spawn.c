@@ -87,11 +87,11 @@ static void a_missing_program_is_named(void **state)
 {
     char *argv[] = {ARG("/nowhere/program"), NULL};
     struct spawn_request request = request_for(argv);
-    struct spawned child;
+    struct spawn_end end;
     char error[256] = "";
 
     (void)state;
-    assert_false(spawn_start(&request, &child, error, sizeof error));
+    assert_false(spawn_run(&request, LIMIT_NS, &end, error, sizeof error));
     assert_string_equal(error, "/nowhere/program: cannot execute it: No such file or directory");
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
@@ -123,7 +123,7 @@ static void children_yield_to_the_driver(void **state)
 
     (void)state;
     snprintf(expected, sizeof expected, "%d\n", nice(0) + SPAWN_NICE);
-    /* The priority is set right after exec. */
+    /* The priority is set after the fork. */
     run("sleep 0.2; nice");
     assert_string_equal(read_log(), expected);
 }
@@ -159,7 +159,7 @@ static struct spawn_end await_end(const struct spawned *child)
     assert_int_equal(poll(&poll_fd, 1, (int)(LIMIT_NS / NS_PER_MS)), 1);
     assert_true(spawn_is_dead(child));
     assert_true(spawn_reap(child, &end));
-    close(child->pidfd);
+    spawn_release(child);
     return end;
 }
 

@@ -301,8 +301,10 @@ static void a_program_that_is_missing_stops_the_run(void **state)
     free(w.fleet.commands[1].argv[0]);
     w.fleet.commands[1].argv[0] = strdup("/nowhere/client");
     run();
-    assert_string_equal(w.breach, "a spawn-failed /nowhere/client: cannot execute it: No such file "
-                                  "or directory");
+    assert_non_null(strstr(w.breach, "a spawn-failed /nowhere/client: cannot execute it: No such "
+                                     "file or directory; its log: "));
+    assert_string_equal(incarnation("a", 1)->obituary,
+                        "/nowhere/client: cannot execute it: No such file or directory");
     assert_reason("a", 1, REASON_SPAWN_FAILED);
     assert_reason("server", 1, REASON_STOPPED);
 }

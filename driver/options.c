@@ -1,0 +1,240 @@
+#include "config.h"
+
+#include "driver/options.h"
+
+#include "common/base/clock.h"
+#include "common/base/options.h"
+#include "common/base/rng.h"
+#include "common/base/units.h"
+#include "common/contract/leak_spec.h"
+#include "driver/chaos.h"
+
+#include <ev.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_BASE_PORT 31300 /* below the kernel's ephemeral range */
+#define NEAR_NAMES 3
+#define INTERVAL_MIN_NS (10 * NS_PER_MS)
+#define INTERVAL_MAX_NS (10 * NS_PER_S)
+
+static bool set_seed(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    struct options *options = into;
+
+    options->seed_given = true;
+    return options_set_u64(into, spec, value, why, cap);
+}
+
+static bool set_base_port(void *into, const struct option_spec *spec, const char *value, char *why,
+                          size_t cap)
+{
+    struct options *options = into;
+
+    if (!options_set_port(into, spec, value, why, cap))
+        return false;
+    if (options->base_port >= 1 && options->base_port <= 65536 - SCENARIO_SERVERS)
+        return true;
+    snprintf(why, cap, "%d leaves no room for %d ports (1 to %d)", options->base_port,
+             SCENARIO_SERVERS, 65536 - SCENARIO_SERVERS);
+    return false;
+}
+
+static bool set_matrix(void *into, const struct option_spec *spec, const char *value, char *why,
+                       size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    if (strcmp(value, "56") == 0) {
+        options->matrix = MATRIX_56;
+    } else if (strcmp(value, "full") == 0) {
+        options->matrix = MATRIX_FULL;
+    } else {
+        snprintf(why, cap, "'%s' is not a matrix (56 or full)", value);
+        return false;
+    }
+    return true;
+}
+
+static bool add_leak(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    struct options *options = into;
+    const char *equals = strchr(value, '=');
+    struct leak_spec leak;
+
+    (void)spec;
+    if (equals == NULL || equals == value) {
+        snprintf(why, cap, "'%s' is not COMPONENT=SHAPE:BYTES[/EVERY]", value);
+        return false;
+    }
+    if (options->leak_count == SCENARIO_MAX) {
+        snprintf(why, cap, "more than %d leaks", SCENARIO_MAX);
+        return false;
+    }
+    if (!leak_spec_parse(equals + 1, &leak, why, cap))
+        return false;
+    options->leaks[options->leak_count++] =
+        (struct leak_order){value, (size_t)(equals - value), equals + 1};
+    return true;
+}
+
+/* LOW,HIGH */
+static bool set_chaos_after(void *into, const struct option_spec *spec, const char *value,
+                            char *why, size_t cap)
+{
+    struct options *options = into;
+    const char *comma = strchr(value, ',');
+    char low[32];
+
+    (void)spec;
+    if (comma != NULL && (size_t)(comma - value) < sizeof low) {
+        memcpy(low, value, (size_t)(comma - value));
+        low[comma - value] = '\0';
+        if (units_parse_duration(low, &options->chaos_low_ns) &&
+            units_parse_duration(comma + 1, &options->chaos_high_ns) &&
+            options->chaos_low_ns <= options->chaos_high_ns)
+            return true;
+    }
+    snprintf(why, cap, "'%s' is not LOW,HIGH, two times (16s,20s)", value);
+    return false;
+}
+
+#define MEMBER(name) offsetof(struct options, name)
+
+static const struct option_spec specs[] = {
+    {"duration", 0, "TIME", "how long to run once everything is ready (60s)", options_set_duration,
+     MEMBER(duration_ns)},
+    {"gen-charts", 0, NULL, "draw the run: an SVG for every stable component and index.html",
+     options_set_flag, MEMBER(gen_charts)},
+    {"working-dir", 0, "DIR", "where each run gets a folder of its own (runs)", options_set_text,
+     MEMBER(working_dir)},
+    {"seed", 0, "N", "of the chaos plan; the same seed gives the same plan (random)", set_seed,
+     MEMBER(seed)},
+    {"base-port", 0, "N", "the servers listen on N to N+3 (31300)", set_base_port,
+     MEMBER(base_port)},
+    {"matrix", 0, "56|full", "how many clients: 56, or the full product of 64 (56)", set_matrix, 0},
+    {"server-heap", 0, "SIZE", "heap cap of each server, RLIMIT_DATA (as calibrated)",
+     options_set_size, MEMBER(server_heap)},
+    {"client-heap", 0, "SIZE", "heap cap of each client (as calibrated)", options_set_size,
+     MEMBER(client_heap)},
+    {"sample-interval", 0, "TIME", "between two looks at every process (100ms)",
+     options_set_duration, MEMBER(sample_interval_ns)},
+    {"allow-inconclusive", 0, NULL,
+     "end with 0 instead of 4 when nothing failed but not every rule "
+     "could be judged",
+     options_set_flag, MEMBER(allow_inconclusive)},
+    {"verbose", 'v', NULL, "say more", options_set_flag, MEMBER(verbose)},
+    {NULL, 0, NULL, "For tests:", NULL, 0},
+    {"inject-leak", 0, "COMPONENT=SHAPE:BYTES[/EVERY]",
+     "let a component leak BYTES per call, connection, reconnect or disconnect, or per EVERY of "
+     "them; repeatable",
+     add_leak, 0},
+    {"chaos-after", 0, "LOW,HIGH",
+     "unstable components are killed so long after they became ready (16s,20s), but never in the "
+     "last 2.5 s of the run, so that every recovery can be seen",
+     set_chaos_after, 0},
+    {0},
+};
+
+static void print_version(FILE *out)
+{
+    fprintf(out, "driver %s (libev %d.%d)\n", VERSION, ev_version_major(), ev_version_minor());
+}
+
+static const struct option_set set = {
+    .program = "driver",
+    .usage = "[OPTION]...\n       driver gate|report|charts RUN",
+    .summary =
+        "Runs gRPC servers and clients under heap caps, kills and restarts the unstable ones, "
+        "measures every process, and says whether memory stayed flat. The second form works "
+        "on the folder of an earlier run, without a process.",
+    .specs = specs,
+    .epilogue = "Examples:\n"
+                "  driver --gen-charts\n"
+                "  driver --duration 10m --seed 42\n"
+                "  driver --inject-leak server-stable-secure=call:1K\n"
+                "  driver gate runs/latest\n",
+    .print_version = print_version,
+    .operands = true,
+};
+
+static enum verb find_verb(const char *word)
+{
+    static const char *const words[] = {
+#define VERB_WORD(ident, text, help) [VERB_##ident] = text,
+        VERB_TABLE(VERB_WORD)
+#undef VERB_WORD
+    };
+
+    for (int i = VERB_RUN + 1; i < VERB_COUNT; i++) {
+        if (strcmp(words[i], word) == 0)
+            return (enum verb)i;
+    }
+    options_exit_bad(&set, "unknown command '%s'; there are gate, report and charts", word);
+}
+
+static void take_operands(struct options *options, int count, char **operands)
+{
+    if (count == 0)
+        return;
+    options->verb = find_verb(operands[0]);
+    if (count != 2)
+        options_exit_bad(&set, "%s takes the folder of one run, such as runs/latest", operands[0]);
+    options->run_dir = operands[1];
+}
+
+void options_take(struct options *options, int argc, char **argv)
+{
+    int first;
+
+    *options = (struct options){.duration_ns = 60 * NS_PER_S,
+                                .sample_interval_ns = 100 * NS_PER_MS,
+                                .working_dir = "runs",
+                                .base_port = DEFAULT_BASE_PORT,
+                                .chaos_low_ns = CHAOS_AFTER_LOW_NS,
+                                .chaos_high_ns = CHAOS_AFTER_HIGH_NS};
+    first = options_parse_or_exit(&set, argc, argv, options);
+    take_operands(options, argc - first, argv + first);
+    if (options->duration_ns == 0)
+        options_exit_bad(&set, "--duration: a run must last some time");
+    if (options->sample_interval_ns < INTERVAL_MIN_NS ||
+        options->sample_interval_ns > INTERVAL_MAX_NS)
+        options_exit_bad(&set, "--sample-interval: must lie between 10ms and 10s");
+    /* Short enough to be typed again. */
+    if (!options->seed_given)
+        options->seed = rng_seed_random() % 1000000;
+}
+
+static void refuse_component(const struct scenario *scenario, const char *name)
+{
+    int near[NEAR_NAMES];
+    char names[NEAR_NAMES * (COMPONENT_NAME + 2)];
+    size_t count = scenario_near(scenario, name, near, NEAR_NAMES), used = 0;
+
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ",
+                                 scenario->components[near[i]].name);
+    options_exit_bad(&set, "--inject-leak: no component '%s'; near: %s", name, names);
+}
+
+void options_scenario(const struct options *options, struct scenario *scenario)
+{
+    scenario_build(scenario, &(struct scenario_settings){.matrix = options->matrix,
+                                                         .base_port = options->base_port,
+                                                         .server_heap = options->server_heap,
+                                                         .client_heap = options->client_heap});
+    for (size_t i = 0; i < options->leak_count; i++) {
+        const struct leak_order *order = &options->leaks[i];
+        char name[2 * COMPONENT_NAME];
+        int at;
+
+        snprintf(name, sizeof name, "%.*s", (int)order->length, order->component);
+        at = scenario_find(scenario, name);
+        if (at < 0)
+            refuse_component(scenario, name);
+        scenario->components[at].leak = order->leak;
+    }
+}

@@ -1,0 +1,160 @@
+#include "driver/preflight.h"
+
+#include "common/base/log.h"
+#include "common/base/units.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Per process: two of spawn's, three files under /proc, one more while it starts. */
+#define FILES_EACH 6
+/* The driver's own: run.db and its log, the loop, logs. A child has fewer. */
+#define FILES_DRIVER 64
+
+static bool find_program(const char *own_dir, const char *name, char *out, char *error, size_t cap)
+{
+    if (snprintf(out, PATH_MAX, "%s/../%s/%s", own_dir, name, name) < PATH_MAX &&
+        access(out, X_OK) == 0)
+        return true;
+    if (snprintf(out, PATH_MAX, "%s/%s", own_dir, name) < PATH_MAX && access(out, X_OK) == 0)
+        return true;
+    snprintf(error, cap, "%s is not beside the driver (%s): build it with make, or install it",
+             name, own_dir);
+    return false;
+}
+
+bool preflight_programs(struct programs *programs, char *error, size_t cap)
+{
+    char own[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
+    char *slash;
+
+    if (n < 0) {
+        snprintf(error, cap, "cannot read /proc/self/exe: %s; is /proc mounted?", strerror(errno));
+        return false;
+    }
+    own[n] = '\0';
+    slash = strrchr(own, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    return find_program(own, "stress-server", programs->server, error, cap) &&
+           find_program(own, "stress-client", programs->client, error, cap);
+}
+
+bool preflight_files(const struct scenario *scenario, char *error, size_t cap)
+{
+    rlim_t need = FILES_DRIVER + FILES_EACH * scenario->count;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
+        return true;
+    if (limit.rlim_max >= need) {
+        limit.rlim_cur = need;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+            return true;
+    }
+    snprintf(error, cap,
+             "%llu open files are allowed, %llu are needed for %zu processes: raise the limit "
+             "(ulimit -n %llu)",
+             (unsigned long long)limit.rlim_max, (unsigned long long)need, scenario->count,
+             (unsigned long long)need);
+    return false;
+}
+
+/* MemAvailable, bytes; 0 if the kernel does not say. */
+static uint64_t available_memory(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    unsigned long long kib = 0;
+    char line[128];
+
+    if (file == NULL)
+        return 0;
+    while (kib == 0 && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
+            kib = 0;
+    }
+    fclose(file);
+    return kib * 1024;
+}
+
+bool preflight_memory(const struct scenario *scenario, char *error, size_t cap)
+{
+    uint64_t need = 0, there = available_memory();
+    char need_text[32], there_text[32];
+
+    for (size_t i = 0; i < scenario->count; i++)
+        need += scenario->components[i].heap_cap / 2;
+    if (there == 0 || there >= need)
+        return true;
+    snprintf(error, cap,
+             "%s of memory are available, %s are needed (half of all heap caps): stop something "
+             "else, or lower --server-heap and --client-heap",
+             units_format_size(there, there_text, sizeof there_text),
+             units_format_size(need, need_text, sizeof need_text));
+    return false;
+}
+
+/* Bound as the server will: what waits in TIME_WAIT is no obstacle. */
+static bool is_free(int port, int *why)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    bool bound;
+
+    if (fd < 0) {
+        *why = errno;
+        return false;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 1) == 0;
+    *why = errno;
+    close(fd);
+    return bound;
+}
+
+/* A connecting client could be given the port of a server that chaos killed. */
+static void warn_of_ephemeral(int port)
+{
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    int low = 0, high = 0;
+
+    if (file == NULL)
+        return;
+    if (fscanf(file, "%d %d", &low, &high) == 2 && port >= low && port <= high)
+        log_warn(
+            "port %d lies in the kernel's ephemeral range (%d to %d): a client may be given it "
+            "while its server is down; choose a --base-port below %d",
+            port, low, high, low);
+    fclose(file);
+}
+
+bool preflight_ports(const struct scenario *scenario, char *error, size_t cap)
+{
+    int why;
+
+    for (size_t i = 0; i < scenario->count; i++) {
+        const struct component *c = &scenario->components[i];
+
+        if (!c->server)
+            continue;
+        if (!is_free(c->port, &why)) {
+            snprintf(
+                error, cap,
+                "port %d, for %s, cannot be listened on: %s; stop what uses it, or choose other "
+                "ports with --base-port",
+                c->port, c->name, strerror(why));
+            return false;
+        }
+        warn_of_ephemeral(c->port);
+    }
+    return true;
+}

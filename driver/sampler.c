@@ -1,0 +1,186 @@
+#include "driver/sampler.h"
+
+#include "common/base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define PSS_NS (5 * NS_PER_S)
+#define COMMIT_NS NS_PER_S
+
+/* What was last counted of a component. */
+struct counted {
+    int number; /* of the incarnation */
+    uint64_t calls;
+    bool recovered;
+    uint64_t pss_ns; /* when its PSS is due */
+};
+
+struct sampler {
+    struct sampler_settings settings;
+    struct ev_loop *loop;
+    ev_io watcher; /* on a timerfd */
+    uint64_t due_ns;
+    uint64_t commit_ns;
+    bool failure_told;
+    struct sampler_totals totals;
+    struct counted counted[SCENARIO_MAX];
+};
+
+static uint64_t count_calls(struct counted *counted, const struct process *process)
+{
+    uint64_t calls = metric_has(&process->last, METRIC_CALLS_DONE)
+                         ? (uint64_t)process->last.value[METRIC_CALLS_DONE]
+                         : counted->calls;
+    uint64_t fresh = calls > counted->calls ? calls - counted->calls : 0;
+
+    counted->calls = calls;
+    return fresh;
+}
+
+static bool has_recovered(struct counted *counted, const struct process *process)
+{
+    if (process->number == 1 || counted->recovered ||
+        !metric_has(&process->last, METRIC_FIRST_MESSAGE) ||
+        process->last.value[METRIC_FIRST_MESSAGE] == 0)
+        return false;
+    counted->recovered = true;
+    return true;
+}
+
+static void count(struct sampler *sampler, size_t i, const struct process *process)
+{
+    const struct component *component = &sampler->settings.scenario->components[i];
+    struct sampler_totals *totals = &sampler->totals;
+    struct counted *counted = &sampler->counted[i];
+    double share = (double)process->data / (double)component->heap_cap;
+
+    if (counted->number != process->number)
+        *counted = (struct counted){.number = process->number, .pss_ns = counted->pss_ns};
+    if (!component->server)
+        totals->calls += count_calls(counted, process);
+    totals->recoveries += has_recovered(counted, process);
+    if (totals->share_name == NULL || share > totals->share) {
+        totals->share = share;
+        totals->share_name = component->name;
+    }
+}
+
+static bool pss_is_due(struct counted *counted, uint64_t now)
+{
+    if (now < counted->pss_ns)
+        return false;
+    counted->pss_ns += (now - counted->pss_ns) / PSS_NS * PSS_NS + PSS_NS;
+    return true;
+}
+
+static void look(struct sampler *sampler, uint64_t late_ns)
+{
+    struct sampler_totals *totals = &sampler->totals;
+
+    if (late_ns > totals->worst_late_ns)
+        totals->worst_late_ns = late_ns;
+    totals->share = 0;
+    totals->share_name = NULL;
+    for (size_t i = 0; i < sampler->settings.scenario->count; i++) {
+        struct process *process = supervisor_process(sampler->settings.supervisor, i);
+        struct process_look at = {.time_ns = clock_now_ns(), .lateness_ns = (int64_t)late_ns};
+
+        if (process == NULL)
+            continue;
+        at.pss = pss_is_due(&sampler->counted[i], at.time_ns);
+        process_observe(process, sampler->settings.writer, &at);
+        count(sampler, i, process);
+    }
+}
+
+static void commit(struct sampler *sampler, uint64_t now)
+{
+    if (now >= sampler->commit_ns) {
+        sampler->commit_ns = now + COMMIT_NS;
+        (void)run_writer_commit(sampler->settings.writer);
+    }
+    if (run_writer_error(sampler->settings.writer) != NULL && !sampler->failure_told) {
+        sampler->failure_told = true;
+        sampler->settings.store_failed(sampler->settings.user);
+    }
+}
+
+static void on_tick(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    struct sampler *sampler = watcher->data;
+    uint64_t expirations, now = clock_now_ns();
+
+    (void)loop, (void)revents;
+    if (read(watcher->fd, &expirations, sizeof expirations) != (ssize_t)sizeof expirations)
+        return;
+    /* Ticks that were missed are looked at once, as late as the first of them. */
+    look(sampler, now - sampler->due_ns);
+    sampler->due_ns += expirations * sampler->settings.interval_ns;
+    commit(sampler, now);
+}
+
+struct sampler *sampler_new(struct ev_loop *loop, const struct sampler_settings *settings,
+                            char *error, size_t cap)
+{
+    struct sampler *sampler = calloc(1, sizeof *sampler);
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    if (sampler == NULL || fd < 0) {
+        snprintf(error, cap, "cannot make the sampler's timer: %s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        free(sampler);
+        return NULL;
+    }
+    sampler->loop = loop;
+    sampler->settings = *settings;
+    ev_io_init(&sampler->watcher, on_tick, fd, EV_READ);
+    ev_set_priority(&sampler->watcher, EV_MAXPRI);
+    sampler->watcher.data = sampler;
+    return sampler;
+}
+
+void sampler_free(struct sampler *sampler)
+{
+    if (sampler == NULL)
+        return;
+    sampler_stop(sampler);
+    close(sampler->watcher.fd);
+    free(sampler);
+}
+
+static struct timespec to_timespec(uint64_t ns)
+{
+    return (struct timespec){(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
+}
+
+void sampler_start(struct sampler *sampler)
+{
+    uint64_t now = clock_now_ns();
+    struct itimerspec spec;
+
+    sampler->due_ns = now + sampler->settings.interval_ns;
+    sampler->commit_ns = now + COMMIT_NS;
+    /* PSS is dear: its reads are spread over their period. */
+    for (size_t i = 0; i < SCENARIO_MAX; i++)
+        sampler->counted[i].pss_ns = now + PSS_NS * i / SCENARIO_MAX;
+    spec.it_value = to_timespec(sampler->due_ns);
+    spec.it_interval = to_timespec(sampler->settings.interval_ns);
+    timerfd_settime(sampler->watcher.fd, TFD_TIMER_ABSTIME, &spec, NULL);
+    ev_io_start(sampler->loop, &sampler->watcher);
+}
+
+void sampler_stop(struct sampler *sampler)
+{
+    ev_io_stop(sampler->loop, &sampler->watcher);
+}
+
+const struct sampler_totals *sampler_totals(const struct sampler *sampler)
+{
+    return &sampler->totals;
+}
