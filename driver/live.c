@@ -79,6 +79,12 @@ void live_init(struct live *live)
     live->colour = live->terminal && (no_color == NULL || *no_color == '\0');
 }
 
+void live_begin(struct live *live, uint64_t calls, uint64_t now_ns)
+{
+    live->calls = calls;
+    live->calls_ns = now_ns;
+}
+
 double live_period(const struct live *live)
 {
     return live->terminal ? BAR_PERIOD_S : LINE_PERIOD_S;
@@ -93,10 +99,9 @@ static unsigned terminal_columns(void)
 
 static void update_rate(struct live *live, uint64_t calls, uint64_t now_ns)
 {
-    if (live->calls_ns != 0 && now_ns - live->calls_ns < RATE_NS)
+    if (live->calls_ns == 0 || now_ns - live->calls_ns < RATE_NS)
         return;
-    if (live->calls_ns != 0)
-        live->rate = (double)(calls - live->calls) * 1e9 / (double)(now_ns - live->calls_ns);
+    live->rate = (double)(calls - live->calls) * 1e9 / (double)(now_ns - live->calls_ns);
     live->calls = calls;
     live->calls_ns = now_ns;
 }

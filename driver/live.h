@@ -34,6 +34,9 @@ struct live {
  */
 void live_init(struct live *live);
 
+/* The run begins: the rate counts from here. */
+void live_begin(struct live *live, uint64_t calls, uint64_t now_ns);
+
 /* How often live_show is to be called, seconds. */
 double live_period(const struct live *live);
 

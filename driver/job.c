@@ -1,0 +1,383 @@
+#include "driver/job.h"
+
+#include "charts/render.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "driver/folder.h"
+#include "driver/judge.h"
+#include "driver/live.h"
+#include "driver/preflight.h"
+#include "driver/record.h"
+#include "driver/sampler.h"
+#include "driver/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define CERT_LIMIT_NS (10 * NS_PER_S)
+#define READY_LIMIT_NS (20 * NS_PER_S) /* sixty processes at a low priority on few cores */
+#define STOP_LIMIT_NS (3 * NS_PER_S)
+#define LINE 1024
+
+struct job {
+    const struct options *options;
+    struct scenario scenario;
+    struct programs programs;
+    struct chaos chaos;
+    char *run_dir;
+    char tls_dir[PATH_MAX];
+    struct fleet *fleet;
+    int64_t rows[SCENARIO_MAX];
+    struct guardian *guardian;
+    struct run_writer *writer;
+    struct ev_loop *loop;
+    struct supervisor *supervisor;
+    struct sampler *sampler;
+    struct live live;
+    uint64_t begun_ns; /* 0: not yet */
+    bool stopping, interrupted, breached, store_failed;
+    ev_timer duration_timer, live_timer;
+    ev_signal signals[3];
+};
+
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+/* --- inside the loop ------------------------------------------------------------------------- */
+
+static void stop(struct job *job)
+{
+    if (!job->stopping) {
+        job->stopping = true;
+        (void)run_writer_meta_int(job->writer, "stop_ns", (int64_t)clock_now_ns());
+    }
+    ev_timer_stop(job->loop, &job->duration_timer);
+    supervisor_stop(job->supervisor);
+}
+
+static void on_duration(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)loop, (void)revents;
+    stop(watcher->data);
+}
+
+static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+    struct job *job = watcher->data;
+
+    (void)loop, (void)revents;
+    live_clear(&job->live);
+    log_warn("%s: %s", strsignal(watcher->signum),
+             job->stopping ? "killing what still runs"
+                           : "stopping in order; again to kill at once");
+    /* At the end of a run there is nothing left to interrupt. */
+    job->interrupted |= !job->stopping;
+    stop(job);
+}
+
+static void show(struct job *job)
+{
+    const struct sampler_totals *totals = sampler_totals(job->sampler);
+    struct supervisor_counts counts = supervisor_counts(job->supervisor);
+    uint64_t now = clock_now_ns();
+    struct live_state state = {.begun = job->begun_ns != 0,
+                               .elapsed_ns = job->begun_ns == 0 ? 0 : now - job->begun_ns,
+                               .duration_ns = job->options->duration_ns,
+                               .up = counts.up,
+                               .total = (unsigned)job->scenario.count,
+                               .kills = counts.kills,
+                               .recoveries = totals->recoveries,
+                               .share = totals->share,
+                               .share_name = totals->share_name};
+
+    live_show(&job->live, &state, totals->calls, now);
+}
+
+static void on_live(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct job *job = watcher->data;
+
+    (void)loop, (void)revents;
+    if (!job->stopping)
+        show(job);
+}
+
+static void begun(void *user, uint64_t now_ns)
+{
+    struct job *job = user;
+
+    job->begun_ns = now_ns;
+    (void)run_writer_meta_int(job->writer, "ready_ns", (int64_t)now_ns);
+    live_clear(&job->live);
+    live_begin(&job->live, sampler_totals(job->sampler)->calls, now_ns);
+    log_info("%zu processes are up; the run begins", job->scenario.count);
+    ev_now_update(job->loop);
+    ev_timer_set(&job->duration_timer, (double)job->options->duration_ns / 1e9, 0.);
+    ev_timer_start(job->loop, &job->duration_timer);
+}
+
+static void breached(void *user, const struct component *component, enum reason reason,
+                     const char *line)
+{
+    struct job *job = user;
+
+    job->breached = true;
+    live_clear(&job->live);
+    log_error("%s: %s: %s", component->name, reason_name(reason), line);
+    if (!job->stopping)
+        log_info("stopping the rest in order");
+    if (!job->stopping)
+        stop(job);
+}
+
+static void over(void *user)
+{
+    struct job *job = user;
+
+    ev_break(job->loop, EVBREAK_ALL);
+}
+
+static void store_failed(void *user)
+{
+    struct job *job = user;
+
+    job->store_failed = true;
+    live_clear(&job->live);
+    log_error("%s; stopping. What was committed before stays readable",
+              run_writer_error(job->writer));
+    if (!job->stopping)
+        stop(job);
+}
+
+static const struct supervisor_hooks hooks = {begun, breached, over};
+
+/* --- before it: die freely, with one line ----------------------------------------------------- */
+
+static bool refuse(const char *error)
+{
+    log_error("%s", error);
+    return false;
+}
+
+static bool check(struct job *job)
+{
+    char error[LINE];
+
+    return (!job->options->gen_charts || charts_check_gnuplot(error, sizeof error) ||
+            refuse(error)) &&
+           (preflight_programs(&job->programs, error, sizeof error) || refuse(error)) &&
+           (preflight_files(&job->scenario, error, sizeof error) || refuse(error)) &&
+           (preflight_memory(&job->scenario, error, sizeof error) || refuse(error)) &&
+           (preflight_ports(&job->scenario, error, sizeof error) || refuse(error));
+}
+
+static bool make_certificate(struct job *job)
+{
+    char log[PATH_MAX], error[LINE];
+    char *argv[] = {job->programs.server, (char *)"--make-cert", job->tls_dir, NULL};
+    struct spawn_request request = {
+        .argv = argv, .envp = guardian_environment(job->guardian), .log_path = log, .page_fd = -1};
+    struct spawn_end end;
+
+    snprintf(log, sizeof log, "%s/logs/make-cert.log", job->run_dir);
+    if (!spawn_run(&request, CERT_LIMIT_NS, &end, error, sizeof error))
+        return refuse(error);
+    if (end.code == 0)
+        return true;
+    log_error("the run's certificate could not be made (exit status %d): see %s", end.code, log);
+    return false;
+}
+
+static bool make_folder(struct job *job)
+{
+    const struct options *options = job->options;
+    char error[LINE];
+
+    job->run_dir =
+        folder_new(options->working_dir, options->seed, clock_wall_ns(), error, sizeof error);
+    if (job->run_dir == NULL)
+        return refuse(error);
+    snprintf(job->tls_dir, sizeof job->tls_dir, "%s/tls", job->run_dir);
+    return true;
+}
+
+static bool write_down(struct job *job, char **argv)
+{
+    char error[LINE];
+
+    job->writer = run_writer_new(job->run_dir, error, sizeof error);
+    if (job->writer == NULL)
+        return refuse(error);
+    if (!record_run(job->writer, job->options, argv) ||
+        !record_fleet(job->writer, job->fleet, job->rows) ||
+        !record_plan(job->writer, &job->scenario, &job->chaos, job->options->duration_ns,
+                     job->rows) ||
+        !run_writer_commit(job->writer))
+        return refuse(run_writer_error(job->writer));
+    /* Only now: what the name points to is a run. */
+    if (!folder_make_latest(job->options->working_dir, job->run_dir, error, sizeof error))
+        log_warn("%s", error);
+    return true;
+}
+
+static bool prepare(struct job *job, char **argv)
+{
+    char error[LINE];
+
+    if (!check(job))
+        return false;
+    job->guardian = guardian_new(error, sizeof error);
+    if (job->guardian == NULL)
+        return refuse(error);
+    if (!make_folder(job) || !make_certificate(job))
+        return false;
+    job->fleet =
+        fleet_new(&job->scenario,
+                  &(struct fleet_paths){job->programs.server, job->programs.client, job->tls_dir});
+    if (job->fleet == NULL)
+        return refuse("no memory");
+    return write_down(job, argv);
+}
+
+static bool make_loop(struct job *job)
+{
+    const struct supervisor_settings settings = {.fleet = job->fleet,
+                                                 .rows = job->rows,
+                                                 .writer = job->writer,
+                                                 .guardian = job->guardian,
+                                                 .run_dir = job->run_dir,
+                                                 .chaos = job->chaos,
+                                                 .duration_ns = job->options->duration_ns,
+                                                 .ready_limit_ns = READY_LIMIT_NS,
+                                                 .stop_limit_ns = STOP_LIMIT_NS};
+    char error[LINE] = "no memory";
+
+    /* Never the default loop: it reaps every child, and loses statuses when it is busy. */
+    job->loop = ev_loop_new(EVFLAG_AUTO);
+    if (job->loop == NULL)
+        return refuse("cannot make an event loop");
+    job->supervisor = supervisor_new(job->loop, &settings, &hooks, job);
+    if (job->supervisor == NULL)
+        return refuse(error);
+    job->sampler =
+        sampler_new(job->loop,
+                    &(struct sampler_settings){.supervisor = job->supervisor,
+                                               .scenario = &job->scenario,
+                                               .writer = job->writer,
+                                               .interval_ns = job->options->sample_interval_ns,
+                                               .store_failed = store_failed,
+                                               .user = job},
+                    error, sizeof error);
+    return job->sampler != NULL || refuse(error);
+}
+
+static void run_loop(struct job *job)
+{
+    live_init(&job->live);
+    ev_timer_init(&job->duration_timer, on_duration, 0., 0.);
+    job->duration_timer.data = job;
+    ev_timer_init(&job->live_timer, on_live, live_period(&job->live), live_period(&job->live));
+    job->live_timer.data = job;
+    ev_timer_start(job->loop, &job->live_timer);
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++) {
+        ev_signal_init(&job->signals[i], on_stop_signal, stop_signals[i]);
+        job->signals[i].data = job;
+        ev_signal_start(job->loop, &job->signals[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    sampler_start(job->sampler);
+    supervisor_start(job->supervisor);
+    ev_run(job->loop, 0);
+    live_clear(&job->live);
+    sampler_stop(job->sampler);
+    /* From here on a signal ends the driver as it ends any program. */
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
+        ev_signal_stop(job->loop, &job->signals[i]);
+}
+
+/* --- after it -------------------------------------------------------------------------------- */
+
+static void log_own_cost(const struct job *job)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) == 0 && job->begun_ns != 0)
+        log_debug("the driver took %.1f %% of a core and %.1f MB; its worst look was %.1f ms late",
+                  (double)clock_cpu_ns() * 100 / (double)(clock_now_ns() - job->begun_ns),
+                  (double)usage.ru_maxrss / 1024,
+                  (double)sampler_totals(job->sampler)->worst_late_ns / 1e6);
+}
+
+/* False: *job->writer could not be brought to its end. */
+static bool finish(struct job *job)
+{
+    struct run_writer *writer = job->writer;
+    char error[LINE];
+
+    (void)run_writer_meta_int(writer, "end_ns", (int64_t)clock_now_ns());
+    (void)run_writer_meta_int(writer, "interrupted", job->interrupted);
+    job->writer = NULL;
+    if (run_writer_finish(writer, error, sizeof error))
+        return true;
+    if (!job->store_failed)
+        log_error("%s", error);
+    return false;
+}
+
+static enum exit_status conclude(struct job *job)
+{
+    const struct judge_wishes wishes = {.report = true,
+                                        .charts = job->options->gen_charts,
+                                        .allow_inconclusive = job->options->allow_inconclusive};
+    enum exit_status status;
+
+    log_own_cost(job);
+    guardian_free(job->guardian);
+    job->guardian = NULL;
+    if (!finish(job) || job->store_failed)
+        return STATUS_ENVIRONMENT;
+    if (job->interrupted) {
+        log_info("interrupted; what was measured is kept: driver gate %s", job->run_dir);
+        return STATUS_INTERRUPTED;
+    }
+    status = judge_run(job->run_dir, &wishes);
+    return job->breached ? STATUS_FAILED : status;
+}
+
+static void release(struct job *job)
+{
+    sampler_free(job->sampler);
+    supervisor_free(job->supervisor);
+    if (job->loop != NULL)
+        ev_loop_destroy(job->loop);
+    run_writer_free(job->writer);
+    fleet_free(job->fleet);
+    guardian_free(job->guardian);
+    free(job->run_dir);
+    free(job);
+}
+
+enum exit_status job_run(const struct options *options, char **argv)
+{
+    enum exit_status status = STATUS_ENVIRONMENT;
+    struct job *job = calloc(1, sizeof *job);
+
+    if (job == NULL) {
+        log_error("no memory");
+        return STATUS_ENVIRONMENT;
+    }
+    job->options = options;
+    job->chaos = (struct chaos){options->seed, options->chaos_low_ns, options->chaos_high_ns};
+    options_scenario(options, &job->scenario);
+    if (prepare(job, argv) && make_loop(job)) {
+        log_info("run folder %s", job->run_dir);
+        record_print_plan(&job->scenario, &job->chaos, options->duration_ns);
+        run_loop(job);
+        status = conclude(job);
+    }
+    release(job);
+    return status;
+}

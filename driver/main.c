@@ -1,0 +1,52 @@
+#include "charts/render.h"
+#include "common/base/log.h"
+#include "driver/job.h"
+#include "driver/judge.h"
+#include "driver/options.h"
+
+static enum exit_status draw(const struct options *options)
+{
+    char error[256];
+
+    if (!charts_check_gnuplot(error, sizeof error)) {
+        log_error("%s", error);
+        return STATUS_ENVIRONMENT;
+    }
+    return judge_run(options->run_dir, &(struct judge_wishes){.charts = true}) == STATUS_ENVIRONMENT
+               ? STATUS_ENVIRONMENT
+               : STATUS_PASSED;
+}
+
+/* Only a folder that cannot be read is an error here: the verdict is the gate's to return. */
+static enum exit_status report(const struct options *options)
+{
+    return judge_run(options->run_dir, &(struct judge_wishes){.report = true}) == STATUS_ENVIRONMENT
+               ? STATUS_ENVIRONMENT
+               : STATUS_PASSED;
+}
+
+static enum exit_status gate(const struct options *options)
+{
+    return judge_run(
+        options->run_dir,
+        &(struct judge_wishes){.report = true, .allow_inconclusive = options->allow_inconclusive});
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+
+    log_init("driver", LOG_INFO, false);
+    options_take(&options, argc, argv);
+    log_init("driver", options.verbose ? LOG_DEBUG : LOG_INFO, false);
+    switch (options.verb) {
+    case VERB_GATE:
+        return gate(&options);
+    case VERB_REPORT:
+        return report(&options);
+    case VERB_CHARTS:
+        return draw(&options);
+    default:
+        return job_run(&options, argv);
+    }
+}
