@@ -209,7 +209,7 @@ static void on_ready(struct client *client, void *user)
     struct tally *tally = lane->world->tally;
 
     tally->connections++;
-    tally->reconnects += lane->lost;
+    tally->reconnects += lane->lost && lane->connected_before;
     histogram_record(&tally->connect, client_connect_ns(client));
     if (lane->world->secure)
         histogram_record(&tally->handshake, client_handshake_ns(client));

@@ -97,27 +97,17 @@ CALL_KIND_TABLE(ADD_CALL)
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
-    {"port", 'p', "PORT", "of the server", options_set_port, MEMBER(port)},
+    {NULL, 0, NULL, "The server", NULL, 0},
+    {"port", 'p', "PORT", "its port", options_set_port, MEMBER(port)},
     {"host", 0, "HOST", "its name or address (127.0.0.1)", options_set_text, MEMBER(host)},
     {"secure", 0, NULL, "TLS; chain and host name are checked", options_set_flag, MEMBER(secure)},
-    {"cert-store-from-path", 0, "PATH", "trust these certificates, a PEM file or hashed folder",
-     options_set_text, MEMBER(store_path)},
+    {"cert-store-from-path", 0, "PATH", "trust this PEM file or hashed folder", options_set_text,
+     MEMBER(store_path)},
     {"cert-store-from-system", 0, NULL, "trust the system's certificates", options_set_flag,
      MEMBER(system_store)},
     {"no-server-validation", 0, NULL, "accept any certificate", options_set_flag,
      MEMBER(no_validation)},
-    {"retry", 0, "N", "after a loss reconnect, at most N times in a row (0)", options_set_u64,
-     MEMBER(retry)},
-    {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
-    {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
-    {"probe", 0, NULL, "no traffic: exit 0 if grpc.health.v1 says SERVING, else 1",
-     options_set_flag, MEMBER(probe)},
-    {"timeout", 0, "TIME", "of the probe (1s)", options_set_duration, MEMBER(timeout_ns)},
-    {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
-    {"telemetry-fd", 0, "N", "publish to the driver's page there; retry for ever", options_set_fd,
-     MEMBER(telemetry_fd)},
-    {"inject-leak", 0, "LEAK", "for tests: leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
-    {NULL, 0, NULL, "A group of calls; N 0: for ever", NULL, 0},
+    {NULL, 0, NULL, "A group of calls (N 0: for ever)", NULL, 0},
     {"num-connections", 0, "N", "make N connections (1), one after another", set_connections, 0},
     {"concurrent", 0, NULL, "or all at once", set_concurrent, 0},
     {"num-calls", 0, "N", "on each, repeat the calls that follow N times (1)", set_calls, 0},
@@ -125,13 +115,25 @@ static const struct option_spec specs[] = {
     {"client-streaming", 0, "N", "send N messages, get one", add_CLIENT_STREAMING, 0},
     {"server-streaming", 0, "N", "send one, get N", add_SERVER_STREAMING, 0},
     {"bidi-streaming", 0, "N", "send one, get one, N times", add_BIDI_STREAMING, 0},
+    {NULL, 0, NULL, "The run", NULL, 0},
+    {"retry", 0, "N", "after a loss reconnect, at most N times in a row (0)", options_set_u64,
+     MEMBER(retry)},
+    {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
+    {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
+    {"probe", 0, NULL, "no calls: exit 0 if its health is SERVING, else 1", options_set_flag,
+     MEMBER(probe)},
+    {"timeout", 0, "TIME", "of the probe (1s)", options_set_duration, MEMBER(timeout_ns)},
+    {"telemetry-fd", 0, "N", "publish to the driver's page there; retry for ever", options_set_fd,
+     MEMBER(telemetry_fd)},
+    {"inject-leak", 0, "LEAK", "for tests: leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
+    {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {0},
 };
 
 static void print_version(FILE *out)
 {
-    fprintf(out, "stress-client %s (nghttp2 %s, %s, libev %d.%d, protobuf-c %s, %s)\n", VERSION,
-            nghttp2_version(0)->version_str, OpenSSL_version(OPENSSL_VERSION_STRING),
+    fprintf(out, "stress-client %s (nghttp2 %s, OpenSSL %s, libev %d.%d, protobuf-c %s, %s)\n",
+            VERSION, nghttp2_version(0)->version_str, OpenSSL_version(OPENSSL_VERSION_STRING),
             ev_version_major(), ev_version_minor(), protobuf_c_version(), ALLOCATOR);
 }
 

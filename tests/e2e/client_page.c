@@ -42,7 +42,7 @@ static void nap(void)
 }
 
 /* Starts top_builddir/name; the child dies with us. */
-static pid_t start(const char *name, const char *const words[], int out)
+static pid_t start(const char *name, const char *const words[MAX_WORDS], int out)
 {
     const char *top = getenv("top_builddir");
     pid_t pid = fork();
@@ -50,19 +50,21 @@ static pid_t start(const char *name, const char *const words[], int out)
     assert_true(pid >= 0);
     if (pid > 0)
         return pid;
-    char path[512];
+    char path[512], *argv[MAX_WORDS];
 
+    /* execv takes them unconst, for the sake of old code, and leaves them as they are. */
+    memcpy(argv, words, sizeof argv);
     snprintf(path, sizeof path, "%s/%s/%s", top != NULL ? top : ".", name, name);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(out, STDOUT_FILENO);
-    execv(path, (char *const *)(uintptr_t)words);
+    execv(path, argv);
     _exit(127);
 }
 
 /* port "0": one is picked, and kept in server->port. */
 static void start_server(struct server *server)
 {
-    const char *words[] = {"stress-server", "--port", server->port, "--drain", "100ms", NULL};
+    const char *words[MAX_WORDS] = {"stress-server", "--port", server->port, "--drain", "100ms"};
     char line[128] = "", *colon;
     int ends[2];
 
@@ -87,7 +89,7 @@ static int stop(pid_t pid, int signal_number)
 
 static void start_client(struct client *client, const struct server *server, const char *arguments)
 {
-    const char *words[MAX_WORDS];
+    const char *words[MAX_WORDS] = {NULL};
     char copy[256], number[16], *rest = NULL;
     size_t n = 0;
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -108,7 +110,6 @@ static void start_client(struct client *client, const struct server *server, con
         assert_true(n < MAX_WORDS - 1);
         words[n++] = word;
     }
-    words[n] = NULL;
     client->pid = start("stress-client", words, null);
     close(null);
     assert_int_equal(fcntl(client->fd, F_SETFD, FD_CLOEXEC), 0);
