@@ -274,6 +274,15 @@ static bool make_loop(struct job *job)
     return job->sampler != NULL || refuse(error);
 }
 
+/* A driver under nohup is not to mind the terminal's end. */
+static bool is_ignored(int signum)
+{
+    struct sigaction action;
+
+    return signum == SIGHUP && sigaction(signum, NULL, &action) == 0 &&
+           action.sa_handler == SIG_IGN;
+}
+
 static void run_loop(struct job *job)
 {
     live_init(&job->live);
@@ -285,7 +294,8 @@ static void run_loop(struct job *job)
     for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++) {
         ev_signal_init(&job->signals[i], on_stop_signal, stop_signals[i]);
         job->signals[i].data = job;
-        ev_signal_start(job->loop, &job->signals[i]);
+        if (!is_ignored(stop_signals[i]))
+            ev_signal_start(job->loop, &job->signals[i]);
     }
     signal(SIGPIPE, SIG_IGN);
     sampler_start(job->sampler);

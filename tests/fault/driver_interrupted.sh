@@ -1,0 +1,26 @@
+#!/bin/sh
+# Ctrl-C: stopped in order, what was measured is kept, exit 130.
+set -u
+. "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/fault/driver_lib.sh"
+
+fleet_start interrupted --duration 60s
+sleep 1
+tap_stop "$TAP_PID" INT
+tap_is "Ctrl-C: exit 130" 130 "$TAP_STATUS"
+tap_matches "Ctrl-C: says where the data is" "interrupted.*kept.*$runs/" "$TAP_DIR/interrupted.err"
+tap_is "Ctrl-C: all were stopped in order" "60|60" \
+    "$(fleet_query "select count(*), sum(reason = 'stopped' and exit_code = 0) from incarnation")"
+tap_is "Ctrl-C: run.db is whole and says so" "1|1" \
+    "$(fleet_query "select (select value from meta where key = 'interrupted'),
+        (select count(*) from meta where key = 'end_ns')")"
+tap_check "Ctrl-C: run.db is a single file" test ! -e "$runs/latest/run.db-wal"
+fleet_check_gone "Ctrl-C"
+fleet_check_readable "Ctrl-C"
+
+fleet_start hurried --duration 60s
+kill -TERM "$TAP_PID"
+kill -INT "$TAP_PID"
+tap_stop "$TAP_PID" INT
+tap_is "SIGTERM, then Ctrl-C twice: exit 130" 130 "$TAP_STATUS"
+fleet_check_gone "SIGTERM, then Ctrl-C twice"
+tap_done

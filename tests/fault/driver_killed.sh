@@ -1,0 +1,14 @@
+#!/bin/sh
+# SIGKILL of the driver: nothing is left behind, and what was measured is readable.
+set -u
+. "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/fault/driver_lib.sh"
+
+fleet_start killed --duration 60s
+sleep 2 # of samples
+tap_is "all 60 run" 60 "$(fleet_left | wc -l)"
+kill -KILL "$TAP_PID"
+fleet_check_gone "kill -9 of the driver"
+fleet_check_readable "kill -9 of the driver"
+tap_run gate "$DRIVER" gate "$runs/latest"
+tap_is "a run that broke off is inconclusive" 4 "$TAP_STATUS"
+tap_done

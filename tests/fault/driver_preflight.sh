@@ -1,0 +1,59 @@
+#!/bin/sh
+# What the driver needs and does not find: one clear line with the remedy, exit 3 (or 2 for a wrong word),
+# nothing started, nothing made.
+set -u
+. "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib/tap.sh"
+
+# refused STATUS TEXT COMMAND...
+refused()
+{
+    status=$1
+    text=$2
+    shift 2
+    tap_run refused "$@"
+    tap_is "$text: exit $status" "$status" "$TAP_STATUS"
+    tap_is "$text: one line" 1 "$(wc -l <"$TAP_DIR/refused.err")"
+    tap_matches "$text: says so" "$text" "$TAP_DIR/refused.err"
+}
+
+tap_ports 4
+base=$TAP_PORT
+busy=$((base + 2))
+runs=$TAP_DIR/runs
+
+tap_spawn holder "$STRESS_SERVER" --port "$busy"
+tap_wait_for 10 grep -q "$busy" "$TAP_DIR/holder.out" "$TAP_DIR/holder.err"
+refused 3 "port $busy, for server-unstable-insecure, .* in use; .*--base-port" \
+    "$DRIVER" --working-dir "$runs" --base-port "$base"
+tap_stop "$TAP_PID"
+
+mkdir "$TAP_DIR/empty"
+refused 3 "gnuplot" env PATH="$TAP_DIR/empty" "$DRIVER" --working-dir "$runs" --gen-charts
+refused 3 "gnuplot" env PATH="$TAP_DIR/empty" "$DRIVER" charts "$TAP_DIR"
+
+# shellcheck disable=SC2016 # expanded by the inner shell
+refused 3 "64 open files are allowed, [0-9]+ are needed .*ulimit -n" \
+    sh -c 'ulimit -n 64; exec "$@"' sh "$DRIVER" --working-dir "$runs" --base-port "$base"
+refused 3 "of memory are available, .* are needed .*--server-heap" \
+    "$DRIVER" --working-dir "$runs" --base-port "$base" --server-heap 1000000G
+refused 3 "cannot make /proc/nowhere" "$DRIVER" --working-dir /proc/nowhere --base-port "$base"
+
+cp "$DRIVER" "$TAP_DIR/driver"
+refused 3 "stress-server is not beside the driver" "$TAP_DIR/driver" --working-dir "$runs"
+
+refused 2 "no component 'server-stabel'; near: server-stable-secure" \
+    "$DRIVER" --inject-leak server-stabel=call:1K
+refused 2 "inject-leak: .*sometimes" "$DRIVER" --inject-leak server-stable-secure=sometimes:1K
+refused 2 "not COMPONENT=SHAPE" "$DRIVER" --inject-leak call:1K
+refused 2 "'57' is not a matrix" "$DRIVER" --matrix 57
+refused 2 "65534 leaves no room" "$DRIVER" --base-port 65534
+refused 2 "LOW,HIGH" "$DRIVER" --chaos-after 3s
+refused 2 "LOW,HIGH" "$DRIVER" --chaos-after 3s,2s
+refused 2 "a run must last some time" "$DRIVER" --duration 0
+refused 2 "between 10ms and 10s" "$DRIVER" --sample-interval 1ms
+refused 2 "unknown command 'gat'" "$DRIVER" gat "$TAP_DIR"
+refused 2 "gate takes the folder" "$DRIVER" gate
+refused 3 "run.db" "$DRIVER" gate "$TAP_DIR"
+
+tap_check "nothing was made" test ! -e "$runs"
+tap_done
