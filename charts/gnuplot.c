@@ -1,6 +1,7 @@
 #include "charts/gnuplot.h"
 
 #include "charts/text.h"
+#include "common/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,15 +10,11 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define GNUPLOT_TIMEOUT_MS 120000
 #define REMEDY "install it (apt-get install gnuplot-nox) or leave --gen-charts out"
-
-extern char **environ;
 
 static bool give_up(int status, const char *what, char *error, size_t cap)
 {
@@ -53,62 +50,81 @@ static int spawn(const char *dir, char *const argv[], int output, pid_t *pid)
     return status;
 }
 
-/* Waits until the process is gone; kills its group when the time is over. */
-static bool await(pid_t pid, int *status)
+/*
+ * Keeps the start of what it says until it says no more, which is when it is gone. False when the
+ * time is over.
+ */
+static bool listen_to(int input, char *text, size_t cap)
 {
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0), ready;
-    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    uint64_t end = clock_now_ns() + GNUPLOT_TIMEOUT_MS * NS_PER_MS, now;
+    struct pollfd poll_fd = {.fd = input, .events = POLLIN};
+    size_t length = 0;
 
-    do {
-        ready = poll(&poll_fd, 1, GNUPLOT_TIMEOUT_MS);
-    } while (ready < 0 && errno == EINTR);
-    if (ready <= 0)
-        kill(-pid, SIGKILL);
-    close(fd);
-    while (waitpid(pid, status, 0) < 0) {
-        if (errno != EINTR)
-            return false;
+    while ((now = clock_now_ns()) < end) {
+        char block[1024];
+
+        if (poll(&poll_fd, 1, (int)((end - now) / NS_PER_MS) + 1) <= 0)
+            continue;
+        ssize_t got = read(input, block, sizeof block);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        size_t kept = length + (size_t)got < cap ? (size_t)got : cap - 1 - length;
+
+        memcpy(text + length, block, kept);
+        length += kept;
     }
-    return ready > 0;
+    text[length] = '\0';
+    return now < end;
 }
 
 /* The first line of its complaint that says something; gnuplot starts with a blank one. */
-static void first_complaint(int output, char *line, size_t cap)
+static const char *first_line(char *text)
 {
-    char text[2048], *start;
-    ssize_t got = pread(output, text, sizeof text - 1, 0);
+    char *start = text + strspn(text, " \t\r\n");
 
-    text[got < 0 ? 0 : got] = '\0';
-    start = text + strspn(text, " \t\r\n");
     start[strcspn(start, "\r\n")] = '\0';
-    snprintf(line, cap, "%s", start);
+    return start;
 }
 
-static bool run(const char *dir, char *const argv[], char *error, size_t cap)
+static bool judge(bool in_time, int status, char *said, char *error, size_t cap)
 {
-    int output = memfd_create("gnuplot", MFD_CLOEXEC), status;
-    char complaint[200];
-    bool in_time;
-    pid_t pid;
-
-    if (output < 0)
-        return give_up(errno, "cannot catch the output of", error, cap);
-    status = spawn(dir, argv, output, &pid);
-    if (status != 0) {
-        close(output);
-        return give_up(status, "cannot run", error, cap);
-    }
-    in_time = await(pid, &status);
-    first_complaint(output, complaint, sizeof complaint);
-    close(output);
     if (!in_time)
         return text_fail(error, cap, "gnuplot did not end within %d s", GNUPLOT_TIMEOUT_MS / 1000);
     if (WIFSIGNALED(status))
         return text_fail(error, cap, "gnuplot died of signal %d", WTERMSIG(status));
     if (WEXITSTATUS(status) != 0)
         return text_fail(error, cap, "gnuplot failed with status %d: %s", WEXITSTATUS(status),
-                         complaint);
+                         first_line(said));
     return true;
+}
+
+static bool run(const char *dir, char *const argv[], char *error, size_t cap)
+{
+    char said[1024];
+    int ends[2], status;
+    bool in_time;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return give_up(errno, "cannot listen to", error, cap);
+    status = spawn(dir, argv, ends[1], &pid);
+    close(ends[1]);
+    if (status != 0) {
+        close(ends[0]);
+        return give_up(status, "cannot run", error, cap);
+    }
+    in_time = listen_to(ends[0], said, sizeof said);
+    close(ends[0]);
+    if (!in_time)
+        kill(-pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return give_up(errno, "cannot wait for", error, cap);
+    }
+    return judge(in_time, status, said, error, cap);
 }
 
 bool gnuplot_check(char *error, size_t cap)

@@ -81,7 +81,7 @@ static void test_no_spike_is_lost(void **state)
     (void)state;
     /* No two of one kind share a merged column of 7/600 of the width. */
     for (int i = 0; i < SPIKES; i++)
-        spike[i] = (double)(SAMPLES / SPIKES * i) + (double)rng_range(&rng, 0, 9000);
+        spike[i] = (double)((uint64_t)(SAMPLES / SPIKES * i) + rng_range(&rng, 0, 9000));
     for (int i = 0, next = 0; i < SAMPLES; i++) {
         double y = 5 + (double)rng_range(&rng, 0, 1000) / 1000;
 
