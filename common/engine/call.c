@@ -381,6 +381,7 @@ static ssize_t on_provide(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
             size_t count = put_trailers(call, nv, code, message);
 
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            call->ended = true;
             session_check(call->session, nghttp2_submit_trailer(h2, stream_id, nv, count));
         }
         return (ssize_t)used;
@@ -421,7 +422,7 @@ static void respond_status(struct call *call)
     };
     size_t count = 2 + put_trailers(call, nv + 2, code, message);
 
-    call->started = true;
+    call->started = call->ended = true;
     session_check(call->session, nghttp2_submit_response(call->session->conn.h2, call->stream_id,
                                                          nv, count, NULL));
 }
@@ -529,10 +530,13 @@ void call_cancel(struct call *call)
 void call_fail(struct call *call, int code, const char *message)
 {
     call->deaf = true;
-    if (call->session->server)
+    if (call->session->server) {
+        /* It beats an OK that is not reached yet: an endless reply has a deadline, too. */
+        call->finished = call->ended || call->discard;
         call_finish(call, code, message);
-    else
+    } else {
         reset_with_status(call, code, message);
+    }
 }
 
 static void on_deadline(struct ev_loop *ev, ev_timer *w, int revents)

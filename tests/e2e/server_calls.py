@@ -149,6 +149,23 @@ def test_statuses(stress, how):
     tap.check("%s: the connection outlives all of it" % how, True)
 
 
+def test_server_keeps_the_deadline(stress, how):
+    """Only the server knows of it here: the client sends the header and has no timer of its own."""
+    started = time.monotonic()
+    stream = stress.server_streaming(pb.StreamRequest(), metadata=(("grpc-timeout", "200m"),))
+
+    def read_on():
+        for _ in stream:
+            if time.monotonic() - started > 10:
+                stream.cancel()
+
+    code, text = outcome(read_on)
+    took = time.monotonic() - started
+    # A status cannot pass a window that is full, then the stream is reset.
+    ended = code.name in ("DEADLINE_EXCEEDED", "CANCELLED") and took < 5
+    tap.check("%s: the server itself ends it at the deadline" % how, ended, code, text, took)
+
+
 def test_endings(stress, how):
     started = time.monotonic()
     code, _ = outcome(lambda: list(stress.server_streaming(pb.StreamRequest(), timeout=0.3)))
@@ -159,6 +176,7 @@ def test_endings(stress, how):
         code,
         took,
     )
+    test_server_keeps_the_deadline(stress, how)
     stream = stress.server_streaming(pb.StreamRequest())
     for _ in range(100):
         next(stream)
