@@ -47,8 +47,10 @@ static void format_address(struct work *work)
 static bool raise_descriptors(const struct plan *plan)
 {
     struct rlimit limit;
-    uint64_t wanted = plan_widest(plan) + SPARE_DESCRIPTORS;
+    uint64_t wanted = plan_widest(plan);
 
+    /* No limit is as high as what would overflow here. */
+    wanted = wanted > UINT64_MAX - SPARE_DESCRIPTORS ? wanted : wanted + SPARE_DESCRIPTORS;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
         return true;
     if (limit.rlim_max < wanted) {

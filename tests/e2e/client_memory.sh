@@ -1,0 +1,25 @@
+#!/bin/sh
+# stress-client by hand under a cap that its connections do not fit: what is refused drops a connection and is
+# counted, the others go on. Not for sanitizer builds, which cannot start under a cap.
+set -u
+. "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib/tap.sh"
+
+tap_spawn server "$STRESS_SERVER" --port 0
+tap_wait_for 10 grep -q listening "$TAP_DIR/server.out" || {
+    echo "Bail out! the server does not start"
+    exit 99
+}
+PORT=$(sed -n 's/^listening on .*:\([0-9]*\) .*/\1/p' "$TAP_DIR/server.out")
+
+tap_run capped timeout --foreground --preserve-status -s INT 2 prlimit --data=20000000 "$STRESS_CLIENT" \
+    --port "$PORT" --retry 1000000 --json --concurrent --num-connections 900 --bidi-streaming 0
+tap_is "the client lives until it is stopped" 130 "$TAP_STATUS"
+tap_is "and has nothing to complain of" "" "$(cat "$TAP_DIR/capped.err")"
+tap_check "refusals are counted, traffic goes on, nothing else is wrong" python3 -c 'import json, sys
+j = json.load(open(sys.argv[1]))
+e = j["errors"]
+assert 0 < e["error-memory"] == e["total"], j
+assert 50 < j["connections"] - j["reconnects"] < 900, j
+assert j["messages_received"] > 1000, j' "$TAP_DIR/capped.out"
+
+tap_done
