@@ -30,6 +30,8 @@ static void program_dir(char *dir, size_t cap)
 
 bool templates_find(char *dir, size_t dir_cap, char *error, size_t cap)
 {
+    /* A build tree; an installed tree that was moved; an installed tree that was not. */
+    static const char *const beside[] = {"../charts", "../share/flatline/charts"};
     const char *forced = getenv("FLATLINE_CHARTS_DIR");
     char program[PATH_MAX];
 
@@ -41,9 +43,11 @@ bool templates_find(char *dir, size_t dir_cap, char *error, size_t cap)
                                               dir);
     }
     program_dir(program, sizeof program);
-    snprintf(dir, dir_cap, "%s/../charts", program);
-    if (has_template(dir))
-        return true;
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
+        snprintf(dir, dir_cap, "%s/%s", program, beside[i]);
+        if (has_template(dir))
+            return true;
+    }
     snprintf(dir, dir_cap, "%s", CHARTS_DATADIR);
     return has_template(dir) ||
            text_fail(error, cap,

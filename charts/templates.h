@@ -7,8 +7,9 @@
 #include <stdio.h>
 
 /*
- * The folder: $FLATLINE_CHARTS_DIR if it is set, else ../charts beside the program's own folder (a
- * build tree), else where `make install` puts them. False: *error holds one line.
+ * The folder: $FLATLINE_CHARTS_DIR if it is set, else beside the program's own folder ../charts (a
+ * build tree) or ../share/flatline/charts, else where `make install` puts them. False: *error holds
+ * one line.
  */
 bool templates_find(char *dir, size_t dir_cap, char *error, size_t cap);
 
