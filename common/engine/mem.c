@@ -79,11 +79,11 @@ void *mem_alloc(enum mem_zone zone, size_t size)
     return granted(zone, ptr, size);
 }
 
-void *mem_calloc(enum mem_zone zone, size_t n, size_t size)
+void *mem_calloc(enum mem_zone zone, size_t items, size_t size)
 {
-    void *ptr = told_to_fail(zone) ? NULL : calloc(n, size);
+    void *ptr = told_to_fail(zone) ? NULL : calloc(items, size);
 
-    return granted(zone, ptr, n * size);
+    return granted(zone, ptr, items * size);
 }
 
 void *mem_realloc(enum mem_zone zone, void *ptr, size_t size)

@@ -16,7 +16,7 @@ enum mem_zone { MEM_APP, MEM_NGHTTP2, MEM_OPENSSL, MEM_EV, MEM_ZONES };
 /* malloc, calloc, realloc, free: NULL when refused, and then counted and told to the refusal hook.
  */
 void *mem_alloc(enum mem_zone zone, size_t size);
-void *mem_calloc(enum mem_zone zone, size_t count, size_t size);
+void *mem_calloc(enum mem_zone zone, size_t items, size_t size);
 void *mem_realloc(enum mem_zone zone, void *ptr, size_t size);
 void mem_free(enum mem_zone zone, void *ptr);
 

@@ -225,7 +225,7 @@ static int listen_any(const struct server_config *config, char *error, size_t ca
 
 static uint16_t bound_port(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
 
     if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)

@@ -138,12 +138,13 @@ int main(void)
         cmocka_unit_test(the_ith_allocation_fails),
         cmocka_unit_test(all_from_the_ith_fail),
     };
+    const char *stride_text = getenv("FLATLINE_TEST_STRIDE");
 
     signal(SIGPIPE, SIG_IGN);
     if (!mem_install())
         return 1;
     tls_dir = getenv("FLATLINE_TEST_TLS_DIR");
-    if (getenv("FLATLINE_TEST_STRIDE") != NULL)
-        stride = atoll(getenv("FLATLINE_TEST_STRIDE"));
+    if (stride_text != NULL)
+        stride = atoll(stride_text);
     return cmocka_run_group_tests_name("engine memory", cases, NULL, NULL);
 }
