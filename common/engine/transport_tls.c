@@ -24,6 +24,10 @@ static enum io_status outcome(struct transport *t, int rv)
     case SSL_ERROR_WANT_WRITE:
         t->want_write = true;
         return IO_RETRY;
+    case SSL_ERROR_ZERO_RETURN:
+        /* The peer went away in the middle: a loss, not a fault of its TLS. */
+        t->error_number = ECONNRESET;
+        return IO_ERROR;
     case SSL_ERROR_SYSCALL:
         t->error_number = saved != 0 ? saved : ECONNRESET;
         return IO_ERROR;

@@ -4,6 +4,7 @@
 #include "common/engine/mem.h"
 #include "tests/unit/engine_pair.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -209,6 +212,39 @@ static void a_vanished_server_is_a_loss(void **state)
     assert_int_equal(p->end, CLIENT_REFUSED);
 }
 
+/* A peer that dies before the connection is usable is a loss, over TLS too, where it cuts a
+ * handshake. */
+static void a_peer_that_hangs_up_at_once_is_a_loss(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    struct client_config config = {.host = "127.0.0.1"};
+    struct pair *p = *state;
+    char error[128];
+    int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    client_close(p->client);
+    assert_true(pair_run(p, &p->ended, 5));
+    client_target_free(p->target);
+    config.port = ntohs(address.sin_port);
+    config.tls = p->client_tls;
+    p->target = client_target_new(&config, error, sizeof error);
+    assert_true(pair_connect(p));
+    fd = accept(listener, NULL, NULL);
+    /* Let the client's hello come in, so that closing is a FIN and not a RST. */
+    for (int i = 0; i < 5; i++)
+        ev_run(engine_loop_ev(p->loop), EVRUN_NOWAIT);
+    while (recv(fd, error, sizeof error, MSG_DONTWAIT) > 0)
+        ;
+    close(fd);
+    close(listener);
+    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(p->end == CLIENT_PEER_CLOSED || p->end == CLIENT_RESET);
+}
+
 /* Live bytes at rest are a constant: whatever was done before, the same to the byte. */
 static void rest_is_the_same_after_any_work(void **state)
 {
@@ -252,6 +288,7 @@ int main(void)
         CASE(a_close_ends_open_calls),
         CASE(a_drain_lets_calls_finish_then_ends_the_rest),
         CASE(a_vanished_server_is_a_loss),
+        CASE(a_peer_that_hangs_up_at_once_is_a_loss),
         CASE(rest_is_the_same_after_any_work),
     };
 
