@@ -388,22 +388,45 @@ static void stays_flat(void **unused)
     assert_int_equal(stop(server.pid, SIGTERM), 0);
 }
 
-/* And with a planted leak they do. */
+/* And with a planted leak they do, by the bytes and the events that were asked for. */
 static void leaks_when_told(void **unused)
 {
+    static const struct {
+        const char *arguments;
+        enum metric events;
+        int64_t count, bytes; /* the leak after so many events */
+    } cases[] = {
+        {"--inject-leak call:64 --num-calls 0 --non-streaming", METRIC_CALLS_DONE, 2000, 128000},
+        {"--inject-leak call:1K/100 --num-calls 0 --bidi-streaming 2", METRIC_CALLS_DONE, 2000,
+         20480},
+        {"--inject-leak connection:256 --num-connections 0 --non-streaming",
+         METRIC_CONNECTIONS_TOTAL, 200, 51200},
+        {"--inject-leak reconnect:256 --num-connections 0 --non-streaming",
+         METRIC_CONNECTIONS_TOTAL, 200, 51200},
+        {"--inject-leak disconnect:256 --num-connections 0 --non-streaming",
+         METRIC_CONNECTIONS_TOTAL, 200, 51200},
+    };
     struct server server = {.port = "0"};
-    struct client client;
-    int64_t calls, live;
 
     (void)unused;
     start_server(&server);
-    start_client(&client, &server, "--inject-leak call:64 --num-calls 0 --non-streaming");
-    await_above(&client, METRIC_CALLS_DONE, 100);
-    calls = metric(&client, METRIC_CALLS_DONE);
-    live = metric(&client, METRIC_LIVE_APP);
-    await_above(&client, METRIC_CALLS_DONE, calls + 5000);
-    assert_true(metric(&client, METRIC_LIVE_APP) - live >= 5000 * 64);
-    finish_pattern(&client);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct client client;
+        struct page_snapshot before;
+        int64_t grown;
+
+        start_client(&client, &server, cases[i].arguments);
+        await_above(&client, cases[i].events, 100);
+        order(&client, PAGE_COMMAND_PUBLISH);
+        before = look(&client);
+        await_above(&client, cases[i].events,
+                    before.metrics.value[cases[i].events] + cases[i].count + 2);
+        order(&client, PAGE_COMMAND_PUBLISH);
+        grown = metric(&client, METRIC_LIVE_APP) - before.metrics.value[METRIC_LIVE_APP];
+        print_message("# %s: %lld bytes\n", cases[i].arguments, (long long)grown);
+        assert_true(grown >= cases[i].bytes - 4096);
+        finish_pattern(&client);
+    }
     assert_int_equal(stop(server.pid, SIGTERM), 0);
 }
 
