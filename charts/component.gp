@@ -2,7 +2,7 @@
 # $lines (one index a series) and $marks (ticks, then bars), then loads this file. Lengths are pixels.
 W = 1200.0
 LEFT = 128; RIGHT = 252
-TOP = 138 + 28 * NOTE_COUNT
+TOP = 138 + 28 * NOTE_COUNT + (NOTE_COUNT > 0 ? 14 : 0)
 HEIGHT = 372
 H = TOP + HEIGHT + 130
 RUG = 0.062 # a strip below the axis, of the height: what happened to the peers

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define GAP_INTERVALS 10 /* of sampling without a sample: the line is broken */
+
 static const struct {
     const char *name;
     enum metric metric, instead;
@@ -22,7 +24,7 @@ struct pass_component {
     int64_t incarnation;
     int64_t calls, losses, errors; /* of the present incarnation */
     int piece[SERIES_COUNT];
-    bool seen[SERIES_COUNT]; /* in its previous sample */
+    uint64_t seen_ns[SERIES_COUNT]; /* when it was last measured */
 };
 
 struct pass {
@@ -49,10 +51,17 @@ double facts_share(const struct facts_component *c)
     return isnan(used) || c->row->heap_cap == 0 ? 0 : used / (double)c->row->heap_cap;
 }
 
-/* A stale snapshot repeats what the process said earlier: only the kernel's view is of now. */
+/*
+ * A stale snapshot repeats what the process said earlier: only the kernel's view is of now. Of a
+ * process that has just died that view is zero.
+ */
 static bool measured(const struct run_sample_row *row, enum metric m)
 {
-    return metric_has(&row->values, m) && (!row->stale || metric_info(m)->source == METRIC_PROC);
+    if (!metric_has(&row->values, m))
+        return false;
+    if (metric_info(m)->source == METRIC_PROC)
+        return row->values.value[m] > 0;
+    return !row->stale;
 }
 
 static void count_up(int64_t *total, int64_t *last, const struct run_sample_row *row, enum metric m)
@@ -73,6 +82,25 @@ static void take_counters(struct facts_component *c, struct pass_component *p,
     count_up(&c->errors, &p->errors, row, METRIC_ERRORS);
 }
 
+/* The peak is of all that was measured; what is drawn ends with the traffic. */
+static void take_series(const struct facts *f, struct facts_component *c, struct pass_component *p,
+                        const struct run_sample_row *row, int s)
+{
+    enum metric m = measured(row, table[s].metric) ? table[s].metric : table[s].instead;
+
+    if (!measured(row, m))
+        return;
+    double value = (double)row->values.value[m];
+
+    c->peak[s] = fmax(c->peak[s], value);
+    if (row->incarnation != p->incarnation ||
+        row->time_ns - p->seen_ns[s] > GAP_INTERVALS * f->info->sample_interval_ns)
+        p->piece[s]++;
+    p->seen_ns[s] = row->time_ns;
+    if (c->charted && (f->info->stop_ns == 0 || row->time_ns <= f->info->stop_ns))
+        downsample_add(c->series[s], facts_x(f, row->time_ns), value / FACTS_MB, p->piece[s]);
+}
+
 static bool take_sample(void *arg, const struct run_sample_row *row)
 {
     struct pass *pass = arg;
@@ -86,22 +114,8 @@ static bool take_sample(void *arg, const struct run_sample_row *row)
     c = &pass->facts->components[at];
     p = &pass->components[at];
     take_counters(c, p, row);
-    for (int s = 0; s < SERIES_COUNT; s++) {
-        enum metric m = measured(row, table[s].metric) ? table[s].metric : table[s].instead;
-        bool seen = measured(row, m);
-
-        if (seen) {
-            double value = (double)row->values.value[m];
-
-            if (!p->seen[s] || row->incarnation != p->incarnation)
-                p->piece[s]++;
-            if (c->charted)
-                downsample_add(c->series[s], facts_x(pass->facts, row->time_ns), value / FACTS_MB,
-                               p->piece[s]);
-            c->peak[s] = fmax(c->peak[s], value);
-        }
-        p->seen[s] = seen;
-    }
+    for (int s = 0; s < SERIES_COUNT; s++)
+        take_series(pass->facts, c, p, row, s);
     p->incarnation = row->incarnation;
     return true;
 }
@@ -140,12 +154,13 @@ static void take_deaths(struct facts *f)
     }
 }
 
-/* From the first spawn to the last thing known; to the planned end if the driver never came to its
- * own. */
+/* From the first spawn to the end of the traffic; to the planned end if the driver never came so
+ * far.
+ */
 static void set_axis(struct facts *f)
 {
     const struct run_info *info = f->info;
-    uint64_t first = UINT64_MAX, last = info->end_ns;
+    uint64_t first = UINT64_MAX, last = info->stop_ns;
     size_t count;
     const struct run_incarnation_row *rows = run_reader_incarnations(f->run, &count);
 
@@ -156,7 +171,7 @@ static void set_axis(struct facts *f)
     for (size_t i = 0; i < count; i++) {
         if (rows[i].spawn_ns != 0 && rows[i].spawn_ns < first)
             first = rows[i].spawn_ns;
-        if (rows[i].exit_ns > last)
+        if (info->stop_ns == 0 && rows[i].exit_ns > last)
             last = rows[i].exit_ns;
     }
     if (first > f->origin_ns)

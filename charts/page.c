@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#define FINDINGS_OPEN 8
+
 static const char *outcome_class(const struct facts *f)
 {
     static const char *const names[] = {
@@ -152,32 +154,43 @@ static void put_facts(FILE *out, const struct facts *f)
               out);
 }
 
-static void put_findings_of(FILE *out, const struct facts *f, enum outcome outcome)
+static void put_finding(FILE *out, const struct facts *f, const struct verdict *v)
 {
-    for (size_t i = 0; i < f->verdicts->count; i++) {
-        const struct verdict *v = &f->verdicts->items[i];
-        const struct facts_component *c = component_of(f, v);
+    const struct facts_component *c = component_of(f, v);
 
-        if (v->outcome != outcome)
-            continue;
-        fprintf(out, "<li class=\"%s\"><b>", outcome == OUTCOME_FAIL ? "fail" : "unsure");
-        text_put_xml(out, c == NULL ? "the run" : c->row->name);
-        fprintf(out, "</b> %s <code>%s</code><br><span>", outcome_name(outcome), v->rule);
-        text_put_xml(out, v->text);
-        fputs("</span></li>\n", out);
-    }
+    fprintf(out, "<li class=\"%s\"><b>", v->outcome == OUTCOME_FAIL ? "fail" : "unsure");
+    text_put_xml(out, c == NULL ? "the run" : c->row->name);
+    fprintf(out, "</b> %s <code>%s</code><br><span>", outcome_name(v->outcome), v->rule);
+    text_put_xml(out, v->text);
+    fputs("</span></li>\n", out);
 }
 
+/* Failed rules, then inconclusive ones; all but the first few folded away. */
 static void put_findings(FILE *out, const struct facts *f)
 {
-    if (f->verdict == NULL || f->outcome == OUTCOME_PASS)
+    static const enum outcome order[] = {OUTCOME_FAIL, OUTCOME_INCONCLUSIVE};
+    size_t total = 0, put = 0;
+
+    for (size_t i = 0; i < f->verdicts->count; i++)
+        total += f->verdicts->items[i].outcome != OUTCOME_PASS;
+    if (total == 0)
         return;
     fputs("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings</h2>\n"
           "<ul class=\"findings\">\n",
           out);
-    put_findings_of(out, f, OUTCOME_FAIL);
-    put_findings_of(out, f, OUTCOME_INCONCLUSIVE);
-    fputs("</ul>\n</section>\n", out);
+    for (size_t k = 0; k < sizeof order / sizeof order[0]; k++) {
+        for (size_t i = 0; i < f->verdicts->count; i++) {
+            if (f->verdicts->items[i].outcome != order[k])
+                continue;
+            if (put++ == FINDINGS_OPEN)
+                fprintf(out,
+                        "</ul>\n<details><summary>%zu more</summary>\n"
+                        "<ul class=\"findings\">\n",
+                        total - FINDINGS_OPEN);
+            put_finding(out, f, &f->verdicts->items[i]);
+        }
+    }
+    fprintf(out, "</ul>\n%s</section>\n", total > FINDINGS_OPEN ? "</details>\n" : "");
 }
 
 /* A chart, its words as the alternative text. */

@@ -26,7 +26,8 @@ for (const table of document.querySelectorAll("table")) {
     });
   });
 }
-// A browser that prints does not fetch what it has not come to yet.
+// A browser that prints neither fetches what it has not come to yet nor unfolds anything.
 addEventListener("beforeprint", () => {
   for (const image of document.images) image.loading = "eager";
+  for (const details of document.querySelectorAll("details")) details.open = true;
 });

@@ -11,7 +11,6 @@
 #define Y_STEPS 4
 /* The sheet stays under 200 KB: so many points of about 15 bytes, shared by all panels. */
 #define POINTS 6200
-#define PANEL_TITLE 96
 
 static void put_point(void *arg, double x, double y, bool broken)
 {
@@ -25,27 +24,27 @@ static bool is_tail(const char *name, const char *tail)
     return n > t && strcmp(name + n - t, tail) == 0 && name[n - t - 1] == '-';
 }
 
+static void put_entry(FILE *script, const char *array, size_t i, const char *text)
+{
+    fprintf(script, "%s[%zu] = ", array, i + 1);
+    text_put_gnuplot(script, text);
+    putc('\n', script);
+}
+
 /* A panel is too narrow for a whole name: its pattern on one line, what tells it apart on the next.
  */
 static void put_panel(FILE *script, const struct facts_component *c, size_t i)
 {
-    char answer[ANSWER_TEXT], title[PANEL_TITLE], below[PANEL_TITLE + ANSWER_TEXT];
     const struct run_component_row *row = c->row;
+    bool split = row->pattern != NULL && is_tail(row->name, row->pattern);
+    char text[ANSWER_TEXT];
 
-    answer_words(c->outcome, c->verdict, answer, sizeof answer);
-    if (row->pattern != NULL && is_tail(row->name, row->pattern)) {
-        snprintf(title, sizeof title, "%s", row->pattern);
-        snprintf(below, sizeof below, "%d %s: %s", row->port, row->secure ? "secure" : "insecure",
-                 answer);
-    } else {
-        snprintf(title, sizeof title, "%s", row->name);
-        snprintf(below, sizeof below, "%s", answer);
-    }
-    fprintf(script, "NAMES[%zu] = ", i + 1);
-    text_put_gnuplot(script, title);
-    fprintf(script, "; ANSWERS[%zu] = ", i + 1);
-    text_put_gnuplot(script, below);
-    fprintf(script, "; COLOURS[%zu] = C_%s\n", i + 1, palette_name(answer_colour(c)));
+    put_entry(script, "NAMES", i, split ? row->pattern : row->name);
+    snprintf(text, sizeof text, "%s at %d, %s", row->role, row->port,
+             row->secure ? "secure" : "insecure");
+    put_entry(script, "PLACES", i, text);
+    put_entry(script, "ANSWERS", i, answer_words(c->outcome, c->verdict, text, sizeof text));
+    fprintf(script, "COLOURS[%zu] = C_%s\n", i + 1, palette_name(answer_colour(c)));
 }
 
 static void put_lines(FILE *script, const struct facts_component *const *order, size_t count)
@@ -79,8 +78,8 @@ void summary_put_script(FILE *script, const struct facts *f,
     fputs("OUTPUT = ", script);
     text_put_gnuplot(script, output);
     fprintf(script, "\nCOUNT = %zu\nCOLUMNS = %d\n", count, PANEL_COLUMNS);
-    fprintf(script, "array NAMES[%zu]; array ANSWERS[%zu]; array COLOURS[%zu]\n", count, count,
-            count);
+    fprintf(script, "array NAMES[%zu]; array PLACES[%zu]\n", count, count);
+    fprintf(script, "array ANSWERS[%zu]; array COLOURS[%zu]\n", count, count);
     for (size_t i = 0; i < count; i++)
         put_panel(script, order[i], i);
     fprintf(script, "X0 = %.6g\nX1 = %.6g\nY_TOP = %.6g\nY_STEP = %.6g\n", f->x0, f->x1, y.top,

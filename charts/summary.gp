@@ -1,8 +1,8 @@
-# The summary sheet. charts/summary.c sets the variables in capitals, the arrays NAMES, ANSWERS and
-# COLOURS and the data block $lines (one index a panel), then loads this file. Lengths are pixels.
+# The summary sheet. charts/summary.c sets the variables in capitals, the arrays NAMES, PLACES,
+# ANSWERS and COLOURS and the data block $lines (one index a panel), then loads this file. Lengths are pixels.
 W = 2400.0
 EDGE = 60; GAP = 60       # around the sheet; between panels
-HEAD = 110; TITLE = 96    # above all panels; above each
+HEAD = 110; TITLE = 132    # above all panels; above each
 PLOT = 200; GAP_BELOW = 40 # the height of a plot; between rows
 FOOT = 60                 # the numbers below the last row
 ROWS = ceil(COUNT / (COLUMNS + 0.0))
@@ -40,7 +40,8 @@ do for [i = 1:COUNT] {
     if (i == 1) {
         set label 'Live bytes, MB, against '.X_NAME.'; all on the same axes' at screen sx(EDGE), sy(EDGE + 16) font 'sans-serif:Bold,36' textcolor rgb C_ink
     }
-    set label NAMES[i] at screen sx(left), sy(top - 66) font 'sans-serif:Bold,27' textcolor rgb C_ink
+    set label NAMES[i] at screen sx(left), sy(top - 104) font 'sans-serif:Bold,27' textcolor rgb C_ink
+    set label PLACES[i] at screen sx(left), sy(top - 70) font ',23' textcolor rgb C_quiet
     set label ANSWERS[i] at screen sx(left), sy(top - 30) font 'sans-serif:Bold,25' textcolor rgb COLOURS[i]
     set lmargin at screen sx(left)
     set rmargin at screen sx(left + PANEL)

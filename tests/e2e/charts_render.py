@@ -225,7 +225,7 @@ def leaking():
 
 
 def odd():
-    run = make("strange", "60s", "1s", "strange")
+    run = make("strange", "60s", "500ms", "strange")
     name = rows(run, "SELECT name FROM component WHERE id = 2")[0][0]
     bait = os.path.join(root, "bait")
     text = "<script>x</script> '; system('touch %s') `touch %s`" % (bait, bait)
@@ -236,6 +236,14 @@ def odd():
     tap.check("the strange name is shown as it is", re.sub("\ufffd", " ", name) in page.names, name)
     tap.check("nothing of a text is carried out", not os.path.exists(bait) and
               "<script>x" not in page.source and text in page.text)
+
+    path = os.path.join(run, "charts", "server-stable-secure.svg")
+    line = max((p.get("d") for p in ET.parse(path).iter(SVG + "path")
+                if p.get("stroke") == "rgb(  0, 114, 178)"), key=len)
+    tap.check("a line is broken where samples are missing",
+              line.count("L") > 50 and line.count("M") == 2, line)
+    tap.check("a dead process is not drawn as one without memory",
+              overlaps(path)[0] == 5 and "data 0.00 MB" not in texts(path), *texts(path))
 
     run = make("early", "60s", "1s", "early")
     done = draw(run, "-", "no-traffic", "fail", "nothing was ever ready")
