@@ -12,7 +12,7 @@ kill -STOP "$driver"
 kill -KILL $victims
 sleep 1
 tap_is "all are zombies while the driver stands" 20 \
-    "$(ps --ppid "$driver" -o stat= | grep -c '^Z')"
+    "$(pgrep -P "$driver" --runstates Z | wc -l)"
 kill -CONT "$driver"
 TAP_STATUS=0
 wait "$driver" || TAP_STATUS=$?
