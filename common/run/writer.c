@@ -152,7 +152,8 @@ static bool write_catalogue(struct run_writer *w)
 
 /*
  * The schema goes straight into run.db, before WAL: whatever kills the driver later, the file
- * itself says what it is.
+ * itself says what it is. While the run goes on nothing waits for the disk: a process's death loses
+ * nothing that it wrote, and a checkpoint's fsync on a busy disk would hold up the sampler.
  */
 static bool prepare(struct run_writer *w)
 {
@@ -171,7 +172,8 @@ static bool prepare(struct run_writer *w)
             return fail(w, "cannot prepare");
     }
     return run_writer_meta_int(w, "schema_version", RUN_SCHEMA_VERSION) && write_catalogue(w) &&
-           run_writer_commit(w) && execute(w, "PRAGMA journal_mode=WAL", "cannot start the log");
+           run_writer_commit(w) &&
+           execute(w, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF", "cannot start the log");
 }
 
 /* Claims the name, so that no earlier run is ever written over. */
@@ -441,7 +443,8 @@ static void finalize(struct run_writer *w)
 static bool fold(struct run_writer *w)
 {
     finalize(w);
-    if (!execute(w, "PRAGMA wal_checkpoint(TRUNCATE)", "cannot fold in the log"))
+    if (!execute(w, "PRAGMA synchronous=FULL; PRAGMA wal_checkpoint(TRUNCATE)",
+                 "cannot fold in the log"))
         return false;
     return sqlite3_exec(w->db.db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) == SQLITE_OK ||
            sqlite3_errcode(w->db.db) == SQLITE_BUSY || fail(w, "cannot fold in the log");
