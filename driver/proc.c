@@ -123,15 +123,16 @@ void proc_read(const struct proc *proc, struct metric_values *into)
     read_fds(proc, into);
 }
 
-void proc_read_pss(const struct proc *proc, struct metric_values *into)
+bool proc_read_pss(pid_t pid, int64_t *bytes)
 {
-    int fd = open_entry(proc->pid, "smaps_rollup", 0);
+    int fd = open_entry(pid, "smaps_rollup", 0);
     char text[STAT_TEXT];
-    const char *pss;
+    const char *line = NULL;
 
     if (fd < 0)
-        return;
-    if (read_text(fd, text, sizeof text) && (pss = strstr(text, "\nPss:")) != NULL)
-        metric_set(into, METRIC_PSS, strtoll(pss + 5, NULL, 10) * 1024);
+        return false;
+    if (read_text(fd, text, sizeof text) && (line = strstr(text, "\nPss:")) != NULL)
+        *bytes = strtoll(line + 5, NULL, 10) * 1024;
     close(fd);
+    return line != NULL;
 }

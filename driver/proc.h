@@ -22,7 +22,8 @@ void proc_close(struct proc *proc);
 /* Adds DATA, RSS, CPU, THREADS and FDS, as far as they can be read. */
 void proc_read(const struct proc *proc, struct metric_values *into);
 
-/* Adds PSS, which costs some 20 times as much. */
-void proc_read_pss(const struct proc *proc, struct metric_values *into);
+/* Bytes; false if it cannot be read. Costs some 20 times as much, and may have to wait: see pss.h.
+ */
+bool proc_read_pss(pid_t pid, int64_t *bytes);
 
 #endif

@@ -66,8 +66,8 @@ void process_observe(struct process *process, struct run_writer *writer,
     bool fresh = take_snapshot(process, look->time_ns);
 
     proc_read(&process->proc, &process->last);
-    if (look->pss)
-        proc_read_pss(&process->proc, &process->last);
+    if (look->pss >= 0)
+        metric_set(&process->last, METRIC_PSS, look->pss);
     if (metric_has(&process->last, METRIC_DATA))
         process->data = process->last.value[METRIC_DATA];
     metric_set(&process->last, METRIC_LATENESS, look->lateness_ns);

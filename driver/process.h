@@ -37,7 +37,7 @@ uint64_t process_ready_ns(const struct process *process);
 struct process_look {
     uint64_t time_ns;
     int64_t lateness_ns; /* of this look against its plan */
-    bool pss;            /* whether to read PSS, which is dear */
+    int64_t pss;         /* bytes, as read since the last look; negative: not read */
 };
 
 /* Appends a sample and the events since the last look. */

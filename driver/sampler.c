@@ -1,6 +1,7 @@
 #include "driver/sampler.h"
 
 #include "common/base/clock.h"
+#include "driver/pss.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,13 +18,13 @@ struct counted {
     int number; /* of the incarnation */
     uint64_t calls;
     bool recovered;
-    uint64_t pss_ns; /* when its PSS is due */
 };
 
 struct sampler {
     struct sampler_settings settings;
     struct ev_loop *loop;
     ev_io watcher; /* on a timerfd */
+    struct pss *pss;
     uint64_t due_ns;
     uint64_t commit_ns;
     bool failure_told;
@@ -60,7 +61,7 @@ static void count(struct sampler *sampler, size_t i, const struct process *proce
     double share = (double)process->data / (double)component->heap_cap;
 
     if (counted->number != process->number)
-        *counted = (struct counted){.number = process->number, .pss_ns = counted->pss_ns};
+        *counted = (struct counted){.number = process->number};
     if (!component->server)
         totals->calls += count_calls(counted, process);
     totals->recoveries += has_recovered(counted, process);
@@ -70,12 +71,12 @@ static void count(struct sampler *sampler, size_t i, const struct process *proce
     }
 }
 
-static bool pss_is_due(struct counted *counted, uint64_t now)
+static int64_t take_pss(struct pss *pss, size_t i, pid_t pid)
 {
-    if (now < counted->pss_ns)
-        return false;
-    counted->pss_ns += (now - counted->pss_ns) / PSS_NS * PSS_NS + PSS_NS;
-    return true;
+    int64_t bytes;
+
+    pss_watch(pss, i, pid);
+    return pss_take(pss, i, pid, &bytes) ? bytes : -1;
 }
 
 static void look(struct sampler *sampler, uint64_t late_ns)
@@ -90,9 +91,11 @@ static void look(struct sampler *sampler, uint64_t late_ns)
         struct process *process = supervisor_process(sampler->settings.supervisor, i);
         struct process_look at = {.time_ns = clock_now_ns(), .lateness_ns = (int64_t)late_ns};
 
-        if (process == NULL)
+        if (process == NULL) {
+            pss_watch(sampler->pss, i, 0);
             continue;
-        at.pss = pss_is_due(&sampler->counted[i], at.time_ns);
+        }
+        at.pss = take_pss(sampler->pss, i, process->child.pid);
         process_observe(process, sampler->settings.writer, &at);
         count(sampler, i, process);
     }
@@ -130,8 +133,10 @@ struct sampler *sampler_new(struct ev_loop *loop, const struct sampler_settings 
     struct sampler *sampler = calloc(1, sizeof *sampler);
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
-    if (sampler == NULL || fd < 0) {
-        snprintf(error, cap, "cannot make the sampler's timer: %s", strerror(errno));
+    if (sampler != NULL && fd >= 0)
+        sampler->pss = pss_new(settings->scenario->count, PSS_NS);
+    if (sampler == NULL || sampler->pss == NULL) {
+        snprintf(error, cap, "cannot set up the sampler: %s", strerror(errno));
         if (fd >= 0)
             close(fd);
         free(sampler);
@@ -150,6 +155,7 @@ void sampler_free(struct sampler *sampler)
     if (sampler == NULL)
         return;
     sampler_stop(sampler);
+    pss_free(sampler->pss);
     close(sampler->watcher.fd);
     free(sampler);
 }
@@ -166,9 +172,6 @@ void sampler_start(struct sampler *sampler)
 
     sampler->due_ns = now + sampler->settings.interval_ns;
     sampler->commit_ns = now + COMMIT_NS;
-    /* PSS is dear: its reads are spread over their period. */
-    for (size_t i = 0; i < SCENARIO_MAX; i++)
-        sampler->counted[i].pss_ns = now + PSS_NS * i / SCENARIO_MAX;
     spec.it_value = to_timespec(sampler->due_ns);
     spec.it_interval = to_timespec(sampler->settings.interval_ns);
     timerfd_settime(sampler->watcher.fd, TFD_TIMER_ABSTIME, &spec, NULL);

@@ -57,7 +57,7 @@ static void reset_signals(void)
     sigset_t none;
 
     for (int i = 1; i < NSIG; i++)
-        signal(i, SIG_DFL);
+        sigaction(i, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -122,6 +122,12 @@ __attribute__((noreturn)) static void become(const struct spawn_request *request
     fail(pipe, STEP_EXEC);
 }
 
+/*
+ * vfork, not fork: a fork copies the driver's mappings, and for each shared library waits for a
+ * lock that any preempted process may hold, which delayed samples by seconds on a busy machine. The
+ * child works on the driver's memory until exec: become() only makes system calls and writes its
+ * own variables.
+ */
 static pid_t fork_masked(const struct spawn_request *request, int pipe)
 {
     sigset_t all, before;
@@ -130,7 +136,7 @@ static pid_t fork_masked(const struct spawn_request *request, int pipe)
     /* The driver's handlers must not run in the child. */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    pid = fork();
+    pid = vfork();
     if (pid == 0)
         become(request, driver, pipe);
     sigprocmask(SIG_SETMASK, &before, NULL);

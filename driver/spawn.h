@@ -35,9 +35,8 @@ struct spawn_end {
 };
 
 /*
- * Does not wait for exec, which takes its time at a low priority on a busy machine: a program that
- * cannot be executed dies at once, and spawn_exec_failed says why. False: *error holds one line and
- * nothing is left behind.
+ * A program that cannot be executed dies at once, and spawn_exec_failed says why. False: *error
+ * holds one line and nothing is left behind.
  */
 bool spawn_start(const struct spawn_request *request, struct spawned *out, char *error, size_t cap);
 
