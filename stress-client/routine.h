@@ -38,7 +38,7 @@ struct routine_host {
     const bool *paused; /* while true an endless stream sends no further message */
     /*
      * The peer showed that it is alive: a reply came, or it let us send more than HTTP/2 allows
-     * before it has spoken. Once per message.
+     * before it has spoken. Called often.
      */
     void (*on_alive)(struct routine_host *host);
     /* The call is over; last callback. */
