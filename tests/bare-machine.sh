@@ -1,0 +1,68 @@
+#!/bin/sh
+# The README's first command on a bare machine: debootstraps a minimal Debian 12, clones this repository
+# into it and runs ./bootstrap there, then what the arguments say ("check lint", say). Needs root,
+# debootstrap, git and the Debian mirror of this host; nothing of it is left behind.
+#
+#     tests/bare-machine.sh [check [LEG...]]
+#
+# Environment: MIRROR (http://deb.debian.org/debian), BARE_DIR (where; some 3 GB), BARE_KEEP=1 (keep it).
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+dir=${BARE_DIR:-${TMPDIR:-/var/tmp}/flatline-bare.$$}
+mirror=${MIRROR:-http://deb.debian.org/debian}
+
+die()
+{
+    echo "bare-machine: $*" >&2
+    exit 3
+}
+
+[ "$(id -u)" -eq 0 ] || die "only root can debootstrap"
+for program in debootstrap git unshare; do
+    command -v "$program" >/dev/null || die "$program is missing; install it"
+done
+
+# Everything inside runs in namespaces of its own, so no mount and no process outlives it.
+if [ "${1-}" != --inside ]; then
+    # shellcheck disable=SC2317 # called by the trap
+    clean_up()
+    {
+        [ -n "${BARE_KEEP-}" ] || rm -rf "$dir"
+    }
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM HUP
+    mkdir -p "$dir"
+    debootstrap --variant=minbase bookworm "$dir" "$mirror" >"$dir.log" 2>&1 ||
+        die "debootstrap failed, see $dir.log"
+    rm -f "$dir.log"
+    cp /etc/resolv.conf /etc/hosts "$dir/etc/"
+    git clone -q "$top" "$dir/root/flatline"
+    echo "bare-machine: $(find "$dir/var/lib/dpkg/info" -name '*.list' | wc -l) packages in $dir"
+    BARE_DIR=$dir unshare --mount --pid --fork --kill-child "$0" --inside "$@"
+    exit
+fi
+
+shift
+mount -t proc proc "$dir/proc"
+mount -t tmpfs -o size=2g tmpfs "$dir/dev"
+for device in null zero random urandom full; do
+    touch "$dir/dev/$device"
+    mount --bind "/dev/$device" "$dir/dev/$device"
+done
+mkdir "$dir/dev/shm"
+ln -s /proc/self/fd "$dir/dev/fd"
+
+inside()
+{
+    chroot "$dir" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin CI=true "$@" </dev/null
+}
+
+status=0
+if [ $# -eq 0 ]; then
+    inside /root/flatline/bootstrap || status=$?
+    inside ls -l /root/flatline/runs/latest/ /root/flatline/runs/latest/charts/ || status=1
+else
+    inside /root/flatline/bootstrap "$@" || status=$?
+fi
+echo "bare-machine: exit status $status"
+exit "$status"

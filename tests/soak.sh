@@ -1,0 +1,18 @@
+#!/bin/sh
+# Default runs in a row give the same verdict: SOAK_RUNS (3) of SOAK_DURATION (60s) each must pass.
+. "$top_srcdir/tests/lib/tap.sh"
+
+tap_fleet_lock
+number=1
+while [ "$number" -le "${SOAK_RUNS:-3}" ]; do
+    TAP_LIMIT=86400 tap_run "run$number" "$DRIVER" --duration "${SOAK_DURATION:-60s}" \
+        --working-dir "$TAP_DIR/runs"
+    if [ "$TAP_STATUS" -eq 0 ]; then
+        tap_ok "run $number: $(tail -n 1 "$TAP_DIR/run$number.out")"
+    else
+        tap_fail "run $number passes" "exit status $TAP_STATUS" "$(tail -n 30 "$TAP_DIR/run$number.out")" \
+            "$(cat "$TAP_DIR/run$number.err")"
+    fi
+    number=$((number + 1))
+done
+tap_done
