@@ -84,8 +84,10 @@ static bool open_db(struct run_reader *r)
                         NULL) != SQLITE_OK)
         return run_db_fail(&r->db, "cannot open");
     sqlite3_busy_timeout(r->db.db, BUSY_MS);
-    if (sqlite3_exec(r->db.db, "PRAGMA cache_size=-2048; SELECT count(*) FROM sqlite_schema", NULL,
-                     NULL, NULL) == SQLITE_OK)
+    if (sqlite3_exec(r->db.db,
+                     "PRAGMA cache_size=-2048; PRAGMA trusted_schema=OFF; PRAGMA "
+                     "cell_size_check=ON; SELECT count(*) FROM sqlite_schema",
+                     NULL, NULL, NULL) == SQLITE_OK)
         return true;
     if (log && sqlite3_errcode(r->db.db) == SQLITE_CANTOPEN)
         return run_db_refuse(
@@ -157,6 +159,8 @@ const char *run_reader_error(const struct run_reader *r)
 struct sample_stream {
     bool (*fn)(void *arg, const struct run_sample_row *row);
     void *arg;
+    const struct run_reader *r;
+    int64_t only;             /* the incarnation asked for; 0: any */
     int columns;              /* 0: not looked at yet */
     int metric[METRIC_COUNT]; /* the column of each, or -1 */
     bool stopped;
@@ -185,6 +189,11 @@ static bool take_sample(void *arg, sqlite3_stmt *s)
                                  .time_ns = (uint64_t)sqlite3_column_int64(s, 1),
                                  .stale = sqlite3_column_int(s, 2) != 0};
 
+    /* Users index by it, and an index of a damaged file may point anywhere. */
+    if (row.incarnation < 1 || (size_t)row.incarnation > stream->r->tables.incarnation_count ||
+        (stream->only != 0 && row.incarnation != stream->only))
+        return run_db_refuse(&stream->r->db, "%s: damaged: a sample of incarnation %lld",
+                             stream->r->path, (long long)row.incarnation);
     if (stream->columns == 0)
         map_columns(stream, s);
     for (int i = 0; i < METRIC_COUNT; i++) {
@@ -202,7 +211,7 @@ static bool take_sample(void *arg, sqlite3_stmt *s)
 bool run_reader_samples(struct run_reader *r, int64_t component,
                         bool (*fn)(void *arg, const struct run_sample_row *row), void *arg)
 {
-    struct sample_stream stream = {.fn = fn, .arg = arg};
+    struct sample_stream stream = {.fn = fn, .arg = arg, .r = r};
     const struct run_tables *t = &r->tables;
 
     if (component == 0)
@@ -211,9 +220,11 @@ bool run_reader_samples(struct run_reader *r, int64_t component,
                stream.stopped;
     /* Incarnations follow one another, in the order of their ids. */
     for (size_t i = 0; i < t->incarnation_count; i++) {
-        if (t->incarnations[i].component == component &&
-            !run_db_each(&r->db, SAMPLE_COLUMNS "WHERE incarnation = ? ORDER BY time_ns",
-                         t->incarnations[i].id, take_sample, &stream, "cannot read samples"))
+        if (t->incarnations[i].component != component)
+            continue;
+        stream.only = t->incarnations[i].id;
+        if (!run_db_each(&r->db, SAMPLE_COLUMNS "WHERE incarnation = ? ORDER BY time_ns",
+                         stream.only, take_sample, &stream, "cannot read samples"))
             return stream.stopped;
     }
     return true;

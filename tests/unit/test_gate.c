@@ -80,6 +80,16 @@ static const struct bend bends[] = {
      "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL, exit_code=251, exit_ns=1012e9,"
      " obituary='heap overflow: 4096 bytes refused to app' WHERE id=1",
      1, "heap-cap", F, "hit its cap of 24 MB at 12.0 s: heap overflow: 4096 bytes refused", F},
+    {"heap-cap: by its reason alone",
+     "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL, exit_code=NULL, exit_signal=6,"
+     " exit_ns=1012e9 WHERE id=1",
+     1, "heap-cap", F, "died at its cap of 24 MB at 12.0 s, see logs/it.log", F},
+    {"heap-cap: by its exit status alone",
+     "UPDATE incarnation SET reason='error-exit', ordered_ns=NULL, exit_code=251 WHERE id=1", 1,
+     "heap-cap", F, "died at its cap", F},
+    {"heap-cap: by its obituary alone",
+     "UPDATE incarnation SET obituary='heap overflow: 1 byte refused to ev' WHERE id=2", 2,
+     "heap-cap", F, "heap overflow: 1 byte", F},
     {"heap-cap: refused, yet alive", "UPDATE sample SET refused=3 WHERE incarnation=3", 3,
      "heap-cap", F, "3 allocations refused under its cap of 24 MB", F},
     {"heap-cap: a refusal counts on a stale page too",
@@ -149,6 +159,12 @@ static const struct bend bends[] = {
      "INSERT INTO event VALUES (1010.1e9, 1, 'loss-reset', 1, 0)", 1, "errors", P, "1 losses", P},
     {"errors: a server and a client that nobody killed",
      "INSERT INTO event VALUES (1006e9, 1, 'loss-reset', 1, 0)", 1, "errors", F, "loss-reset", F},
+    {"errors: a server and a killed client of another",
+     "INSERT INTO event VALUES (1011e9, 5, 'loss-reset', 1, 0)", 2, "errors", F, "at 11.0 s", F},
+    {"errors: after the orderly stop",
+     "UPDATE incarnation SET ordered_ns=1020.1e9 WHERE id IN (1, 3);"
+     "INSERT INTO event VALUES (1020.02e9, 3, 'loss-goaway', 1, 0)",
+     3, "errors", P, "1 losses", P},
     {"errors: a server that died by itself is no excuse",
      "UPDATE incarnation SET reason='signal', ordered_ns=NULL WHERE id=2", 4, "errors", F,
      "loss-reset at 8.0 s", F},
@@ -177,6 +193,15 @@ static const struct bend bends[] = {
      "UPDATE sample SET messages_sent=1000, messages_received=1000 WHERE incarnation=3 AND"
      " time_ns > 1016e9",
      3, "no-traffic", P, "to the end", P},
+    {"no-traffic: a drain is no silence",
+     "UPDATE incarnation SET ordered_ns=1004e9 WHERE id=6;"
+     "UPDATE sample SET messages_sent=99, messages_received=99 WHERE incarnation=6 AND"
+     " time_ns > 1004e9",
+     5, "no-traffic", P, "to the end", P},
+    {"no-traffic: none, but hardly a life",
+     "UPDATE incarnation SET ready_ns=1018.7e9 WHERE id=3;"
+     "UPDATE sample SET messages_sent=0, messages_received=0 WHERE incarnation=3",
+     3, "no-traffic", I, "too short", I},
     {"no-traffic: not seen", "DELETE FROM sample WHERE incarnation=3", 3, "no-traffic", I,
      "too short", I},
 
@@ -212,6 +237,11 @@ static const struct bend bends[] = {
                           "UPDATE incarnation SET ready_ns=1011e9 WHERE id=5;"
                           "UPDATE sample SET first_message=1012.9e9 WHERE incarnation=7",
      5, "recovery", P, "the slowest in 1.90 s", I},
+    {"recovery: a server that goes down much later is no excuse",
+     "UPDATE component SET peer=2 WHERE id=5;" KILL(
+         "6", "1002e9") "UPDATE incarnation SET spawn_ns=1002.3e9, ready_ns=1002.5e9 WHERE id=7;"
+                        "UPDATE sample SET first_message=1009e9 WHERE incarnation=7",
+     5, "recovery", F, "had no message in time", F},
     {"recovery: a client that does not come back to its server",
      "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=4 AND"
      " time_ns > 1008e9",
@@ -236,6 +266,10 @@ static const struct bend bends[] = {
      "UPDATE plan SET after_ready_ns=9.5e9 WHERE component=2 AND incarnation=2", 2, "chaos", P,
      "1 kills, as planned", P},
 
+    {"chaos: none is due to the dead",
+     "UPDATE plan SET after_ready_ns=3e9 WHERE component=5 AND incarnation=2;"
+     "UPDATE incarnation SET reason='signal', ordered_ns=NULL, exit_ns=1012e9 WHERE id=7",
+     5, "chaos", P, "1 kills, as planned", F},
     {"zombies: an end that was not seen",
      "UPDATE incarnation SET exit_ns=NULL, reason=NULL, exit_code=NULL WHERE id=3", 3, "zombies", F,
      "the end of pid 4001 was never seen", F},

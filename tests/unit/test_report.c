@@ -197,7 +197,7 @@ static void clone_clients(int count)
                  "UPDATE s SET incarnation=%d, live=live+%d;"
                  "INSERT INTO component SELECT * FROM c; INSERT INTO incarnation SELECT * FROM i;"
                  "INSERT INTO sample SELECT * FROM s",
-                 6 + i, i, 8 + i, 6 + i, 8 + i, i << 20);
+                 6 + i, i, 8 + i, 6 + i, 8 + i, (count - 1 - i) << 20);
         synthetic_run_bend(folder, sql);
     }
 }

@@ -2,6 +2,7 @@
 #include "common/run/reader.h"
 #include "common/run/schema.h"
 #include "common/run/writer.h"
+#include "tests/fixtures/synthetic_run.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,16 +11,10 @@
 
 #include <cmocka.h>
 
-#include <fcntl.h>
-#include <ftw.h>
-#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,25 +23,18 @@
 
 static char scratch[64];
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(scratch, "/tmp/flatline-run-XXXXXX");
-    return mkdtemp(scratch) == NULL ? -1 : 0;
+    synthetic_run_folder(scratch, sizeof scratch);
+    return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    return nftw(scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    synthetic_run_remove(scratch);
+    return 0;
 }
 
 static const char *in_scratch(const char *name)
@@ -64,15 +52,6 @@ static void put_file(const char *name, const void *data, size_t size)
     assert_non_null(file);
     assert_int_equal(fwrite(data, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
-}
-
-static void alter(const char *sql)
-{
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open(in_scratch(RUN_DB_NAME), &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 static struct run_writer *begin_run(void)
@@ -164,16 +143,6 @@ static struct run_reader *read_run(void)
     assert_string_equal(error, "");
     assert_non_null(r);
     return r;
-}
-
-static void assert_unreadable(const char *path, const char *what)
-{
-    char error[ERROR_CAP] = "";
-
-    assert_null(run_reader_new(path, error, sizeof error));
-    if (strstr(error, what) == NULL)
-        fail_msg("expected \"%s\" in \"%s\"", what, error);
-    assert_null(strchr(error, '\n'));
 }
 
 struct seen {
@@ -329,8 +298,8 @@ static void test_other_columns(void **state)
     struct run_writer *w = begin_run();
     write_run(w);
     finish_run(w);
-    alter("ALTER TABLE sample ADD COLUMN novelty INTEGER DEFAULT 5");
-    alter("ALTER TABLE sample DROP COLUMN live");
+    synthetic_run_bend(scratch, "ALTER TABLE sample ADD COLUMN novelty INTEGER DEFAULT 5");
+    synthetic_run_bend(scratch, "ALTER TABLE sample DROP COLUMN live");
     r = read_run();
     assert_true(run_reader_samples(r, 2, see_sample, &seen));
     assert_int_equal(seen.count, 1);
@@ -390,209 +359,14 @@ static void test_live_run(void **state)
     run_reader_free(r);
 }
 
-static void test_not_a_run(void **state)
-{
-    char junk[4096];
-
-    (void)state;
-    assert_unreadable(in_scratch("nowhere"), "No such file or directory: give a run folder");
-    assert_unreadable(scratch, "not a run folder");
-    put_file(RUN_DB_NAME, "", 0);
-    assert_unreadable(scratch, "empty: not a Flatline run");
-    memset(junk, 'x', sizeof junk);
-    put_file(RUN_DB_NAME, junk, sizeof junk);
-    assert_unreadable(scratch, "not a database");
-    assert_int_equal(unlink(in_scratch(RUN_DB_NAME)), 0);
-    alter("CREATE TABLE meta (key, value)");
-    assert_unreadable(scratch, "not a Flatline run");
-    assert_int_equal(unlink(in_scratch(RUN_DB_NAME)), 0);
-    alter("CREATE TABLE other (x); PRAGMA application_id=0x464c4154");
-    assert_unreadable(scratch, "never began");
-}
-
-static void test_newer_schema(void **state)
-{
-    (void)state;
-    finish_run(begin_run());
-    alter("UPDATE meta SET value = 99 WHERE key = 'schema_version'");
-    assert_unreadable(scratch, "schema version 99 is newer than the 1 known here");
-}
-
-static void test_truncated(void **state)
-{
-    struct stat st;
-
-    (void)state;
-    struct run_writer *w = begin_run();
-    write_run(w);
-    finish_run(w);
-    assert_int_equal(stat(in_scratch(RUN_DB_NAME), &st), 0);
-    for (off_t size = st.st_size - 4096; size > 4096; size -= 4096) {
-        assert_int_equal(truncate(in_scratch(RUN_DB_NAME), size), 0);
-        assert_unreadable(scratch, "truncated or damaged");
-    }
-}
-
-static bool count_sample(void *arg, const struct run_sample_row *row)
-{
-    (void)row;
-    ++*(size_t *)arg;
-    return true;
-}
-
-static void test_damaged_samples(void **state)
-{
-    char page[4096];
-    struct run_writer *w = begin_run();
-    struct metric_values values = {0};
-    struct run_reader *r;
-    struct stat st;
-    size_t count = 0;
-    int fd;
-
-    (void)state;
-    write_run(w);
-    for (uint64_t i = 0; i < 5000; i++)
-        assert_true(run_writer_sample(w, 2, 10000 + i, false, &values));
-    finish_run(w);
-    assert_int_equal(stat(in_scratch(RUN_DB_NAME), &st), 0);
-    memset(page, 0xff, sizeof page);
-    fd = open(in_scratch(RUN_DB_NAME), O_WRONLY);
-    for (off_t at = st.st_size / 2 & -4096; at < st.st_size; at += sizeof page)
-        assert_int_equal(pwrite(fd, page, sizeof page, at), sizeof page);
-    close(fd);
-    r = read_run();
-    assert_false(run_reader_samples(r, 2, count_sample, &count));
-    assert_non_null(strstr(run_reader_error(r), "truncated or damaged: cannot read samples"));
-    assert_true(count < 5001);
-    run_reader_free(r);
-}
-
-static void test_earlier_run_kept(void **state)
-{
-    char error[ERROR_CAP] = "";
-    struct run_writer *w = begin_run();
-
-    (void)state;
-    write_run(w);
-    finish_run(w);
-    assert_null(run_writer_new(scratch, error, sizeof error));
-    assert_non_null(strstr(error, "File exists"));
-    run_reader_free(read_run());
-    assert_null(run_writer_new(in_scratch("nowhere"), error, sizeof error));
-    assert_non_null(strstr(error, "No such file or directory"));
-}
-
-static void test_unknown_incarnation(void **state)
-{
-    struct run_writer *w = begin_run();
-
-    (void)state;
-    assert_null(run_writer_error(w));
-    assert_false(run_writer_ready(w, 7, 100));
-    assert_non_null(strstr(run_writer_error(w), "no incarnation 7"));
-    assert_false(run_writer_commit(w)); /* from then on */
-    run_writer_free(w);
-}
-
-/* Writes until something gives; 0 if the line and what was committed are as they should be. */
-static int fill_disk(const char *dir, const char *expected)
-{
-    char error[ERROR_CAP] = "";
-    struct run_writer *w = run_writer_new(dir, error, sizeof error);
-    struct metric_values values = {0};
-    struct run_reader *r;
-    size_t seconds = 0, count = 0;
-    int64_t id;
-
-    if (w == NULL) {
-        fprintf(stderr, "%s\n", error);
-        return 1;
-    }
-    if (!run_writer_component(w, &(struct run_component){.name = "c", .role = "server"}, &id) ||
-        !run_writer_spawn(w, 1, 1, 1, 1, NULL, &id) || !run_writer_commit(w))
-        return 2;
-    for (int i = 0; i < METRIC_COUNT; i++)
-        metric_set(&values, (enum metric)i, INT64_MAX);
-    for (uint64_t t = 0; run_writer_error(w) == NULL; t++) {
-        run_writer_sample(w, 1, 1000 + t, false, &values);
-        if (t % 100 == 99 && run_writer_commit(w))
-            seconds++;
-    }
-    snprintf(error, sizeof error, "%s", run_writer_error(w));
-    run_writer_free(w);
-    if (strstr(error, expected) == NULL || strstr(error, RUN_DB_NAME) == NULL) {
-        fprintf(stderr, "%s\n", error);
-        return 3;
-    }
-    r = run_reader_new(dir, error, sizeof error);
-    if (r == NULL || !run_reader_samples(r, 1, count_sample, &count)) {
-        fprintf(stderr, "%s\n", error);
-        return 4;
-    }
-    run_reader_free(r);
-    return seconds > 0 && count == 100 * seconds ? 0 : 5;
-}
-
-static void test_size_limit(void **state)
-{
-    int status;
-    pid_t pid = fork();
-
-    (void)state;
-    if (pid == 0) {
-        struct rlimit limit = {600000, 600000};
-
-        signal(SIGXFSZ, SIG_IGN);
-        setrlimit(RLIMIT_FSIZE, &limit);
-        _exit(fill_disk(scratch, "File too large"));
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-static void test_full_disk(void **state)
-{
-    int status;
-    pid_t pid = fork();
-
-    (void)state;
-    if (pid == 0) {
-        if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-            _exit(77);
-        if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount("tmpfs", scratch, "tmpfs", 0, "size=1m") < 0)
-            _exit(77);
-        _exit(fill_disk(scratch, "disk full: "));
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 77)
-        skip(); /* no mount namespace here */
-    assert_int_equal(WEXITSTATUS(status), 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_round_trip),
-        TEST(test_streams),
-        TEST(test_single_file),
-        TEST(test_files),
-        TEST(test_other_columns),
-        TEST(test_killed_driver),
+        TEST(test_round_trip), TEST(test_streams),       TEST(test_single_file),
+        TEST(test_files),      TEST(test_other_columns), TEST(test_killed_driver),
         TEST(test_live_run),
-        TEST(test_not_a_run),
-        TEST(test_newer_schema),
-        TEST(test_truncated),
-        TEST(test_damaged_samples),
-        TEST(test_earlier_run_kept),
-        TEST(test_unknown_incarnation),
-        TEST(test_size_limit),
-        TEST(test_full_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
