@@ -35,6 +35,7 @@ struct client {
     void *user;
     uint64_t started_ns, connected_ns, ready_ns;
     uint8_t address; /* the one being tried */
+    bool closing;    /* by client_close or client_abort */
 };
 
 static struct client *client_of(struct session *s)
@@ -129,8 +130,13 @@ static void on_end(struct conn *conn, enum client_end end, int detail, const cha
     struct client *client = client_of(session_of_conn(conn));
     struct engine_stats *stats = &conn->loop->stats;
 
-    if (end == CLIENT_PEER_CLOSED && client->session.goaway)
+    /* After GOAWAY the session may end by itself, or by the peer's FIN: either way it was the
+     * peer's wish. */
+    if ((end == CLIENT_PEER_CLOSED || end == CLIENT_CLOSED) && client->session.peer_goaway &&
+        !client->closing) {
         end = CLIENT_GOAWAY;
+        text = "the server sent GOAWAY";
+    }
     session_drop_calls(&client->session);
     conn_release(conn);
     if (try_next_address(client, end))
@@ -280,6 +286,7 @@ uint32_t client_capacity(const struct client *client)
 
 void client_close(struct client *client)
 {
+    client->closing = true;
     if (client->session.conn.state == CONN_OPEN)
         session_terminate(&client->session);
     else
@@ -288,6 +295,7 @@ void client_close(struct client *client)
 
 void client_abort(struct client *client)
 {
+    client->closing = true;
     conn_abort(&client->session.conn);
 }
 

@@ -219,7 +219,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
         s->seen_settings = true;
         break;
     case NGHTTP2_GOAWAY:
-        s->goaway = true;
+        s->goaway = s->peer_goaway = true;
         if (s->ops->on_goaway != NULL)
             s->ops->on_goaway(s);
         break;

@@ -39,7 +39,8 @@ struct session {
     struct head head;
     uint32_t max_message;
     bool server;
-    bool goaway; /* received, or sent: no new calls */
+    bool goaway;      /* received, or sent: no new calls */
+    bool peer_goaway; /* received */
     bool seen_settings;
 };
 

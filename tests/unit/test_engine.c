@@ -212,6 +212,17 @@ static void a_vanished_server_is_a_loss(void **state)
     assert_int_equal(p->end, CLIENT_REFUSED);
 }
 
+static void a_server_that_drains_an_idle_client_is_a_goaway(void **state)
+{
+    struct pair *p = *state;
+    bool drained = false;
+
+    server_drain(p->server, 100 * NS_PER_MS, set_flag, &drained);
+    assert_true(pair_run(p, &p->ended, 5));
+    assert_int_equal(p->end, CLIENT_GOAWAY);
+    assert_true(pair_run(p, &drained, 5));
+}
+
 /* A peer that dies before the connection is usable is a loss, over TLS too, where it cuts a
  * handshake. */
 static void a_peer_that_hangs_up_at_once_is_a_loss(void **state)
@@ -288,6 +299,7 @@ int main(void)
         CASE(a_close_ends_open_calls),
         CASE(a_drain_lets_calls_finish_then_ends_the_rest),
         CASE(a_vanished_server_is_a_loss),
+        CASE(a_server_that_drains_an_idle_client_is_a_goaway),
         CASE(a_peer_that_hangs_up_at_once_is_a_loss),
         CASE(rest_is_the_same_after_any_work),
     };
