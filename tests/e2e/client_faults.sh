@@ -81,6 +81,8 @@ tap_stop "$deaf" KILL
 # start_server SECURITY: on PORT; leaves PID.
 start_server()
 {
+    # The word of an earlier server must not be taken for this one's.
+    rm -f "$TAP_DIR/server.out"
     # shellcheck disable=SC2086 # words
     tap_spawn server "$STRESS_SERVER" --port "$PORT" $1
     PID=$TAP_PID
