@@ -237,14 +237,16 @@ static uint16_t bound_port(int fd)
     return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
-static void send_goaways(struct server *server, void (*say)(struct session *s))
+/* A connection still in its handshake is told when it opens; the last word does not wait for that.
+ */
+static void send_goaways(struct server *server, void (*say)(struct session *s), bool last)
 {
     for (struct server_conn *sc = server->conns, *next; sc != NULL; sc = next) {
         next = sc->next;
         if (sc->session.conn.h2 != NULL)
             say(&sc->session);
-        else
-            conn_abort(&sc->session.conn); /* still in its handshake: nobody to say it to */
+        else if (last)
+            conn_abort(&sc->session.conn);
     }
 }
 
@@ -270,11 +272,11 @@ static void on_drain(struct ev_loop *ev, ev_timer *w, int revents)
 
     (void)ev, (void)revents;
     if (server->goaway_sent) {
-        send_goaways(server, session_terminate);
+        send_goaways(server, session_terminate, true);
         return;
     }
     server->goaway_sent = true;
-    send_goaways(server, session_goaway);
+    send_goaways(server, session_goaway, false);
     set_drain_timer(server, server->drain_left_ns);
 }
 
@@ -333,7 +335,7 @@ void server_drain(struct server *server, uint64_t drain_ns, void (*done)(void *a
         return;
     }
     server->drain_left_ns = drain_ns - drain_ns / NOTICE_PART;
-    send_goaways(server, say_notice);
+    send_goaways(server, say_notice, false);
     set_drain_timer(server, drain_ns / NOTICE_PART);
 }
 
