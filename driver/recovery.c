@@ -140,12 +140,13 @@ void rule_recovery(const struct evidence *e, const struct evidence_component *c,
                  rule_seconds(e, restarts->missed_ns), limits);
     else if (unseen > 0)
         rule_say(out, OUTCOME_INCONCLUSIVE, worst, limit,
-                 "the run ended before %llu recoveries could be seen", (unsigned long long)unseen);
+                 "the run ended before %llu %s could be seen", (unsigned long long)unseen,
+                 rule_word(unseen, "recovery", "recoveries"));
     else if (own.kills + restarts->seen == 0)
         rule_say(out, OUTCOME_PASS, 0, limit, "nothing to recover from");
     else
         rule_say(out, OUTCOME_PASS, worst, limit,
-                 "back from %llu own kills and %llu of its server, the slowest in %s",
+                 "back from its own kills: %llu, from its server's: %llu; the slowest in %s",
                  (unsigned long long)own.seen, (unsigned long long)restarts->seen,
                  units_format_duration((uint64_t)worst, slowest, sizeof slowest));
 }

@@ -157,48 +157,78 @@ static void put_table(const struct terminal *t)
                 "A row of several clients: the highest memory of one, the sum of all else.\n");
 }
 
-static bool first_of_component(const struct verdict_list *list, size_t at)
+static bool failed_before(const struct verdict_list *list, size_t at)
 {
     for (size_t i = 0; i < at; i++) {
         if (list->items[i].component == list->items[at].component &&
-            list->items[i].outcome == list->items[at].outcome)
-            return false;
+            list->items[i].outcome == OUTCOME_FAIL)
+            return true;
     }
-    return true;
+    return false;
 }
 
-static void put_finding(const struct terminal *t, size_t at)
+static void put_failure(const struct terminal *t, size_t at)
 {
-    const struct verdict *v = &t->verdicts->items[at];
+    int64_t component = t->verdicts->items[at].component;
     size_t rules = 0;
 
-    paint(t, v->outcome, "%s", looks[v->outcome].word);
-    fprintf(t->out, "  %s\n", name_of(t, v->component));
+    paint(t, OUTCOME_FAIL, "FAIL");
+    fprintf(t->out, "  %s\n", name_of(t, component));
     for (size_t i = at; i < t->verdicts->count; i++) {
-        const struct verdict *rule = &t->verdicts->items[i];
+        const struct verdict *v = &t->verdicts->items[i];
 
-        if (rule->component == v->component && rule->outcome == v->outcome &&
-            rules++ < FINDING_RULES)
-            fprintf(t->out, "      %-16s %s\n", rule->rule, rule->text);
+        if (v->component == component && v->outcome == OUTCOME_FAIL && rules++ < FINDING_RULES)
+            fprintf(t->out, "      %-16s %s\n", v->rule, v->text);
     }
     if (rules > FINDING_RULES)
         fprintf(t->out, "      and %zu rules more\n", rules - FINDING_RULES);
 }
 
-/* All components with that outcome, in the order of blame; returns how many. */
-static size_t put_findings(const struct terminal *t, enum outcome outcome)
+/* Each component that failed, in the order of blame; returns how many. */
+static size_t put_failures(const struct terminal *t)
 {
     size_t found = 0;
 
     for (size_t i = 0; i < t->verdicts->count; i++) {
-        if (t->verdicts->items[i].outcome != outcome || !first_of_component(t->verdicts, i))
-            continue;
-        if (found++ < FINDINGS)
-            put_finding(t, i);
+        if (t->verdicts->items[i].outcome == OUTCOME_FAIL && !failed_before(t->verdicts, i) &&
+            found++ < FINDINGS)
+            put_failure(t, i);
     }
     if (found > FINDINGS)
-        fprintf(t->out, "and %zu more: %s\n", found - FINDINGS, outcome_name(outcome));
+        fprintf(t->out, "and %zu failed components more\n", found - FINDINGS);
     return found;
+}
+
+/*
+ * A line for each rule that could not be judged: what keeps one from being judged mostly keeps all
+ * of them (a run that was stopped early, a machine too busy to sample).
+ */
+static size_t put_doubts(const struct terminal *t)
+{
+    const struct verdict_list *list = t->verdicts;
+    size_t rules = 0;
+
+    for (size_t i = 0, next; i < list->count; i = next) {
+        const struct verdict *first = NULL;
+        size_t unclear = 0;
+
+        for (next = i; next < list->count && list->items[next].rule == list->items[i].rule;
+             next++) {
+            if (list->items[next].outcome == OUTCOME_INCONCLUSIVE && unclear++ == 0)
+                first = &list->items[next];
+        }
+        if (unclear == 0)
+            continue;
+        if (rules++ == 0) {
+            paint(t, OUTCOME_INCONCLUSIVE, "INCONCLUSIVE");
+            fputc('\n', t->out);
+        }
+        fprintf(t->out, "      %-16s %s", first->rule, name_of(t, first->component));
+        if (unclear > 1)
+            fprintf(t->out, " and %zu more", unclear - 1);
+        fprintf(t->out, ": %s\n", first->text);
+    }
+    return rules;
 }
 
 static void put_verdict(const struct terminal *t)
@@ -252,7 +282,7 @@ void report_terminal(struct run_reader *run, const struct verdict_list *verdicts
         return;
     }
     measure(&t);
-    if (put_findings(&t, OUTCOME_FAIL) + put_findings(&t, OUTCOME_INCONCLUSIVE) > 0)
+    if (put_failures(&t) + put_doubts(&t) > 0)
         fputc('\n', out);
     put_table(&t);
     put_verdict(&t);

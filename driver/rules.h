@@ -52,6 +52,12 @@ RULE_TABLE(RULE_DECLARE)
 void rule_say(struct verdict *out, enum outcome outcome, double value, double limit,
               const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* For judges: the word that goes with a number. */
+static inline const char *rule_word(uint64_t number, const char *one, const char *several)
+{
+    return number == 1 ? one : several;
+}
+
 /* For judges: seconds since the fleet was ready (since the start, if it never was). */
 double rule_seconds(const struct evidence *e, uint64_t time_ns);
 

@@ -109,6 +109,6 @@ void rule_chaos(const struct evidence *e, const struct evidence_component *c, st
             "the kill of pid %d that was due at %.1f s was never ordered", forgotten->pid,
             rule_seconds(e, forgotten->ready_ns + evidence_plan(e, forgotten)->after_ready_ns));
     else
-        rule_say(out, OUTCOME_PASS, (double)kills, (double)due, "%llu kills, as planned",
+        rule_say(out, OUTCOME_PASS, (double)kills, (double)due, "kills, as planned: %llu",
                  (unsigned long long)kills);
 }

@@ -42,8 +42,9 @@ void rule_heap_cap(const struct evidence *e, const struct evidence_component *c,
         rule_say(out, OUTCOME_FAIL, peak, cap, "hit its cap of %s at %.1f s: %s", size,
                  rule_seconds(e, inc->row->exit_ns), inc->row->obituary);
     else if (inc->refused > 0)
-        rule_say(out, OUTCOME_FAIL, peak, cap, "%lld allocations refused under its cap of %s",
-                 (long long)inc->refused, size);
+        rule_say(out, OUTCOME_FAIL, peak, cap, "%lld %s refused under its cap of %s",
+                 (long long)inc->refused,
+                 rule_word((uint64_t)inc->refused, "allocation", "allocations"), size);
     else
         rule_say(out, OUTCOME_FAIL, peak, cap, "died at its cap of %s at %.1f s, see %s", size,
                  rule_seconds(e, inc->row->exit_ns), inc->row->log == NULL ? "-" : inc->row->log);

@@ -14,20 +14,22 @@ void rule_errors(const struct evidence *e, const struct evidence_component *c, s
     double value = (double)lost->count + fmax((double)wrong->count, (double)counted);
 
     if (wrong->count > 0)
-        rule_say(out, OUTCOME_FAIL, value, 0, "%llu errors, the first %s at %.1f s",
-                 (unsigned long long)wrong->count, wrong->kind, rule_seconds(e, wrong->first_ns));
+        rule_say(out, OUTCOME_FAIL, value, 0, "%llu %s, the first %s at %.1f s",
+                 (unsigned long long)wrong->count, rule_word(wrong->count, "error", "errors"),
+                 wrong->kind, rule_seconds(e, wrong->first_ns));
     else if (counted > 0)
-        rule_say(out, OUTCOME_FAIL, value, 0, "%lld errors counted; see its log",
-                 (long long)counted);
+        rule_say(out, OUTCOME_FAIL, value, 0, "%lld %s counted; see its log", (long long)counted,
+                 rule_word((uint64_t)counted, "error", "errors"));
     else if (lost->count > 0)
         rule_say(out, OUTCOME_FAIL, value, 0,
-                 "%llu losses that chaos did not order, the first %s at %.1f s",
-                 (unsigned long long)lost->count, lost->kind, rule_seconds(e, lost->first_ns));
+                 "%llu %s that chaos did not order, the first %s at %.1f s",
+                 (unsigned long long)lost->count, rule_word(lost->count, "loss", "losses"),
+                 lost->kind, rule_seconds(e, lost->first_ns));
     else if (c->overrun > 0)
         rule_say(out, OUTCOME_INCONCLUSIVE, 0, 0, "%llu events came too fast to be recorded",
                  (unsigned long long)c->overrun);
     else
-        rule_say(out, OUTCOME_PASS, 0, 0, "no error, %llu losses, all of them chaos",
+        rule_say(out, OUTCOME_PASS, 0, 0, "no error; losses by chaos: %llu",
                  (unsigned long long)c->losses);
 }
 

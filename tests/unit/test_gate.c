@@ -138,25 +138,28 @@ static const struct bend bends[] = {
      F},
 
     {"errors: an event", "INSERT INTO event VALUES (1005e9, 3, 'error-payload', 1, 0)", 3, "errors",
-     F, "1 errors, the first error-payload at 5.0 s", F},
+     F, "1 error, the first error-payload at 5.0 s", F},
     {"errors: a count without an event", "UPDATE sample SET errors=2 WHERE incarnation=1", 1,
      "errors", F, "2 errors counted", F},
     {"errors: a loss that nobody ordered",
      "INSERT INTO event VALUES (1005e9, 3, 'loss-reset', 1, 0)", 3, "errors", F,
-     "1 losses that chaos did not order, the first loss-reset at 5.0 s", F},
+     "1 loss that chaos did not order, the first loss-reset at 5.0 s", F},
     {"errors: chaos on another server forgives nothing",
      "INSERT INTO event VALUES (1008.1e9, 3, 'loss-reset', 1, 0)", 3, "errors", F, "loss-reset", F},
     {"errors: a loss just before the order",
      "INSERT INTO event VALUES (1007.9e9, 4, 'loss-reset', 1, 0)", 4, "errors", F, "at 7.9 s", F},
     {"errors: a loss within the grace",
-     "INSERT INTO event VALUES (1010.3e9, 4, 'loss-closed', 1, 0)", 4, "errors", P, "5 losses", P},
+     "INSERT INTO event VALUES (1010.3e9, 4, 'loss-closed', 1, 0)", 4, "errors", P,
+     "losses by chaos: 5", P},
     {"errors: a loss after the grace",
      "INSERT INTO event VALUES (1010.5e9, 4, 'loss-closed', 1, 0)", 4, "errors", F,
      "loss-closed at 10.5 s", F},
     {"errors: its own order forgives",
-     "INSERT INTO event VALUES (1010.1e9, 6, 'loss-goaway', 1, 0)", 5, "errors", P, "1 losses", P},
+     "INSERT INTO event VALUES (1010.1e9, 6, 'loss-goaway', 1, 0)", 5, "errors", P,
+     "losses by chaos: 1", P},
     {"errors: a server forgives the loss of a client that was killed",
-     "INSERT INTO event VALUES (1010.1e9, 1, 'loss-reset', 1, 0)", 1, "errors", P, "1 losses", P},
+     "INSERT INTO event VALUES (1010.1e9, 1, 'loss-reset', 1, 0)", 1, "errors", P,
+     "losses by chaos: 1", P},
     {"errors: a server and a client that nobody killed",
      "INSERT INTO event VALUES (1006e9, 1, 'loss-reset', 1, 0)", 1, "errors", F, "loss-reset", F},
     {"errors: a server and a killed client of another",
@@ -164,7 +167,7 @@ static const struct bend bends[] = {
     {"errors: after the orderly stop",
      "UPDATE incarnation SET ordered_ns=1020.1e9 WHERE id IN (1, 3);"
      "INSERT INTO event VALUES (1020.02e9, 3, 'loss-goaway', 1, 0)",
-     3, "errors", P, "1 losses", P},
+     3, "errors", P, "losses by chaos: 1", P},
     {"errors: a server that died by itself is no excuse",
      "UPDATE incarnation SET reason='signal', ordered_ns=NULL WHERE id=2", 4, "errors", F,
      "loss-reset at 8.0 s", F},
@@ -221,16 +224,16 @@ static const struct bend bends[] = {
     {"recovery: just in time", "UPDATE sample SET first_message=1012.5e9 WHERE incarnation=7", 5,
      "recovery", P, "the slowest in 1.90 s", P},
     {"recovery: known from samples only", "UPDATE sample SET first_message=NULL", 5, "recovery", P,
-     "back from 1 own kills", P},
+     "back from its own kills: 1", P},
     {"recovery: the run ended before the start", GONE("7") KILL("6", "1019.5e9"), 5, "recovery", I,
-     "ended before 1 recoveries", I},
+     "ended before 1 recovery", I},
     {"recovery: the run ended before the first message",
      KILL("6", "1018e9") "UPDATE incarnation SET spawn_ns=1018.4e9, ready_ns=1018.5e9 WHERE id=7;"
                          "DELETE FROM sample WHERE incarnation=7 AND time_ns < 1018.4e9;"
                          "UPDATE sample SET messages_sent=0, messages_received=0, "
                          "first_message=NULL WHERE"
                          " incarnation=7",
-     5, "recovery", I, "ended before 1 recoveries", I},
+     5, "recovery", I, "ended before 1 recovery", I},
     {"recovery: its server was down then, and counts from its ready",
      "UPDATE component SET peer=2 WHERE id=5;" KILL(
          "6", "1007.5e9") "UPDATE incarnation SET spawn_ns=1007.8e9, ready_ns=1007.9e9 WHERE id=7;"
@@ -251,25 +254,25 @@ static const struct bend bends[] = {
      " time_ns BETWEEN 1008e9 AND 1011e9",
      4, "recovery", F, "its server was back at 8.4 s", F},
     {"recovery: a client that comes back", "UPDATE meta SET value=value", 4, "recovery", P,
-     "0 own kills and 1 of its server", P},
+     "its own kills: 0, from its server's: 1", P},
     {"recovery: a client whose comeback could not be seen",
      "UPDATE incarnation SET ordered_ns=1018e9, exit_ns=1018.1e9 WHERE id=2;"
      "UPDATE incarnation SET spawn_ns=1019e9, ready_ns=1019.5e9 WHERE id=5;"
      "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=4 AND"
      " time_ns > 1018e9",
-     4, "recovery", I, "ended before 1 recoveries", F},
+     4, "recovery", I, "ended before 1 recovery", F},
 
     {"chaos: a kill that was forgotten",
      "UPDATE plan SET after_ready_ns=5e9 WHERE component=2 AND incarnation=2", 2, "chaos", F,
      "the kill of pid 4002 that was due at 13.4 s was never ordered", F},
     {"chaos: none is due in the last seconds",
      "UPDATE plan SET after_ready_ns=9.5e9 WHERE component=2 AND incarnation=2", 2, "chaos", P,
-     "1 kills, as planned", P},
+     "kills, as planned: 1", P},
 
     {"chaos: none is due to the dead",
      "UPDATE plan SET after_ready_ns=3e9 WHERE component=5 AND incarnation=2;"
      "UPDATE incarnation SET reason='signal', ordered_ns=NULL, exit_ns=1012e9 WHERE id=7",
-     5, "chaos", P, "1 kills, as planned", F},
+     5, "chaos", P, "kills, as planned: 1", F},
     {"zombies: an end that was not seen",
      "UPDATE incarnation SET exit_ns=NULL, reason=NULL, exit_code=NULL WHERE id=3", 3, "zombies", F,
      "the end of pid 4001 was never seen", F},

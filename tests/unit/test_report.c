@@ -132,7 +132,7 @@ static void test_fail(void **state)
     assert_true(finding != NULL && table != NULL && finding < table);
     assert_line(text, "      heap-cap  ",
                 "hit its cap of 24 MB at 12.0 s: heap overflow: 64 bytes");
-    assert_line(text, "      errors  ", "1 losses that chaos did not order");
+    assert_line(text, "      errors  ", "1 loss that chaos did not order");
     assert_line(table, "server-unstable-secure ", "fail");
     assert_line(table, "server-unstable-secure ", "99 %");
     assert_last_line(text, "FAIL: server-unstable-secure heap-cap: hit its cap of 24 MB at 12.0 s: "
@@ -147,8 +147,24 @@ static void test_inconclusive(void **state)
     (void)state;
     synthetic_run_bend(folder, "DELETE FROM meta WHERE key='end_ns'");
     text = report(true, false);
-    assert_line(text, "INCONCLUSIVE  the run", "");
+    assert_int_equal(strncmp(text, "INCONCLUSIVE\n      complete  ", 29), 0);
+    assert_line(text, "      complete  ", "the run: the record breaks off after 20.0 of 20.0 s");
+    assert_line(text, "server-stable-secure ", "flat");
     assert_last_line(text, "INCONCLUSIVE: the run complete: the record breaks off");
+    free(text);
+}
+
+static void test_all_in_doubt(void **state)
+{
+    char *text;
+
+    (void)state;
+    synthetic_run_bend(folder, "UPDATE sample SET lateness=200000000");
+    text = report(true, false);
+    assert_int_equal(count_lines(text), 2 + 1 + 1 + 5 + 1);
+    assert_line(text, "      sampling  ", "server-stable-secure and 4 more: samples late by");
+    assert_line(text, "server-stable-secure  ", "inconclusive");
+    assert_last_line(text, "INCONCLUSIVE: server-stable-secure sampling: samples late by");
     free(text);
 }
 
@@ -219,11 +235,11 @@ static void test_large_fleet(void **state)
     text = report(true, false);
     assert_line(text, "FAIL  clone-1", "");
     assert_line(text, "17 bidi-stream ", "2 of 17 failed ");
-    assert_last_line(text, "FAIL: clone-1 heap-cap: 1 allocations refused");
+    assert_last_line(text, "FAIL: clone-1 heap-cap: 1 allocation refused");
     free(text);
     synthetic_run_bend(folder, "UPDATE sample SET refused=1");
     text = report(true, false);
-    assert_line(text, "and 9 more: fail", "");
+    assert_line(text, "and 9 failed components more", "");
     free(text);
 }
 
@@ -232,8 +248,9 @@ static void test_large_fleet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_pass),   TEST(test_fail),    TEST(test_inconclusive), TEST(test_nothing_judged),
-        TEST(test_colour), TEST(test_damaged), TEST(test_large_fleet),
+        TEST(test_pass),         TEST(test_fail),           TEST(test_inconclusive),
+        TEST(test_all_in_doubt), TEST(test_nothing_judged), TEST(test_colour),
+        TEST(test_damaged),      TEST(test_large_fleet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
