@@ -1,6 +1,6 @@
 /*
  * Heap caps by role and security: twice the peak of `data` (statm field 6) over healthy runs,
- * rounded up to MiB. Written by driver/calibrate.sh (make calibrate), not by hand.
+ * rounded up to MiB. Written by driver/calibrate.py (make calibrate), not by hand.
  */
 #ifndef FLATLINE_DRIVER_CAPS_H
 #define FLATLINE_DRIVER_CAPS_H

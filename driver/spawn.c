@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define CHILD_STACK (64 * 1024)
 
 /* The child's steps, so that a failure can be named across the pipe. */
 #define STEP_TABLE(X)                           \
@@ -122,23 +125,36 @@ __attribute__((noreturn)) static void become(const struct spawn_request *request
     fail(pipe, STEP_EXEC);
 }
 
+struct birth {
+    const struct spawn_request *request;
+    pid_t driver;
+    int pipe;
+};
+
+static int be_born(void *arg)
+{
+    const struct birth *birth = arg;
+
+    become(birth->request, birth->driver, birth->pipe);
+}
+
 /*
- * vfork, not fork: a fork copies the driver's mappings, and for each shared library waits for a
- * lock that any preempted process may hold, which delayed samples by seconds on a busy machine. The
- * child works on the driver's memory until exec: become() only makes system calls and writes its
- * own variables.
+ * As vfork, not as fork: a fork copies the driver's mappings, and for each shared library waits for
+ * a lock that any preempted process may hold, which delayed samples by seconds on a busy machine.
+ * The child works in the driver's memory, on a stack of its own, until exec: become() only makes
+ * system calls and writes its own variables, and the driver stands still meanwhile.
  */
 static pid_t fork_masked(const struct spawn_request *request, int pipe)
 {
+    static char stack[CHILD_STACK] __attribute__((aligned(16)));
+    struct birth birth = {request, getpid(), pipe};
     sigset_t all, before;
-    pid_t driver = getpid(), pid;
+    pid_t pid;
 
     /* The driver's handlers must not run in the child. */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    pid = vfork();
-    if (pid == 0)
-        become(request, driver, pipe);
+    pid = clone(be_born, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &birth);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return pid;
 }
