@@ -9,7 +9,7 @@ self=$top/tests/check.sh
 logs=$top/build-check-logs
 jobs=$(nproc)
 export VERBOSE=1 # a failed run shows the logs of its tests
-LEG_TIMEOUT=1500 # seconds
+LEG_TIMEOUT=2700 # seconds
 
 LEGS="gcc clang sanitizers lint valgrind fuzz distcheck"
 

@@ -1,0 +1,71 @@
+#!/bin/sh
+# The main job as the README has it: 60 s, four servers and 56 clients, caps, chaos, charts. Then the same
+# fleet with a planted leak, which must be found and named.
+. "$top_srcdir/tests/lib/tap.sh"
+
+tap_fleet_lock
+tap_ports 4
+runs=$TAP_DIR/runs
+
+query()
+{
+    python3 - "$runs/latest/run.db" "$1" <<'PYTHON'
+import sqlite3, sys
+for row in sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True).execute(sys.argv[2]):
+    print("|".join(str(value) for value in row))
+PYTHON
+}
+
+# is DESCRIPTION EXPECTED SQL
+is()
+{
+    tap_is "$1" "$2" "$(query "$3")"
+}
+
+TAP_LIMIT=200 tap_run run "$DRIVER" --gen-charts --working-dir "$runs" --base-port "$TAP_PORT" --seed 1
+if [ "$TAP_STATUS" -eq 0 ]; then
+    tap_ok "a healthy run passes"
+else
+    tap_fail "a healthy run passes" "exit status $TAP_STATUS" "$(tail -n 40 "$TAP_DIR/run.out")" \
+        "$(tail -n 20 "$TAP_DIR/run.err")"
+fi
+is "4 servers and 56 clients" "4|56" "SELECT sum(role = 'server'), sum(role = 'client') FROM component"
+is "every incarnation became ready" 0 "SELECT count(*) FROM incarnation WHERE ready_ns IS NULL"
+is "every component moved messages" 60 "SELECT count(DISTINCT component) FROM sample
+    JOIN incarnation ON incarnation.id = incarnation WHERE messages_received + messages_sent > 100"
+is "deaths are the plan's, or the end's" 0 "SELECT count(*) FROM incarnation
+    WHERE reason NOT IN ('chaos', 'stopped') OR reason IS NULL"
+is "every unstable component was killed at least twice" 0 "SELECT count(*) FROM component WHERE NOT stable
+    AND (SELECT count(*) FROM incarnation WHERE component = component.id AND reason = 'chaos') < 2"
+is "no stable one was" 0 "SELECT count(*) FROM incarnation JOIN component ON component.id = component
+    WHERE stable AND (number > 1 OR reason = 'chaos')"
+is "both signals were used" "9|15" "SELECT group_concat(s, '|') FROM (SELECT DISTINCT ordered_signal AS s
+    FROM incarnation WHERE reason = 'chaos' ORDER BY s)"
+is "each killed one has a successor" 0 "SELECT count(*) FROM incarnation AS dead WHERE reason = 'chaos'
+    AND NOT EXISTS (SELECT 1 FROM incarnation AS next
+        WHERE next.component = dead.component AND next.number = dead.number + 1)"
+losers="SELECT client.id FROM component AS client JOIN component AS server ON server.id = client.peer
+    WHERE NOT server.stable"
+is "every client of an unstable server lost it" 0 "SELECT count(*) FROM ($losers EXCEPT
+    SELECT component FROM event JOIN incarnation ON incarnation.id = incarnation
+    WHERE kind LIKE 'loss-%')"
+is "and found it again" 0 "SELECT count(*) FROM ($losers EXCEPT
+    SELECT component FROM event JOIN incarnation ON incarnation.id = incarnation
+    WHERE kind = 'recovered')"
+is "no client of a stable server lost it" 0 "SELECT count(*) FROM event
+    JOIN incarnation ON incarnation.id = incarnation WHERE kind LIKE 'loss-%' AND ordered_ns IS NULL
+    AND component NOT IN ($losers)"
+tap_is "a chart for each of the 34 stable components" 34 \
+    "$(find "$runs/latest/charts" -name '*stable*.svg' ! -name '*unstable*' ! -name 'summary*' | wc -l)"
+tap_check "and a page" test -s "$runs/latest/index.html"
+
+# 1 KB a call fills the cap well within the time.
+TAP_LIMIT=200 tap_run leak "$DRIVER" --working-dir "$runs" --base-port "$TAP_PORT" --seed 1 \
+    --inject-leak server-stable-secure=call:1K
+tap_is "a leaking server fails the run" 1 "$TAP_STATUS"
+is "it was stopped by its cap" heap-cap "SELECT reason FROM incarnation
+    JOIN component ON component.id = component WHERE name = 'server-stable-secure' AND number = 1"
+tap_matches "the verdict names server and rule" 'server-stable-secure.*heap-cap|heap-cap.*server-stable-secure' \
+    "$TAP_DIR/leak.out"
+tap_is "nothing is left behind" "" "$(pgrep -f -- "--port $TAP_PORT ")"
+tap_done
