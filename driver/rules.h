@@ -3,7 +3,8 @@
  * component or the RUN as a whole), judge, and what the rule demands.
  *
  * The order is that of blame: of several findings in one run the first row names the cause, the
- * later ones rather its consequences (a server that hits its cap loses its clients).
+ * later ones rather its consequences (a server that hits its cap loses its clients). "complete" is
+ * only ever in doubt, and then it is why much else is.
  */
 #ifndef FLATLINE_DRIVER_RULES_H
 #define FLATLINE_DRIVER_RULES_H
@@ -12,6 +13,7 @@
 #include "driver/evidence.h"
 
 #define RULE_TABLE(X)                                                                          \
+    X(COMPLETE, "complete", "ns", RUN, rule_complete, "the run came to its end")               \
     X(HEAP_CAP, "heap-cap", "B", EACH, rule_heap_cap,                                          \
       "no allocation is refused and nothing dies at its cap")                                  \
     X(HEAP_LIMIT, "heap-limit", "B", EACH, rule_heap_limit,                                    \
@@ -27,9 +29,7 @@
       "every victim, and every client of one, has messages within 2 s of ready")               \
     X(CHAOS, "chaos", "1", EACH, rule_chaos, "every planned kill that was due was ordered")    \
     X(ZOMBIES, "zombies", "1", EACH, rule_zombies, "the end of every process was seen")        \
-    X(SAMPLING, "sampling", "ns", EACH, rule_sampling,                                         \
-      "the samples were there, fresh, and in time")                                            \
-    X(COMPLETE, "complete", "ns", RUN, rule_complete, "the run came to its end")
+    X(SAMPLING, "sampling", "ns", EACH, rule_sampling, "the samples were there, fresh, and in time")
 
 enum rule_scope { RULE_EACH, RULE_RUN };
 

@@ -349,6 +349,23 @@ static void test_healthy(void **state)
     verdict_list_free(&list);
 }
 
+/* Of many doubts the first is that the record breaks off. */
+static void test_broken_off(void **state)
+{
+    const struct verdict *first;
+    struct verdict_list list;
+
+    (void)state;
+    synthetic_run_bend(folder,
+                       "UPDATE incarnation SET exit_ns=NULL, reason=NULL WHERE id NOT IN (2, 6);"
+                       "DELETE FROM meta WHERE key IN ('end_ns', 'stop_ns')");
+    list = judge();
+    assert_int_equal(verdict_list_worst(&list, 0, &first), OUTCOME_INCONCLUSIVE);
+    assert_string_equal(first->rule, "complete");
+    assert_int_equal(gate_exit_status(&list), STATUS_INCONCLUSIVE);
+    verdict_list_free(&list);
+}
+
 /* Of many findings the first names the cause: the server at its cap, not the clients that lost it.
  */
 static void test_blame(void **state)
@@ -409,14 +426,17 @@ static void test_damaged(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define WHOLE 5
+#define WHOLE 6
 #define BENDS (sizeof bends / sizeof *bends)
 
 int main(void)
 {
     static const struct CMUnitTest whole[WHOLE] = {
-        TEST(test_healthy),       TEST(test_blame),
-        TEST(test_never_started), TEST(test_nothing_is_no_pass),
+        TEST(test_healthy),
+        TEST(test_blame),
+        TEST(test_broken_off),
+        TEST(test_never_started),
+        TEST(test_nothing_is_no_pass),
         TEST(test_damaged),
     };
     struct CMUnitTest tests[WHOLE + BENDS];
