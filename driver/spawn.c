@@ -44,16 +44,6 @@ struct failure {
     int error;
 };
 
-__attribute__((noreturn)) static void fail(int pipe, enum step step)
-{
-    struct failure failure = {step, errno};
-
-    /* Without a reader there is nobody left to tell. */
-    if (write(pipe, &failure, sizeof failure) < 0)
-        _exit(126);
-    _exit(127);
-}
-
 /* Ignored signals survive exec, blocked ones too: the child starts with neither. */
 static void reset_signals(void)
 {
@@ -65,64 +55,55 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void redirect(const struct spawn_request *request, int pipe)
+static enum step redirect(const struct spawn_request *request)
 {
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int log = open(request->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 
     if (in < 0 || dup2(in, STDIN_FILENO) < 0)
-        fail(pipe, STEP_INPUT);
+        return STEP_INPUT;
     if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
-        fail(pipe, STEP_LOG);
+        return STEP_LOG;
+    return STEP_EXEC;
 }
 
-/* The descriptors that must survive until exec are moved out of the page's way first. */
-static void hand_down_page(const struct spawn_request *request, int *pipe)
+/* Everything above standard error closes at exec, but for the page. */
+static enum step keep_own_descriptors(const struct spawn_request *request, int *pipe)
 {
-    int page;
+    int page = -1, moved;
 
-    if (request->page_fd < 0)
-        return;
-    page = fcntl(request->page_fd, F_DUPFD_CLOEXEC, request->page_target + 1);
-    if (page < 0)
-        fail(*pipe, STEP_PAGE);
-    if (*pipe == request->page_target) {
-        int moved = fcntl(*pipe, F_DUPFD_CLOEXEC, request->page_target + 1);
-
-        if (moved < 0)
-            fail(*pipe, STEP_PAGE);
+    if (request->page_fd >= 0) {
+        /* What must last until exec gets out of the page's way first. */
+        page = fcntl(request->page_fd, F_DUPFD_CLOEXEC, request->page_target + 1);
+        moved = fcntl(*pipe, F_DUPFD_CLOEXEC, request->page_target + 1);
+        if (page < 0 || moved < 0)
+            return STEP_PAGE;
         *pipe = moved;
     }
-    if (dup2(page, request->page_target) < 0)
-        fail(*pipe, STEP_PAGE);
+    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return STEP_DESCRIPTORS;
+    return page >= 0 && dup2(page, request->page_target) < 0 ? STEP_PAGE : STEP_EXEC;
 }
 
-__attribute__((noreturn)) static void become(const struct spawn_request *request, pid_t driver,
-                                             int pipe)
+/* All that lies between fork and exec; the step that failed, or STEP_EXEC when it is time for that.
+ */
+static enum step get_ready(const struct spawn_request *request, pid_t driver, int *pipe)
 {
-    unsigned first = STDERR_FILENO + 1;
+    enum step step;
 
     reset_signals();
     if (setpgid(0, 0) < 0)
-        fail(pipe, STEP_GROUP);
+        return STEP_GROUP;
     /* The driver may have died before prctl took effect. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != driver)
-        fail(pipe, STEP_PARENT);
-    redirect(request, pipe);
-    hand_down_page(request, &pipe);
-    if (request->page_fd >= 0) {
-        if (request->page_target > STDERR_FILENO + 1 &&
-            close_range(first, (unsigned)request->page_target - 1, CLOSE_RANGE_CLOEXEC) < 0)
-            fail(pipe, STEP_DESCRIPTORS);
-        first = (unsigned)request->page_target + 1;
-    }
-    if (close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-        fail(pipe, STEP_DESCRIPTORS);
-    if (request->data_limit != 0 &&
+        return STEP_PARENT;
+    step = redirect(request);
+    if (step == STEP_EXEC)
+        step = keep_own_descriptors(request, pipe);
+    if (step == STEP_EXEC && request->data_limit != 0 &&
         setrlimit(RLIMIT_DATA, &(struct rlimit){request->data_limit, request->data_limit}) < 0)
-        fail(pipe, STEP_LIMIT);
-    execve(request->argv[0], request->argv, request->envp);
-    fail(pipe, STEP_EXEC);
+        return STEP_LIMIT;
+    return step;
 }
 
 struct birth {
@@ -134,14 +115,20 @@ struct birth {
 static int be_born(void *arg)
 {
     const struct birth *birth = arg;
+    int pipe = birth->pipe;
+    struct failure failure = {get_ready(birth->request, birth->driver, &pipe), 0};
 
-    become(birth->request, birth->driver, birth->pipe);
+    if (failure.step == STEP_EXEC)
+        execve(birth->request->argv[0], birth->request->argv, birth->request->envp);
+    failure.error = errno;
+    /* Without a reader there is nobody left to tell. */
+    return write(pipe, &failure, sizeof failure) < 0 ? 126 : 127;
 }
 
 /*
  * As vfork, not as fork: a fork copies the driver's mappings, and for each shared library waits for
  * a lock that any preempted process may hold, which delayed samples by seconds on a busy machine.
- * The child works in the driver's memory, on a stack of its own, until exec: become() only makes
+ * The child works in the driver's memory, on a stack of its own, until exec: it only makes
  * system calls and writes its own variables, and the driver stands still meanwhile.
  */
 static pid_t fork_masked(const struct spawn_request *request, int pipe)
