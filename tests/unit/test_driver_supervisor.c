@@ -287,7 +287,7 @@ static void a_clean_exit_is_a_breach_too(void **state)
 static void a_server_that_cannot_start_stops_the_run(void **state)
 {
     (void)state;
-    add("server", true, true, "--exit 3");
+    add("server", true, true, "--ready-after never --exit 3");
     add("a", false, true, "");
     run();
     assert_memory_equal(w.breach, "server error-exit exit status 3", 31);
