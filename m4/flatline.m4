@@ -52,6 +52,7 @@ AC_DEFUN([FL_COVERAGE], [
 AC_DEFUN([FL_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([NGHTTP2], [libnghttp2 >= 1.52])
   PKG_CHECK_MODULES([OPENSSL], [openssl >= 3.0])
+  PKG_CHECK_MODULES([ZLIB], [zlib >= 1.2.13])
   PKG_CHECK_MODULES([SQLITE], [sqlite3 >= 3.40])
   PKG_CHECK_MODULES([LIBMD], [libmd >= 1.0])
   PKG_CHECK_MODULES([PROTOBUF_C], [libprotobuf-c >= 1.4])
@@ -86,6 +87,7 @@ flatline $PACKAGE_VERSION
   compiler     $CC $CFLAGS
   nghttp2      $($PKG_CONFIG --modversion libnghttp2)
   OpenSSL      $($PKG_CONFIG --modversion openssl)
+  zlib         $($PKG_CONFIG --modversion zlib)
   SQLite       $($PKG_CONFIG --modversion sqlite3)
   libmd        $($PKG_CONFIG --modversion libmd) (SHA-256)
   protobuf-c   $($PKG_CONFIG --modversion libprotobuf-c)

@@ -68,7 +68,7 @@ static const struct call_ops check = {.on_whole = on_reply, .on_done = on_done};
 static void on_ready(struct client *client, void *user)
 {
     struct probe *probe = user;
-    struct call *call = client_call(client, CHECK_PATH, &check, 0);
+    struct call *call = client_call(client, CHECK_PATH, &check, NULL);
 
     /* The empty request asks for the server as a whole. */
     if (call != NULL && call_send(call, "", 0)) {

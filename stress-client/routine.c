@@ -315,7 +315,7 @@ struct call *routine_start(struct client *client, const struct plan_call *plan,
                            struct routine_host *host)
 {
     const struct call_ops *ops = table[plan->kind].ops;
-    struct call *call = client_call(client, call_kind_path(plan->kind), ops, 0);
+    struct call *call = client_call(client, call_kind_path(plan->kind), ops, NULL);
     struct routine *r;
 
     if (call == NULL)

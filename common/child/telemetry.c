@@ -26,10 +26,9 @@ struct telemetry {
 static void fill_memory(struct metric_values *m)
 {
     static const enum metric live[MEM_ZONES] = {
-        [MEM_APP] = METRIC_LIVE_APP,
-        [MEM_NGHTTP2] = METRIC_LIVE_NGHTTP2,
-        [MEM_OPENSSL] = METRIC_LIVE_OPENSSL,
-        [MEM_EV] = METRIC_LIVE_EV,
+        [MEM_APP] = METRIC_LIVE_APP,         [MEM_NGHTTP2] = METRIC_LIVE_NGHTTP2,
+        [MEM_OPENSSL] = METRIC_LIVE_OPENSSL, [MEM_EV] = METRIC_LIVE_EV,
+        [MEM_ZLIB] = METRIC_LIVE_ZLIB,
     };
     int64_t sum = 0;
 

@@ -34,7 +34,8 @@ enum metric_source { METRIC_PAGE, METRIC_PROC };
     X(LIVE_NGHTTP2, 21, "live_nghttp2", "B", GAUGE, PAGE)                                          \
     X(LIVE_OPENSSL, 22, "live_openssl", "B", GAUGE, PAGE)                                          \
     X(LIVE_EV, 23, "live_ev", "B", GAUGE, PAGE)                                                    \
-    X(LIVE, 24, "live", "B", GAUGE, PAGE)         /* the sum of the four */                        \
+    X(LIVE_ZLIB, 26, "live_zlib", "B", GAUGE, PAGE)                                                \
+    X(LIVE, 24, "live", "B", GAUGE, PAGE)         /* the sum of the five */                        \
     X(REFUSED, 25, "refused", "1", COUNTER, PAGE) /* allocations refused */                        \
     /* memory: jemalloc's view (absent without jemalloc) */                                        \
     X(JE_ALLOCATED, 30, "allocated", "B", GAUGE, PAGE)                                             \

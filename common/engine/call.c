@@ -8,20 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NV(name, value, size)                                            \
-    {                                                                    \
-        (uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, (size), \
-            NGHTTP2_NV_FLAG_NO_COPY_NAME                                 \
-    }
-#define NV_STATIC(name, value)                                                      \
-    {                                                                               \
-        (uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, sizeof(value) - 1, \
-            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE            \
-    }
-
-/* The first piece that a message under assembly is given; it doubles as bytes really come. */
-#define WHOLE_FIRST 1024u
-
 static struct engine_stats *stats_of(struct call *call)
 {
     return &call->session->conn.loop->stats;
@@ -35,6 +21,19 @@ void *call_state(struct call *call)
 void *call_user(struct call *call)
 {
     return call->session->user;
+}
+
+bool call_set_encoding(struct call *call, enum grpc_encoding encoding)
+{
+    if (call->session->server && !(call->accepted >> encoding & 1))
+        return false;
+    call->out_encoding = (uint8_t)encoding;
+    return true;
+}
+
+bool call_put_metadata(struct call *call, const struct grpc_metadata *metadata, bool trailing)
+{
+    return metadata_add(trailing ? &call->trailing : &call->leading, metadata);
 }
 
 struct call *call_new(struct session *s, const struct call_ops *ops)
@@ -107,6 +106,16 @@ static void resolve_status(const struct call *call, uint32_t h2_error, struct gr
         set_status(out, call->status, call->message);
 }
 
+static void release_buffers(struct call *call)
+{
+    codec_buffer_free(&call->whole);
+    codec_buffer_free(&call->queue);
+    codec_buffer_free(&call->raw);
+    codec_buffer_free(&call->leading);
+    codec_buffer_free(&call->trailing);
+    mem_free(MEM_APP, call->message);
+}
+
 void call_end(struct call *call, uint32_t h2_error)
 {
     struct grpc_status status;
@@ -120,9 +129,7 @@ void call_end(struct call *call, uint32_t h2_error)
         stats_of(call)->calls_failed++;
     if (call->ops->on_done != NULL)
         call->ops->on_done(call, &status);
-    mem_free(MEM_APP, call->whole);
-    mem_free(MEM_APP, call->queue);
-    mem_free(MEM_APP, call->message);
+    release_buffers(call);
     mem_free(MEM_APP, call);
 }
 
@@ -130,126 +137,8 @@ void call_abandon(struct call *call)
 {
     unlink_call(call);
     stats_of(call)->calls_started--;
+    release_buffers(call);
     mem_free(MEM_APP, call);
-}
-
-/* Incoming: framing, then the method's callbacks or assembly. */
-
-static uint32_t framed_length(const uint8_t prefix[GRPC_PREFIX])
-{
-    return (uint32_t)prefix[1] << 24 | (uint32_t)prefix[2] << 16 | (uint32_t)prefix[3] << 8 |
-           prefix[4];
-}
-
-static int whole_take(struct call *call, const uint8_t *data, size_t size)
-{
-    if (call->whole_size + size > call->whole_cap) {
-        uint64_t cap = call->whole_cap == 0 ? WHOLE_FIRST : call->whole_cap;
-        uint8_t *grown;
-
-        while (cap < call->whole_size + size)
-            cap *= 2;
-        grown = mem_realloc(MEM_APP, call->whole, cap);
-        if (grown == NULL)
-            return GRPC_RESOURCE_EXHAUSTED;
-        call->whole = grown;
-        call->whole_cap = (uint32_t)cap;
-    }
-    memcpy(call->whole + call->whole_size, data, size);
-    call->whole_size += (uint32_t)size;
-    return 0;
-}
-
-static int whole_end(struct call *call)
-{
-    static const uint8_t nothing;
-    int code =
-        call->ops->on_whole(call, call->whole != NULL ? call->whole : &nothing, call->whole_size);
-
-    mem_free(MEM_APP, call->whole);
-    call->whole = NULL;
-    call->whole_size = call->whole_cap = 0;
-    return code;
-}
-
-static int message_begin(struct call *call)
-{
-    call->in.left = framed_length(call->in.prefix);
-    if (call->in.prefix[0] != 0)
-        return GRPC_INTERNAL; /* compressed though no encoding was agreed, or no flag at all */
-    if (call->in.left > call->session->max_message)
-        return GRPC_RESOURCE_EXHAUSTED;
-    return call->ops->on_message != NULL ? call->ops->on_message(call, call->in.left) : 0;
-}
-
-static int message_data(struct call *call, const uint8_t *data, size_t size)
-{
-    call->in.left -= (uint32_t)size;
-    if (call->ops->on_whole != NULL)
-        return whole_take(call, data, size);
-    return call->ops->on_data != NULL ? call->ops->on_data(call, data, size) : 0;
-}
-
-static int message_end(struct call *call)
-{
-    struct engine_stats *stats = stats_of(call);
-
-    call->in.have = 0;
-    stats->messages_received++;
-    if (stats->first_message_ns == 0)
-        stats->first_message_ns = clock_now_ns();
-    if (call->ops->on_whole != NULL)
-        return whole_end(call);
-    return call->ops->on_message_end != NULL ? call->ops->on_message_end(call) : 0;
-}
-
-/* One step over incoming bytes; *code gets what the method answered. Returns the bytes taken. */
-static size_t receive_step(struct call *call, const uint8_t *data, size_t size, int *code)
-{
-    struct framing *in = &call->in;
-    size_t n;
-
-    if (in->have < GRPC_PREFIX) {
-        n = GRPC_PREFIX - (size_t)in->have < size ? GRPC_PREFIX - (size_t)in->have : size;
-        memcpy(in->prefix + in->have, data, n);
-        in->have = (uint8_t)(in->have + n);
-        if (in->have < GRPC_PREFIX)
-            return n;
-        *code = message_begin(call);
-    } else {
-        n = in->left < size ? in->left : size;
-        *code = message_data(call, data, n);
-    }
-    if (*code == 0 && in->left == 0)
-        *code = message_end(call);
-    return n;
-}
-
-static const char *refusal_text(int code)
-{
-    switch (code) {
-    case GRPC_RESOURCE_EXHAUSTED:
-        return "message larger than the limit, or out of memory";
-    case GRPC_INTERNAL:
-        return "compressed or malformed message prefix";
-    default:
-        return NULL;
-    }
-}
-
-void call_receive(struct call *call, const uint8_t *data, size_t size)
-{
-    int code = 0;
-
-    stats_of(call)->bytes_received += size;
-    while (size > 0 && code == 0 && !call->deaf) {
-        size_t n = receive_step(call, data, size, &code);
-
-        data += n;
-        size -= n;
-    }
-    if (code != 0)
-        call_fail(call, code, refusal_text(code));
 }
 
 void call_remote_close(struct call *call)
@@ -296,172 +185,6 @@ void call_take_message(struct call *call, const char *text, size_t size)
         keep_message(call, text, size);
 }
 
-/* Outgoing. */
-
-static void count_sent(struct call *call, const uint8_t *data, size_t size)
-{
-    struct framing *out = &call->out;
-
-    stats_of(call)->bytes_sent += size;
-    while (size > 0) {
-        size_t n;
-
-        if (out->have < GRPC_PREFIX) {
-            n = GRPC_PREFIX - (size_t)out->have < size ? GRPC_PREFIX - (size_t)out->have : size;
-            memcpy(out->prefix + out->have, data, n);
-            out->have = (uint8_t)(out->have + n);
-            if (out->have == GRPC_PREFIX)
-                out->left = framed_length(out->prefix);
-        } else {
-            n = out->left < size ? out->left : size;
-            out->left -= (uint32_t)n;
-        }
-        if (out->have == GRPC_PREFIX && out->left == 0) {
-            stats_of(call)->messages_sent++;
-            out->have = 0;
-        }
-        data += n;
-        size -= n;
-    }
-}
-
-static size_t take_queue(struct call *call, uint8_t *out, size_t cap)
-{
-    size_t left = call->queue_size - call->queue_taken, n = left < cap ? left : cap;
-
-    if (n == 0)
-        return 0;
-    memcpy(out, call->queue + call->queue_taken, n);
-    call->queue_taken += n;
-    if (call->queue_taken == call->queue_size) {
-        mem_free(MEM_APP, call->queue);
-        call->queue = NULL;
-        call->queue_size = call->queue_taken = 0;
-    }
-    return n;
-}
-
-static size_t fill(struct call *call, uint8_t *out, size_t cap)
-{
-    size_t used = take_queue(call, out, cap), n;
-
-    if (call->ops->produce != NULL) {
-        while (used < cap && (n = call->ops->produce(call, out + used, cap - used)) > 0)
-            used += n;
-    }
-    count_sent(call, out, used);
-    return used;
-}
-
-static size_t put_trailers(const struct call *call, nghttp2_nv nv[2], char code[12],
-                           char message[3 * GRPC_MESSAGE_TEXT])
-{
-    size_t n = (size_t)snprintf(code, 12, "%d", call->status);
-
-    nv[0] = (nghttp2_nv)NV("grpc-status", code, n);
-    if (call->message == NULL)
-        return 1;
-    n = grpc_message_encode(call->message, message, 3 * GRPC_MESSAGE_TEXT);
-    nv[1] = (nghttp2_nv)NV("grpc-message", message, n);
-    return 2;
-}
-
-static ssize_t on_provide(nghttp2_session *h2, int32_t stream_id, uint8_t *out, size_t cap,
-                          uint32_t *flags, nghttp2_data_source *source, void *user)
-{
-    struct call *call = source->ptr;
-    size_t used = call->discard ? 0 : fill(call, out, cap);
-
-    (void)user;
-    if (call->finished && used < cap) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (call->session->server) {
-            nghttp2_nv nv[2];
-            char code[12], message[3 * GRPC_MESSAGE_TEXT];
-            size_t count = put_trailers(call, nv, code, message);
-
-            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            call->ended = true;
-            session_check(call->session, nghttp2_submit_trailer(h2, stream_id, nv, count));
-        }
-        return (ssize_t)used;
-    }
-    if (used == 0) {
-        call->deferred = true;
-        return NGHTTP2_ERR_DEFERRED;
-    }
-    return (ssize_t)used;
-}
-
-nghttp2_data_provider call_provider(struct call *call)
-{
-    return (nghttp2_data_provider){.source.ptr = call, .read_callback = on_provide};
-}
-
-/* Server: response headers, with what follows on demand. */
-static void respond(struct call *call)
-{
-    static const nghttp2_nv nv[] = {
-        NV_STATIC(":status", "200"),
-        NV_STATIC("content-type", "application/grpc"),
-    };
-    nghttp2_data_provider provider = call_provider(call);
-
-    call->started = true;
-    session_check(call->session, nghttp2_submit_response(call->session->conn.h2, call->stream_id,
-                                                         nv, 2, &provider));
-}
-
-/* Server: a response that is nothing but a status (Trailers-Only). */
-static void respond_status(struct call *call)
-{
-    char code[12], message[3 * GRPC_MESSAGE_TEXT];
-    nghttp2_nv nv[4] = {
-        NV_STATIC(":status", "200"),
-        NV_STATIC("content-type", "application/grpc"),
-    };
-    size_t count = 2 + put_trailers(call, nv + 2, code, message);
-
-    call->started = call->ended = true;
-    session_check(call->session, nghttp2_submit_response(call->session->conn.h2, call->stream_id,
-                                                         nv, count, NULL));
-}
-
-void call_resume(struct call *call)
-{
-    struct session *s = call->session;
-
-    if (s->conn.h2 == NULL)
-        return;
-    if (s->server && !call->started) {
-        respond(call);
-    } else if (call->deferred) {
-        call->deferred = false;
-        session_check(s, nghttp2_session_resume_data(s->conn.h2, call->stream_id));
-    }
-    conn_wake(&s->conn);
-}
-
-bool call_send(struct call *call, const void *data, size_t size)
-{
-    uint8_t *grown = mem_realloc(MEM_APP, call->queue, call->queue_size + GRPC_PREFIX + size), *at;
-
-    if (grown == NULL)
-        return false;
-    at = grown + call->queue_size;
-    at[0] = 0;
-    at[1] = (uint8_t)(size >> 24);
-    at[2] = (uint8_t)(size >> 16);
-    at[3] = (uint8_t)(size >> 8);
-    at[4] = (uint8_t)size;
-    if (size > 0)
-        memcpy(at + GRPC_PREFIX, data, size);
-    call->queue = grown;
-    call->queue_size += GRPC_PREFIX + size;
-    call_resume(call);
-    return true;
-}
-
 /* A peer that holds its window shut would never let a status through: then the stream is reset
  * instead. */
 static bool window_shut(struct call *call)
@@ -485,7 +208,7 @@ void call_finish(struct call *call, int code, const char *message)
     if (code != GRPC_OK) {
         call->discard = call->deaf = true;
         if (!call->started) {
-            respond_status(call);
+            call_respond_status(call);
             conn_wake(&s->conn);
             return;
         }

@@ -2,11 +2,14 @@
 #ifndef FLATLINE_ENGINE_CALL_H
 #define FLATLINE_ENGINE_CALL_H
 
+#include "common/engine/codec.h"
 #include "common/engine/grpc.h"
+#include "common/engine/metadata.h"
 
 #include <ev.h>
 #include <nghttp2/nghttp2.h>
 #include <stddef.h>
+#include <string.h>
 
 struct session;
 
@@ -17,29 +20,54 @@ struct framing {
     uint8_t prefix[GRPC_PREFIX];
 };
 
+static inline uint32_t prefix_length(const uint8_t prefix[GRPC_PREFIX])
+{
+    return (uint32_t)prefix[1] << 24 | (uint32_t)prefix[2] << 16 | (uint32_t)prefix[3] << 8 |
+           prefix[4];
+}
+
+static inline uint32_t framing_length(const struct framing *f)
+{
+    return prefix_length(f->prefix);
+}
+
+/* Takes what is missing of the prefix; returns how much that was. */
+static inline size_t framing_take_prefix(struct framing *f, const uint8_t *data, size_t size)
+{
+    size_t missing = (size_t)GRPC_PREFIX - f->have, n = missing < size ? missing : size;
+
+    memcpy(f->prefix + f->have, data, n);
+    f->have = (uint8_t)(f->have + n);
+    return n;
+}
+
 struct call {
     struct session *session;
     struct call *next, *prev;
     const struct call_ops *ops;
     struct framing in, out;
-    uint8_t *whole; /* a message under assembly (on_whole) */
-    uint32_t whole_size, whole_cap;
-    uint8_t *queue; /* call_send: bytes not yet taken */
-    size_t queue_size, queue_taken;
+    struct codec_buffer whole;             /* an incoming message under assembly */
+    struct codec_buffer queue;             /* outgoing bytes not yet taken */
+    struct codec_buffer raw;               /* a message of the producer before compression */
+    struct codec_buffer leading, trailing; /* server: metadata to send (metadata.h) */
+    size_t queue_taken;
     char *message; /* of the status, decoded; NULL: empty */
     ev_timer deadline;
     int32_t stream_id;
-    int32_t status;      /* the call's status once known */
-    int32_t http_status; /* client: of the response */
-    bool started;        /* server: response submitted */
-    bool finished;       /* call_finish or call_half_close was called */
-    bool ended;          /* server: the status was handed to nghttp2 */
-    bool discard;        /* server: the status is an error, drop what is not sent */
-    bool deferred;       /* nghttp2 waits for call_resume */
-    bool status_known;   /* client: from the peer or ours; server: sent */
-    bool local_status;   /* client: ours, beats what the peer says later */
-    bool deaf;           /* drop what still comes in */
-    bool remote_closed;  /* END_STREAM received */
+    int32_t status;       /* the call's status once known */
+    int32_t http_status;  /* client: of the response */
+    uint8_t in_encoding;  /* enum grpc_encoding, by the peer's grpc-encoding */
+    uint8_t out_encoding; /* and ours */
+    uint8_t accepted;     /* a bit for each encoding that the peer takes */
+    bool started;         /* server: response submitted */
+    bool finished;        /* call_finish or call_half_close was called */
+    bool ended;           /* server: the status was handed to nghttp2 */
+    bool discard;         /* server: the status is an error, drop what is not sent */
+    bool deferred;        /* nghttp2 waits for call_resume */
+    bool status_known;    /* client: from the peer or ours; server: sent */
+    bool local_status;    /* client: ours, beats what the peer says later */
+    bool deaf;            /* drop what still comes in */
+    bool remote_closed;   /* END_STREAM received */
     _Alignas(max_align_t) unsigned char state[];
 };
 
@@ -64,6 +92,9 @@ void call_remote_close(struct call *call);
 /* Client: a header of the response or its trailers. */
 void call_take_status(struct call *call, int code);
 void call_take_message(struct call *call, const char *text, size_t size);
+
+/* Server: a response that is nothing but the call's status (Trailers-Only). */
+void call_respond_status(struct call *call);
 
 /* The outgoing side, for nghttp2: a data source over the call. */
 nghttp2_data_provider call_provider(struct call *call);

@@ -16,6 +16,7 @@
 
 #define ADDRESSES 8
 #define CONNECT_TIMEOUT_NS (20 * NS_PER_S)
+#define KEEPALIVE_TIMEOUT_NS (20 * NS_PER_S)
 
 struct client_target {
     struct client_config config;
@@ -34,8 +35,10 @@ struct client {
     const struct client_events *events;
     void *user;
     uint64_t started_ns, connected_ns, ready_ns;
-    uint8_t address; /* the one being tried */
-    bool closing;    /* by client_close or client_abort */
+    ev_timer keepalive; /* until the next PING, or until the answer is overdue */
+    uint8_t address;    /* the one being tried */
+    bool closing;       /* by client_close or client_abort */
+    bool awaits_pong;
 };
 
 static struct client *client_of(struct session *s)
@@ -79,6 +82,8 @@ struct client_target *client_target_new(const struct client_config *config, char
         target->config.max_message = GRPC_MAX_MESSAGE;
     if (target->config.connect_timeout_ns == 0)
         target->config.connect_timeout_ns = CONNECT_TIMEOUT_NS;
+    if (target->config.keepalive_timeout_ns == 0)
+        target->config.keepalive_timeout_ns = KEEPALIVE_TIMEOUT_NS;
     return target;
 }
 
@@ -92,6 +97,42 @@ static void on_connected(struct conn *conn)
     client_of(session_of_conn(conn))->connected_ns = clock_now_ns();
 }
 
+static void set_keepalive(struct client *client, uint64_t ns)
+{
+    ev_timer_set(&client->keepalive, (double)ns / 1e9, 0.);
+    ev_timer_start(client->session.conn.loop->ev, &client->keepalive);
+}
+
+static void on_keepalive(struct ev_loop *ev, ev_timer *w, int revents)
+{
+    struct client *client = w->data;
+    struct session *s = &client->session;
+
+    (void)ev, (void)revents;
+    if (s->conn.state != CONN_OPEN)
+        return;
+    if (client->awaits_pong) {
+        conn_doom(&s->conn, CLIENT_TIMEOUT, ETIMEDOUT,
+                  "keepalive: a PING was not answered in time");
+        return;
+    }
+    client->awaits_pong = true;
+    session_check(s, nghttp2_submit_ping(s->conn.h2, NGHTTP2_FLAG_NONE, NULL));
+    conn_wake(&s->conn);
+    set_keepalive(client, client->target->config.keepalive_timeout_ns);
+}
+
+static void on_pong(struct session *s)
+{
+    struct client *client = client_of(s);
+
+    if (!client->awaits_pong)
+        return;
+    client->awaits_pong = false;
+    ev_timer_stop(s->conn.loop->ev, &client->keepalive);
+    set_keepalive(client, client->target->config.keepalive_ns);
+}
+
 static bool on_open(struct conn *conn)
 {
     struct client *client = client_of(session_of_conn(conn));
@@ -100,6 +141,8 @@ static bool on_open(struct conn *conn)
         return false;
     client->ready_ns = clock_now_ns();
     conn_limit(conn, 0);
+    if (client->target->config.keepalive_ns != 0)
+        set_keepalive(client, client->target->config.keepalive_ns);
     client->events->on_ready(client, client->user);
     return true;
 }
@@ -138,6 +181,7 @@ static void on_end(struct conn *conn, enum client_end end, int detail, const cha
         text = "the server sent GOAWAY";
     }
     session_drop_calls(&client->session);
+    ev_timer_stop(conn->loop->ev, &client->keepalive);
     conn_release(conn);
     if (try_next_address(client, end))
         return;
@@ -150,7 +194,7 @@ static void on_end(struct conn *conn, enum client_end end, int detail, const cha
     mem_free(MEM_APP, client);
 }
 
-static const struct session_ops session_ops = {.on_goaway = on_goaway};
+static const struct session_ops session_ops = {.on_goaway = on_goaway, .on_pong = on_pong};
 static const struct conn_ops conn_ops = {
     .on_connected = on_connected,
     .on_open = on_open,
@@ -207,6 +251,8 @@ struct client *client_new(struct engine_loop *loop, const struct client_target *
     client->session.user = user;
     client->session.max_message = target->config.max_message;
     client->session.conn.loop = loop;
+    ev_timer_init(&client->keepalive, on_keepalive, 0., 0.);
+    client->keepalive.data = client;
     if (!start_connect(client)) {
         int saved = errno;
 
@@ -225,14 +271,17 @@ static nghttp2_nv text_header(const char *name, const char *value, size_t size)
                         NGHTTP2_NV_FLAG_NO_COPY_NAME};
 }
 
+/* The request's headers, custom ones in `custom`; path, options and custom are only read here. */
 static int32_t submit_request(struct client *client, struct call *call, const char *path,
-                              uint64_t timeout_ns)
+                              const struct client_call_options *options,
+                              const struct codec_buffer *custom)
 {
     const struct client_target *target = client->target;
     const char *scheme = target->config.tls == NULL ? "http" : "https";
+    const char *encoding = grpc_encoding_name(options->encoding);
     nghttp2_data_provider provider = call_provider(call);
     char timeout[GRPC_TIMEOUT_TEXT];
-    nghttp2_nv nv[8] = {
+    nghttp2_nv nv[10 + CALL_METADATA_MAX] = {
         text_header(":method", "POST", 4),
         text_header(":scheme", scheme, strlen(scheme)),
         text_header(":path", path, strlen(path)),
@@ -240,18 +289,40 @@ static int32_t submit_request(struct client *client, struct call *call, const ch
         text_header("te", "trailers", 8),
         text_header("content-type", "application/grpc", 16),
         text_header("user-agent", "grpc-c-flatline", 15),
+        text_header("grpc-accept-encoding", GRPC_ACCEPT_ENCODING, sizeof GRPC_ACCEPT_ENCODING - 1),
     };
-    size_t count = 7;
+    size_t count = 8;
 
-    if (timeout_ns != 0)
+    if (options->timeout_ns != 0)
         nv[count++] =
-            text_header("grpc-timeout", timeout, grpc_timeout_format(timeout_ns, timeout));
+            text_header("grpc-timeout", timeout, grpc_timeout_format(options->timeout_ns, timeout));
+    if (options->encoding != GRPC_IDENTITY)
+        nv[count++] = text_header("grpc-encoding", encoding, strlen(encoding));
+    count += metadata_put(custom, nv + count, CALL_METADATA_MAX);
     return nghttp2_submit_request(client->session.conn.h2, NULL, nv, count, &provider, call);
 }
 
-struct call *client_call(struct client *client, const char *path, const struct call_ops *ops,
-                         uint64_t timeout_ns)
+static bool start_call(struct client *client, struct call *call, const char *path,
+                       const struct client_call_options *options)
 {
+    struct codec_buffer custom = {.data = NULL};
+    bool ready = true;
+
+    call->out_encoding = (uint8_t)options->encoding;
+    for (size_t i = 0; i < options->metadata_count && ready; i++)
+        ready = metadata_add(&custom, &options->metadata[i]);
+    call->stream_id =
+        ready ? submit_request(client, call, path, options, &custom) : NGHTTP2_ERR_NOMEM;
+    codec_buffer_free(&custom);
+    if (call->stream_id < 0 && ready)
+        session_check(&client->session, call->stream_id);
+    return call->stream_id >= 0;
+}
+
+struct call *client_call(struct client *client, const char *path, const struct call_ops *ops,
+                         const struct client_call_options *options)
+{
+    static const struct client_call_options none;
     struct session *s = &client->session;
     struct call *call;
 
@@ -260,14 +331,12 @@ struct call *client_call(struct client *client, const char *path, const struct c
     call = call_new(s, ops);
     if (call == NULL)
         return NULL;
-    call->stream_id = submit_request(client, call, path, timeout_ns);
-    if (call->stream_id < 0) {
-        session_check(s, call->stream_id);
+    if (!start_call(client, call, path, options != NULL ? options : &none)) {
         call_abandon(call);
         return NULL;
     }
-    if (timeout_ns != 0)
-        call_set_deadline(call, timeout_ns);
+    if (options != NULL && options->timeout_ns != 0)
+        call_set_deadline(call, options->timeout_ns);
     conn_wake(&s->conn);
     return call;
 }

@@ -30,6 +30,10 @@ struct client_config {
     struct tls_context *tls;     /* NULL: cleartext */
     uint64_t connect_timeout_ns; /* TCP + TLS together; 0: 20 s */
     uint32_t max_message;        /* 0: GRPC_MAX_MESSAGE */
+    /* A PING after so long; the connection ends if it is not answered within the timeout (0: 20 s).
+     */
+    uint64_t keepalive_ns; /* 0: no keepalive */
+    uint64_t keepalive_timeout_ns;
 };
 
 /* An address that many connections share: resolved once, blocking, before the loop runs. */
@@ -43,13 +47,19 @@ void client_target_free(struct client_target *target);
 struct client *client_new(struct engine_loop *loop, const struct client_target *target,
                           const struct client_events *events, void *user);
 
+struct client_call_options {
+    uint64_t timeout_ns;         /* 0: no deadline, and no grpc-timeout header */
+    enum grpc_encoding encoding; /* of the messages that are sent */
+    const struct grpc_metadata *metadata;
+    size_t metadata_count;
+};
+
 /*
- * Starts a call; path outlives it. timeout_ns 0: no deadline (and no grpc-timeout header). NULL: no
- * memory, or the connection takes no calls any more. on_done always comes for a call that was
- * returned.
+ * Starts a call; path outlives it, options (NULL: none) need not. NULL: no memory, or the
+ * connection takes no calls any more. on_done always comes for a call that was returned.
  */
 struct call *client_call(struct client *client, const char *path, const struct call_ops *ops,
-                         uint64_t timeout_ns);
+                         const struct client_call_options *options);
 
 /* Calls that could start now: the peer's MAX_CONCURRENT_STREAMS minus the open ones; 0 after
  * GOAWAY. */

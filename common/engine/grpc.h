@@ -48,6 +48,30 @@ struct grpc_status {
     char message[GRPC_MESSAGE_TEXT];
 };
 
+/* Message encodings (compression.md); GRPC_ACCEPT_ENCODING is what we say that we take. */
+#define GRPC_ENCODING_TABLE(X) \
+    X(IDENTITY, "identity")    \
+    X(GZIP, "gzip")            \
+    X(DEFLATE, "deflate")
+
+#define GRPC_ENCODING_ENUM(ident, name) GRPC_##ident,
+enum grpc_encoding { GRPC_ENCODING_TABLE(GRPC_ENCODING_ENUM) GRPC_ENCODINGS };
+#undef GRPC_ENCODING_ENUM
+
+#define GRPC_ACCEPT_ENCODING "identity,gzip,deflate"
+
+const char *grpc_encoding_name(enum grpc_encoding encoding);
+/* The encoding of that name, or -1. */
+int grpc_encoding_find(const char *name, size_t size);
+
+/* Custom metadata. The value of a name that ends in "-bin" is raw bytes here and base64 on the
+ * wire. */
+struct grpc_metadata {
+    const char *name; /* lower case */
+    const void *value;
+    size_t size;
+};
+
 struct call;
 
 /*
@@ -57,6 +81,13 @@ struct call;
  */
 struct call_ops {
     size_t state_size; /* bytes of zeroed state that live and die with the call */
+
+    /*
+     * A custom header of the peer, valid during the callback: on a server before on_start; on a
+     * client of the response (trailing false) or its trailers. NULL: custom headers are passed
+     * over.
+     */
+    void (*on_metadata)(struct call *call, const struct grpc_metadata *metadata, bool trailing);
 
     /* Server: the request was accepted. */
     int (*on_start)(struct call *call);
@@ -107,6 +138,24 @@ void call_resume(struct call *call);
  * be out, or few and small. Not together with produce.
  */
 bool call_send(struct call *call, const void *data, size_t size);
+
+/* The same, uncompressed whatever the call's encoding. */
+bool call_send_plain(struct call *call, const void *data, size_t size);
+
+/* In on_message, on_data or on_whole: whether the message came compressed. */
+bool call_message_compressed(const struct call *call);
+
+/*
+ * Compresses what is sent from now on; before the first message. False, and nothing changed, if the
+ * peer does not take that encoding (server; a client finds out by the answer).
+ */
+bool call_set_encoding(struct call *call, enum grpc_encoding encoding);
+
+/*
+ * Server: sends custom metadata with the response headers (before the first message) or with the
+ * trailers. False: out of memory, or more than 16 of a kind.
+ */
+bool call_put_metadata(struct call *call, const struct grpc_metadata *metadata, bool trailing);
 
 /* Server: no more messages; trailers follow what produce still gives. message may be NULL. */
 void call_finish(struct call *call, int code, const char *message);

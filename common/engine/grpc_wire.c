@@ -30,6 +30,28 @@ const char *grpc_code_name(int code)
     return code >= 0 && code < GRPC_CODES ? names[code] : "?";
 }
 
+static const char *const encoding_names[GRPC_ENCODINGS] = {
+#define ENCODING_NAME(ident, name) [GRPC_##ident] = (name),
+    GRPC_ENCODING_TABLE(ENCODING_NAME)
+#undef ENCODING_NAME
+};
+
+const char *grpc_encoding_name(enum grpc_encoding encoding)
+{
+    return encoding_names[encoding];
+}
+
+int grpc_encoding_find(const char *name, size_t size)
+{
+    while (size > 0 && name[size - 1] == ' ')
+        size--;
+    for (int i = 0; i < GRPC_ENCODINGS; i++) {
+        if (strlen(encoding_names[i]) == size && memcmp(encoding_names[i], name, size) == 0)
+            return i;
+    }
+    return -1;
+}
+
 bool grpc_timeout_parse(const char *text, size_t size, uint64_t *ns)
 {
     uint64_t value = 0;

@@ -1,3 +1,4 @@
+#include "common/engine/codec.h"
 #include "common/engine/loop_internal.h"
 #include "common/engine/mem.h"
 
@@ -79,7 +80,15 @@ void engine_loop_free(struct engine_loop *loop)
     ev_ref(loop->ev);
     ev_prepare_stop(loop->ev, &loop->prepare);
     ev_loop_destroy(loop->ev);
+    codec_free(loop->codec);
     mem_free(MEM_APP, loop);
+}
+
+struct codec *loop_codec(struct engine_loop *loop)
+{
+    if (loop->codec == NULL)
+        loop->codec = codec_new();
+    return loop->codec;
 }
 
 struct ev_loop *engine_loop_ev(struct engine_loop *loop)

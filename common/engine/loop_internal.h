@@ -24,6 +24,7 @@ struct engine_loop {
     ev_idle idle;
     struct loop_task tasks; /* ring head */
     struct engine_stats stats;
+    struct codec *codec;            /* made when the first message is compressed */
     uint8_t read[LOOP_READ_SIZE];   /* incoming bytes, valid during one read */
     uint8_t write[LOOP_WRITE_SIZE]; /* frames gathered for one write */
 };
@@ -32,5 +33,8 @@ struct engine_loop {
  * turn. */
 void loop_task_queue(struct engine_loop *loop, struct loop_task *task);
 void loop_task_cancel(struct loop_task *task);
+
+/* The loop's codec; NULL: out of memory. */
+struct codec *loop_codec(struct engine_loop *loop);
 
 #endif

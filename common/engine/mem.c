@@ -133,7 +133,7 @@ void mem_fail(int64_t pass, int64_t refuse)
 
 const char *mem_zone_name(enum mem_zone zone)
 {
-    static const char *const names[MEM_ZONES] = {"app", "nghttp2", "openssl", "libev"};
+    static const char *const names[MEM_ZONES] = {"app", "nghttp2", "openssl", "libev", "zlib"};
 
     return names[zone];
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum mem_zone { MEM_APP, MEM_NGHTTP2, MEM_OPENSSL, MEM_EV, MEM_ZONES };
+enum mem_zone { MEM_APP, MEM_NGHTTP2, MEM_OPENSSL, MEM_EV, MEM_ZLIB, MEM_ZONES };
 
 /* malloc, calloc, realloc, free: NULL when refused, and then counted and told to the refusal hook.
  */
@@ -44,6 +44,6 @@ nghttp2_mem *mem_nghttp2(void);
  */
 void mem_fail(int64_t pass, int64_t refuse);
 
-const char *mem_zone_name(enum mem_zone zone); /* "app", "nghttp2", "openssl", "libev" */
+const char *mem_zone_name(enum mem_zone zone); /* "app", "nghttp2", "openssl", "libev", "zlib" */
 
 #endif

@@ -1,5 +1,6 @@
 #include "common/engine/session.h"
 
+#include "common/base/clock.h"
 #include "common/engine/grpc_wire.h"
 #include "common/engine/mem.h"
 
@@ -8,13 +9,16 @@
 #include <string.h>
 
 #define MAX_CONCURRENT_STREAMS 256
+/* github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md, "Server Enforcement" */
+#define PING_INTERVAL_NS (300 * NS_PER_S)
+#define PING_STRIKES 2
 
 static struct session *session_of(void *user)
 {
     return user;
 }
 
-static bool name_is(const uint8_t *name, size_t size, const char *expected)
+static bool name_is(const char *name, size_t size, const char *expected)
 {
     return strlen(expected) == size && memcmp(name, expected, size) == 0;
 }
@@ -25,58 +29,7 @@ void session_check(struct session *s, int rv)
         conn_doom(&s->conn, CLIENT_NO_MEMORY, 0, "out of memory");
 }
 
-/* Header blocks: the request. */
-
-static void refuse(struct head *head, int http, int code, const char *text)
-{
-    if (head->refuse_http != 0 || head->refuse_code != 0)
-        return;
-    head->refuse_http = http;
-    head->refuse_code = code;
-    head->refuse_text = text;
-}
-
-static void take_request_header(struct session *s, const uint8_t *name, size_t name_size,
-                                const char *value, size_t size)
-{
-    struct head *head = &s->head;
-
-    if (name_is(name, name_size, ":path")) {
-        head->ops = s->ops->find_method(s, value, size);
-    } else if (name_is(name, name_size, ":method")) {
-        head->post = size == 4 && memcmp(value, "POST", 4) == 0;
-    } else if (name_is(name, name_size, "content-type")) {
-        head->content_type = grpc_content_type_ok(value, size);
-    } else if (name_is(name, name_size, "te")) {
-        head->te = size == 8 && memcmp(value, "trailers", 8) == 0;
-    } else if (name_is(name, name_size, "grpc-timeout")) {
-        head->timeout = grpc_timeout_parse(value, size, &head->timeout_ns);
-        if (!head->timeout)
-            refuse(head, 0, GRPC_INTERNAL, "malformed grpc-timeout");
-    } else if (name_is(name, name_size, "grpc-encoding")) {
-        if (!name_is((const uint8_t *)value, size, "identity"))
-            refuse(head, 0, GRPC_UNIMPLEMENTED, "grpc-encoding not supported, identity only");
-    }
-}
-
-/* HTTP first, then gRPC, then the method: the answer is about the outermost thing that is wrong. */
-static void check_request(struct head *head)
-{
-    int code = head->refuse_code;
-    const char *text = head->refuse_text;
-
-    head->refuse_code = 0;
-    if (!head->post)
-        refuse(head, 405, 0, NULL);
-    if (!head->content_type)
-        refuse(head, 415, 0, NULL);
-    if (!head->te)
-        refuse(head, 0, GRPC_INTERNAL, "te: trailers is missing");
-    if (code != 0)
-        refuse(head, 0, code, text);
-    if (head->ops == NULL)
-        refuse(head, 0, GRPC_UNIMPLEMENTED, "unknown service or method");
-}
+/* Requests. */
 
 static void submit_refusal(struct session *s, int32_t stream_id)
 {
@@ -85,11 +38,13 @@ static void submit_refusal(struct session *s, int32_t stream_id)
                          : head->refuse_http == 415 ? "415"
                                                     : "200";
     char code[12];
-    nghttp2_nv nv[4] = {
+    nghttp2_nv nv[5] = {
         {(uint8_t *)":status", (uint8_t *)status, 7, 3, NGHTTP2_NV_FLAG_NONE},
         {(uint8_t *)"content-type", (uint8_t *)"application/grpc", 12, 16, NGHTTP2_NV_FLAG_NONE},
         {(uint8_t *)"grpc-status", (uint8_t *)code, 11, 0, NGHTTP2_NV_FLAG_NONE},
         {(uint8_t *)"grpc-message", NULL, 12, 0, NGHTTP2_NV_FLAG_NONE},
+        {(uint8_t *)"grpc-accept-encoding", (uint8_t *)GRPC_ACCEPT_ENCODING, 20,
+         sizeof GRPC_ACCEPT_ENCODING - 1, NGHTTP2_NV_FLAG_NONE},
     };
     size_t count = 1;
 
@@ -97,18 +52,45 @@ static void submit_refusal(struct session *s, int32_t stream_id)
         nv[2].valuelen = (size_t)snprintf(code, sizeof code, "%d", head->refuse_code);
         nv[3].value = (uint8_t *)head->refuse_text;
         nv[3].valuelen = strlen(head->refuse_text);
-        count = 4;
+        count = 5;
     }
     session_check(s, nghttp2_submit_response(s->conn.h2, stream_id, nv, count, NULL));
+}
+
+struct told {
+    struct call *call;
+    bool trailing;
+};
+
+static void tell_metadata(void *arg, const struct grpc_metadata *metadata)
+{
+    const struct told *told = arg;
+
+    told->call->ops->on_metadata(told->call, metadata, told->trailing);
+}
+
+/* The custom headers that were kept while there was no call yet. */
+static bool tell_custom(struct call *call, const struct codec_buffer *custom)
+{
+    struct told told = {call, false};
+    nghttp2_nv nv[HEAD_CUSTOM_MAX];
+    size_t count = metadata_put(custom, nv, HEAD_CUSTOM_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!metadata_decode((const char *)nv[i].name, nv[i].namelen, (const char *)nv[i].value,
+                             nv[i].valuelen, tell_metadata, &told))
+            return false;
+    }
+    return true;
 }
 
 static void accept_request(struct session *s, int32_t stream_id)
 {
     struct head *head = &s->head;
     struct call *call;
-    int code;
+    int code = 0;
 
-    check_request(head);
+    head_check_request(head);
     if (head->refuse_http != 0 || head->refuse_code != 0) {
         submit_refusal(s, stream_id);
         return;
@@ -120,27 +102,44 @@ static void accept_request(struct session *s, int32_t stream_id)
         return;
     }
     call->stream_id = stream_id;
+    call->in_encoding = head->encoding;
+    call->accepted = head->accepted;
     nghttp2_session_set_stream_user_data(s->conn.h2, stream_id, call);
     if (head->timeout)
         call_set_deadline(call, head->timeout_ns);
-    code = call->ops->on_start != NULL ? call->ops->on_start(call) : 0;
+    if (!tell_custom(call, &head->custom))
+        code = GRPC_RESOURCE_EXHAUSTED;
+    else if (call->ops->on_start != NULL)
+        code = call->ops->on_start(call);
     if (code != 0)
         call_fail(call, code, NULL);
 }
 
 /* Header blocks: the response and its trailers. */
 
-static void take_response_header(struct session *s, struct call *call, const uint8_t *name,
-                                 size_t name_size, const char *value, size_t size)
+static void take_response_header(struct session *s, struct call *call, const char *name,
+                                 size_t name_size, const char *value, size_t size, bool trailing)
 {
-    if (name_is(name, name_size, ":status"))
+    struct told told = {call, trailing};
+    int encoding;
+
+    if (name_is(name, name_size, ":status")) {
         call->http_status = atoi(value);
-    else if (name_is(name, name_size, "content-type"))
+    } else if (name_is(name, name_size, "content-type")) {
         s->head.content_type = grpc_content_type_ok(value, size);
-    else if (name_is(name, name_size, "grpc-status"))
+    } else if (name_is(name, name_size, "grpc-status")) {
         call_take_status(call, grpc_status_parse(value, size));
-    else if (name_is(name, name_size, "grpc-message"))
+    } else if (name_is(name, name_size, "grpc-message")) {
         call_take_message(call, value, size);
+    } else if (name_is(name, name_size, "grpc-encoding")) {
+        encoding = grpc_encoding_find(value, size);
+        if (encoding < 0)
+            call_fail(call, GRPC_INTERNAL, "the response has an encoding that we did not offer");
+        else
+            call->in_encoding = (uint8_t)encoding;
+    } else if (call->ops->on_metadata != NULL && metadata_is_custom(name, name_size)) {
+        (void)metadata_decode(name, name_size, value, size, tell_metadata, &told);
+    }
 }
 
 static void check_response(struct session *s, struct call *call)
@@ -153,11 +152,17 @@ static void check_response(struct session *s, struct call *call)
 
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 {
-    struct session *s = session_of(user);
-
     (void)h2, (void)frame;
-    memset(&s->head, 0, sizeof s->head);
+    head_begin(&session_of(user)->head);
     return 0;
+}
+
+static void take_request_header(struct session *s, const char *name, size_t name_size,
+                                const char *value, size_t size)
+{
+    if (name_is(name, name_size, ":path"))
+        s->head.ops = s->ops->find_method(s, value, size);
+    head_take_request(&s->head, name, name_size, value, size);
 }
 
 static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
@@ -171,12 +176,13 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
         return 0;
     if (s->server) {
         if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-            take_request_header(s, name, name_size, (const char *)value, size);
+            take_request_header(s, (const char *)name, name_size, (const char *)value, size);
         return 0;
     }
     call = nghttp2_session_get_stream_user_data(h2, frame->hd.stream_id);
     if (call != NULL)
-        take_response_header(s, call, name, name_size, (const char *)value, size);
+        take_response_header(s, call, (const char *)name, name_size, (const char *)value, size,
+                             frame->headers.cat != NGHTTP2_HCAT_RESPONSE);
     return 0;
 }
 
@@ -201,6 +207,31 @@ static void take_data_end(struct session *s, const nghttp2_frame *frame)
         call_remote_close(call);
 }
 
+/* Pings that come too often, while nothing is sent that could excuse them, end the connection. */
+static void count_ping(struct session *s)
+{
+    static const char text[] = "too_many_pings";
+    uint64_t now = clock_now_ns();
+    bool soon = s->last_ping_ns != 0 && now - s->last_ping_ns < PING_INTERVAL_NS;
+
+    s->last_ping_ns = now;
+    if (!soon || ++s->ping_strikes <= PING_STRIKES)
+        return;
+    session_check(s, nghttp2_submit_goaway(s->conn.h2, NGHTTP2_FLAG_NONE,
+                                           nghttp2_session_get_last_proc_stream_id(s->conn.h2),
+                                           NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)text,
+                                           sizeof text - 1));
+    session_check(s, nghttp2_session_terminate_session(s->conn.h2, NGHTTP2_ENHANCE_YOUR_CALM));
+}
+
+static void take_ping(struct session *s, bool ack)
+{
+    if (ack && s->ops->on_pong != NULL)
+        s->ops->on_pong(s);
+    else if (!ack && s->server)
+        count_ping(s);
+}
+
 static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 {
     struct session *s = session_of(user);
@@ -217,6 +248,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
         if (!s->seen_settings && s->ops->on_preface != NULL)
             s->ops->on_preface(s);
         s->seen_settings = true;
+        break;
+    case NGHTTP2_PING:
+        take_ping(s, (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
         break;
     case NGHTTP2_GOAWAY:
         s->goaway = s->peer_goaway = true;
@@ -265,16 +299,23 @@ static void stream_answered(struct session *s, int32_t stream_id)
                                                    NGHTTP2_NO_ERROR));
 }
 
+static void goaway_sent(struct session *s, uint32_t error_code)
+{
+    if (error_code == NGHTTP2_NO_ERROR || s->conn.fault)
+        return;
+    s->conn.loop->stats.protocol_errors++;
+    conn_fault(&s->conn, CLIENT_PROTOCOL, (int)error_code, nghttp2_http2_strerror(error_code));
+}
+
 static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 {
     struct session *s = session_of(user);
 
     (void)h2;
-    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
-        s->conn.loop->stats.protocol_errors++;
-        conn_fault(&s->conn, CLIENT_PROTOCOL, (int)frame->goaway.error_code,
-                   nghttp2_http2_strerror(frame->goaway.error_code));
-    }
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        goaway_sent(s, frame->goaway.error_code);
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
+        s->ping_strikes = 0;
     if (s->server && frame->hd.type == NGHTTP2_HEADERS &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         stream_answered(s, frame->hd.stream_id);
@@ -300,12 +341,14 @@ static bool submit_settings(struct session *s)
 {
     static const nghttp2_settings_entry server[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, MAX_CONCURRENT_STREAMS},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEAD_LIST_MAX},
     };
     static const nghttp2_settings_entry client[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEAD_LIST_MAX},
     };
 
-    return nghttp2_submit_settings(s->conn.h2, NGHTTP2_FLAG_NONE, s->server ? server : client, 1) ==
+    return nghttp2_submit_settings(s->conn.h2, NGHTTP2_FLAG_NONE, s->server ? server : client, 2) ==
            0;
 }
 
@@ -350,4 +393,5 @@ void session_drop_calls(struct session *s)
 {
     while (s->calls.first != NULL)
         call_end(s->calls.first, CALL_LOST);
+    head_begin(&s->head);
 }

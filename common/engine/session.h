@@ -7,18 +7,7 @@
 
 #include "common/engine/call.h"
 #include "common/engine/conn.h"
-
-/* The header block being received. Blocks never interleave on a connection (RFC 9113, section 4.3).
- */
-struct head {
-    const struct call_ops *ops; /* request: the method; NULL: unknown path */
-    uint64_t timeout_ns;        /* request */
-    int http_status;            /* response */
-    int refuse_code;            /* request: a gRPC status to refuse with, or 0 */
-    int refuse_http;            /* request: an HTTP status to refuse with, or 0 */
-    const char *refuse_text;
-    bool te, post, content_type, timeout;
-};
+#include "common/engine/head.h"
 
 struct session;
 
@@ -27,6 +16,8 @@ struct session_ops {
     const struct call_ops *(*find_method)(struct session *s, const char *path, size_t size);
     /* Client: GOAWAY arrived. */
     void (*on_goaway)(struct session *s);
+    /* Client: our PING was answered. */
+    void (*on_pong)(struct session *s);
     /* Server: the peer's preface was read, the set-up is done. */
     void (*on_preface)(struct session *s);
 };
@@ -36,8 +27,10 @@ struct session {
     const struct session_ops *ops;
     void *user; /* call_user */
     struct call_list calls;
-    struct head head;
+    struct head head;      /* of the block being received */
+    uint64_t last_ping_ns; /* server: of the client's last PING */
     uint32_t max_message;
+    uint8_t ping_strikes; /* server: PINGs too soon since we last sent anything of use */
     bool server;
     bool goaway;      /* received, or sent: no new calls */
     bool peer_goaway; /* received */
@@ -55,7 +48,8 @@ void session_check(struct session *s, int rv);
 void session_goaway(struct session *s);
 void session_terminate(struct session *s);
 
-/* Ends every call as a lost connection would: the first step of a teardown. */
+/* Ends every call as a lost connection would, and frees a half-received head: a teardown begins
+ * with it. */
 void session_drop_calls(struct session *s);
 
 static inline struct session *session_of_conn(struct conn *conn)

@@ -29,8 +29,21 @@ static size_t make(struct maker *m, uint8_t *out, size_t cap)
     return used;
 }
 
+/* The metadata "x-echo..." comes back, leading and trailing. */
+static void echo_metadata(struct call *call, const struct grpc_metadata *metadata, bool trailing)
+{
+    (void)trailing;
+    if (strncmp(metadata->name, "x-echo", 6) == 0) {
+        call_put_metadata(call, metadata, false);
+        call_put_metadata(call, metadata, true);
+    }
+}
+
+/* Compressed in, compressed out. */
 static int echo_whole(struct call *call, const uint8_t *data, size_t size)
 {
+    if (call_message_compressed(call) && !call_set_encoding(call, GRPC_GZIP))
+        return GRPC_INTERNAL;
     if (!call_send(call, data, size))
         return GRPC_RESOURCE_EXHAUSTED;
     call_finish(call, GRPC_OK, NULL);
@@ -67,7 +80,7 @@ static int fail_whole(struct call *call, const uint8_t *data, size_t size)
     return 0;
 }
 
-static const struct call_ops echo = {.on_whole = echo_whole};
+static const struct call_ops echo = {.on_metadata = echo_metadata, .on_whole = echo_whole};
 static const struct call_ops stream = {
     .state_size = sizeof(struct maker), .on_whole = stream_whole, .produce = stream_produce};
 static const struct call_ops sink = {.on_half_close = sink_half_close};
@@ -94,10 +107,22 @@ static int caller_data(struct call *call, const uint8_t *data, size_t size)
     return 0;
 }
 
+static void caller_metadata(struct call *call, const struct grpc_metadata *metadata, bool trailing)
+{
+    struct pair_result *result = ((struct caller *)call_state(call))->result;
+
+    result->metadata[trailing]++;
+    result->metadata_size = metadata->size;
+    memcpy(result->metadata_value, metadata->value,
+           metadata->size < sizeof result->metadata_value ? metadata->size
+                                                          : sizeof result->metadata_value);
+}
+
 static int caller_message_end(struct call *call)
 {
     struct pair_result *result = ((struct caller *)call_state(call))->result;
 
+    result->compressed += call_message_compressed(call);
     if (++result->messages == result->stop_at)
         call_cancel(call);
     return 0;
@@ -124,6 +149,7 @@ static void caller_done(struct call *call, const struct grpc_status *status)
 
 static const struct call_ops caller = {
     .state_size = sizeof(struct caller),
+    .on_metadata = caller_metadata,
     .on_data = caller_data,
     .on_message_end = caller_message_end,
     .produce = caller_produce,
@@ -133,7 +159,11 @@ static const struct call_ops caller = {
 struct call *pair_call(struct pair *p, const char *path, struct pair_result *result,
                        uint64_t timeout_ns)
 {
-    struct call *call = client_call(p->client, path, &caller, timeout_ns);
+    struct client_call_options options = {.timeout_ns = timeout_ns,
+                                          .encoding = result->encoding,
+                                          .metadata = result->send,
+                                          .metadata_count = result->send != NULL};
+    struct call *call = client_call(p->client, path, &caller, &options);
     struct caller *c;
 
     if (call == NULL)

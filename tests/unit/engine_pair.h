@@ -46,6 +46,12 @@ struct pair_result {
     char message[GRPC_MESSAGE_TEXT];
     uint64_t messages, bytes;
     uint64_t to_send; /* 1000-byte messages to send before half-close */
+    enum grpc_encoding encoding;
+    const struct grpc_metadata *send; /* one, or NULL */
+    int compressed;                   /* messages that came compressed */
+    int metadata[2];                  /* custom headers that came: leading, trailing */
+    size_t metadata_size;             /* the last one's value */
+    uint8_t metadata_value[64];
     uint64_t stop_at; /* cancel after so many received; 0: never */
 };
 

@@ -118,26 +118,6 @@ static void a_deadline_ends_a_silent_call(void **state)
     assert_true(clock_now_ns() - start >= 45 * NS_PER_MS);
 }
 
-static void a_message_over_the_limit_is_refused(void **state)
-{
-    struct pair *p = *state;
-    struct client_config config = {.host = "127.0.0.1",
-                                   .port = server_port(p->server),
-                                   .tls = p->client_tls,
-                                   .max_message = 999};
-    struct pair_result r = {.to_send = 1};
-    char error[128];
-
-    client_close(p->client);
-    assert_true(pair_run(p, &p->ended, 5));
-    client_target_free(p->target);
-    p->target = client_target_new(&config, error, sizeof error);
-    assert_true(pair_connect(p));
-    assert_true(pair_run(p, &p->ready, 5));
-    run_call(p, PAIR_ECHO, &r, 0);
-    assert_int_equal(r.code, GRPC_RESOURCE_EXHAUSTED);
-}
-
 static void many_calls_share_a_connection(void **state)
 {
     enum { CALLS = 1000 };
@@ -167,6 +147,95 @@ static void a_close_ends_open_calls(void **state)
     assert_true(r.done);
     assert_int_equal(r.code, GRPC_UNAVAILABLE);
     assert_true(pair_settle(p, 5));
+}
+
+static void messages_are_compressed_both_ways(void **state)
+{
+    static const enum grpc_encoding encodings[] = {GRPC_GZIP, GRPC_DEFLATE};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct pair_result echo = {.to_send = 1, .encoding = encodings[i]};
+        struct pair_result sink = {.to_send = 2000, .encoding = encodings[i]};
+
+        run_call(*state, PAIR_ECHO, &echo, 0);
+        assert_int_equal(echo.code, GRPC_OK);
+        assert_int_equal(echo.bytes, 1000);
+        assert_int_equal(echo.compressed, 1);
+        run_call(*state, PAIR_SINK, &sink, 0);
+        assert_int_equal(sink.code, GRPC_OK);
+        assert_int_equal(sink.compressed, 0);
+    }
+}
+
+static void custom_metadata_comes_back(void **state)
+{
+    static const uint8_t binary[] = {0, 1, 0xff, ',', 0x80};
+    const struct grpc_metadata text = {"x-echo-text", "hello", 5};
+    const struct grpc_metadata bin = {"x-echo-bin", binary, sizeof binary};
+    struct pair_result a = {.to_send = 1, .send = &text}, b = {.to_send = 1, .send = &bin};
+
+    run_call(*state, PAIR_ECHO, &a, 0);
+    assert_int_equal(a.code, GRPC_OK);
+    assert_int_equal(a.metadata[0], 1);
+    assert_int_equal(a.metadata[1], 1);
+    assert_int_equal(a.metadata_size, 5);
+    assert_memory_equal(a.metadata_value, "hello", 5);
+    run_call(*state, PAIR_ECHO, &b, 0);
+    assert_int_equal(b.metadata[1], 1);
+    assert_int_equal(b.metadata_size, sizeof binary);
+    assert_memory_equal(b.metadata_value, binary, sizeof binary);
+}
+
+static void a_header_list_over_the_limit_is_refused(void **state)
+{
+    static char large[20000];
+    const struct grpc_metadata metadata = {"x-large", large, sizeof large};
+    struct pair_result r = {.to_send = 1, .send = &metadata};
+
+    memset(large, 'a', sizeof large);
+    run_call(*state, PAIR_ECHO, &r, 0);
+    assert_int_equal(r.code, GRPC_RESOURCE_EXHAUSTED);
+}
+
+static void reconnect_with(struct pair *p, const struct client_config *config)
+{
+    char error[128];
+
+    client_close(p->client);
+    assert_true(pair_run(p, &p->ended, 5));
+    client_target_free(p->target);
+    p->target = client_target_new(config, error, sizeof error);
+    assert_non_null(p->target);
+    assert_true(pair_connect(p));
+    assert_true(pair_run(p, &p->ready, 5));
+}
+
+static void a_message_over_the_limit_is_refused(void **state)
+{
+    struct pair *p = *state;
+    const struct client_config config = {.host = "127.0.0.1",
+                                         .port = server_port(p->server),
+                                         .tls = p->client_tls,
+                                         .max_message = 999};
+    struct pair_result r = {.to_send = 1};
+
+    reconnect_with(p, &config);
+    run_call(p, PAIR_ECHO, &r, 0);
+    assert_int_equal(r.code, GRPC_RESOURCE_EXHAUSTED);
+}
+
+static void idle_pings_too_often_end_the_connection(void **state)
+{
+    struct pair *p = *state;
+    const struct client_config config = {.host = "127.0.0.1",
+                                         .port = server_port(p->server),
+                                         .tls = p->client_tls,
+                                         .keepalive_ns = 5 * NS_PER_MS};
+
+    reconnect_with(p, &config);
+    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(p->goaway);
+    assert_int_equal(p->end, CLIENT_GOAWAY);
 }
 
 static void set_flag(void *arg)
@@ -296,6 +365,10 @@ int main(void)
         CASE(a_deadline_ends_a_silent_call),
         CASE(a_message_over_the_limit_is_refused),
         CASE(many_calls_share_a_connection),
+        CASE(messages_are_compressed_both_ways),
+        CASE(custom_metadata_comes_back),
+        CASE(a_header_list_over_the_limit_is_refused),
+        CASE(idle_pings_too_often_end_the_connection),
         CASE(a_close_ends_open_calls),
         CASE(a_drain_lets_calls_finish_then_ends_the_rest),
         CASE(a_vanished_server_is_a_loss),

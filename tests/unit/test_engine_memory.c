@@ -33,13 +33,17 @@ static const struct {
     const char *path;
     uint64_t to_send, stop_at;
     int code;
+    enum grpc_encoding encoding;
 } script[] = {
-    {PAIR_ECHO, 1, 0, GRPC_OK},
-    {PAIR_SINK, 300, 0, GRPC_OK},
-    {PAIR_STREAM, 1, 300, GRPC_CANCELLED},
-    {PAIR_FAIL, 1, 0, GRPC_FAILED_PRECONDITION},
-    {PAIR_REFUSED, 1, 0, GRPC_UNIMPLEMENTED},
+    {PAIR_ECHO, 1, 0, GRPC_OK, GRPC_IDENTITY},
+    {PAIR_ECHO, 1, 0, GRPC_OK, GRPC_GZIP},
+    {PAIR_SINK, 300, 0, GRPC_OK, GRPC_IDENTITY},
+    {PAIR_STREAM, 1, 300, GRPC_CANCELLED, GRPC_IDENTITY},
+    {PAIR_FAIL, 1, 0, GRPC_FAILED_PRECONDITION, GRPC_IDENTITY},
+    {PAIR_REFUSED, 1, 0, GRPC_UNIMPLEMENTED, GRPC_IDENTITY},
 };
+
+static const struct grpc_metadata metadata = {"x-echo-bin", "abc", 3};
 
 #define CALLS (sizeof script / sizeof script[0])
 
@@ -52,6 +56,8 @@ static void run_calls(struct pair *p, struct outcome *out)
     for (size_t i = 0; i < CALLS; i++) {
         r[i].to_send = script[i].to_send;
         r[i].stop_at = script[i].stop_at;
+        r[i].encoding = script[i].encoding;
+        r[i].send = &metadata;
         started[i] = p->client != NULL && pair_call(p, script[i].path, &r[i], 0) != NULL;
     }
     for (size_t i = 0; i < CALLS; i++) {
@@ -79,7 +85,7 @@ static void run_session(struct pair *p, struct outcome *out)
 
 static int64_t live_all(void)
 {
-    return mem_live(MEM_APP) + mem_live(MEM_NGHTTP2);
+    return mem_live(MEM_APP) + mem_live(MEM_NGHTTP2) + mem_live(MEM_ZLIB);
 }
 
 /* One session with these allocations refused; whether any was. */
@@ -87,11 +93,10 @@ static bool refuse_in_session(int64_t pass, int64_t refuse)
 {
     struct outcome out = {.failed = 0};
     uint64_t refused = mem_refused();
-    int64_t before;
+    int64_t before = live_all();
     struct pair p;
 
     assert_true(pair_open(&p, tls_dir));
-    before = live_all();
     mem_fail(pass, refuse);
     run_session(&p, &out);
     mem_fail(0, 0);
@@ -102,10 +107,10 @@ static bool refuse_in_session(int64_t pass, int64_t refuse)
     if (refused == 0 && out.failed != 0)
         fail_msg("nothing was refused and %d calls failed", out.failed);
     assert_true(pair_settle(&p, LIMIT));
+    pair_close(&p);
     if (live_all() != before)
         fail_msg("allocation %lld (%lld refused): %lld bytes left", (long long)pass,
                  (long long)refuse, (long long)(live_all() - before));
-    pair_close(&p);
     return refused > 0;
 }
 

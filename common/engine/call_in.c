@@ -1,0 +1,151 @@
+/* The incoming side of a call: framing, decompression, assembly, and the method's callbacks. */
+#include "common/engine/call.h"
+
+#include "common/base/clock.h"
+#include "common/engine/codec.h"
+#include "common/engine/mem.h"
+#include "common/engine/session.h"
+
+#include <string.h>
+
+static struct engine_stats *stats_of(struct call *call)
+{
+    return &call->session->conn.loop->stats;
+}
+
+static bool is_compressed(const struct call *call)
+{
+    return call->in.prefix[0] == 1;
+}
+
+bool call_message_compressed(const struct call *call)
+{
+    return is_compressed(call);
+}
+
+/* A message is kept only when it must be: to be handed over whole, or to be decompressed. */
+static bool is_assembled(const struct call *call)
+{
+    return call->ops->on_whole != NULL || is_compressed(call);
+}
+
+static int message_begin(struct call *call)
+{
+    call->in.left = framing_length(&call->in);
+    if (call->in.prefix[0] > 1)
+        return GRPC_INTERNAL;
+    if (is_compressed(call) && call->in_encoding == GRPC_IDENTITY)
+        return GRPC_INTERNAL;
+    if (call->in.left > call->session->max_message)
+        return GRPC_RESOURCE_EXHAUSTED;
+    if (is_assembled(call) || call->ops->on_message == NULL)
+        return 0;
+    return call->ops->on_message(call, call->in.left);
+}
+
+static int message_data(struct call *call, const uint8_t *data, size_t size)
+{
+    call->in.left -= (uint32_t)size;
+    if (is_assembled(call))
+        return codec_buffer_put(&call->whole, data, size) ? 0 : GRPC_RESOURCE_EXHAUSTED;
+    return call->ops->on_data != NULL ? call->ops->on_data(call, data, size) : 0;
+}
+
+/* A whole plain message, to whichever callbacks the method has. */
+static int deliver(struct call *call, const uint8_t *data, size_t size)
+{
+    const struct call_ops *ops = call->ops;
+    int code = 0;
+
+    if (ops->on_whole != NULL)
+        return ops->on_whole(call, data, size);
+    if (ops->on_message != NULL)
+        code = ops->on_message(call, (uint32_t)size);
+    if (code == 0 && ops->on_data != NULL && size > 0)
+        code = ops->on_data(call, data, size);
+    if (code == 0 && ops->on_message_end != NULL)
+        code = ops->on_message_end(call);
+    return code;
+}
+
+static int deliver_compressed(struct call *call)
+{
+    struct codec_buffer plain = {.data = NULL};
+    struct codec *codec = loop_codec(call->session->conn.loop);
+    int code = codec == NULL ? GRPC_RESOURCE_EXHAUSTED
+                             : codec_unpack(codec, call->in_encoding, call->whole.data,
+                                            call->whole.size, call->session->max_message, &plain);
+
+    if (code == 0)
+        code = deliver(call, plain.data, plain.size);
+    codec_buffer_free(&plain);
+    return code;
+}
+
+static int message_end(struct call *call)
+{
+    static const uint8_t nothing;
+    struct engine_stats *stats = stats_of(call);
+    int code;
+
+    call->in.have = 0;
+    stats->messages_received++;
+    if (stats->first_message_ns == 0)
+        stats->first_message_ns = clock_now_ns();
+    if (!is_assembled(call))
+        return call->ops->on_message_end != NULL ? call->ops->on_message_end(call) : 0;
+    if (is_compressed(call))
+        code = deliver_compressed(call);
+    else
+        code =
+            deliver(call, call->whole.data != NULL ? call->whole.data : &nothing, call->whole.size);
+    codec_buffer_free(&call->whole);
+    return code;
+}
+
+/* One step over incoming bytes; *code gets what the method answered. Returns the bytes taken. */
+static size_t receive_step(struct call *call, const uint8_t *data, size_t size, int *code)
+{
+    struct framing *in = &call->in;
+    size_t n;
+
+    if (in->have < GRPC_PREFIX) {
+        n = framing_take_prefix(in, data, size);
+        if (in->have < GRPC_PREFIX)
+            return n;
+        *code = message_begin(call);
+    } else {
+        n = in->left < size ? in->left : size;
+        *code = message_data(call, data, n);
+    }
+    if (*code == 0 && in->left == 0)
+        *code = message_end(call);
+    return n;
+}
+
+static const char *refusal_text(int code)
+{
+    switch (code) {
+    case GRPC_RESOURCE_EXHAUSTED:
+        return "message larger than the limit, or out of memory";
+    case GRPC_INTERNAL:
+        return "compressed or malformed message prefix";
+    default:
+        return NULL;
+    }
+}
+
+void call_receive(struct call *call, const uint8_t *data, size_t size)
+{
+    int code = 0;
+
+    stats_of(call)->bytes_received += size;
+    while (size > 0 && code == 0 && !call->deaf) {
+        size_t n = receive_step(call, data, size, &code);
+
+        data += n;
+        size -= n;
+    }
+    if (code != 0)
+        call_fail(call, code, refusal_text(code));
+}
