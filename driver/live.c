@@ -43,6 +43,23 @@ char *live_format_line(const struct live_state *state, char *out, size_t cap)
     return out;
 }
 
+/* Beside a bar there is little room, and the name comes last: it is what a narrow terminal cuts. */
+static void format_short(const struct live_state *state, char *out, size_t cap)
+{
+    int n;
+
+    if (!state->begun) {
+        live_format_line(state, out, cap);
+        return;
+    }
+    n = snprintf(out, cap, "%.0f/%.0f s  %u/%u up  %.0f calls/s  %u killed  %u recovered",
+                 (double)state->elapsed_ns / 1e9, (double)state->duration_ns / 1e9, state->up,
+                 state->total, state->calls_per_s, state->kills, state->recoveries);
+    if (state->share_name != NULL && n > 0 && (size_t)n < cap)
+        snprintf(out + n, cap - (size_t)n, "  cap %.0f %% %s", state->share * 100,
+                 state->share_name);
+}
+
 static unsigned clamp(unsigned value, unsigned low, unsigned high)
 {
     return value < low ? low : value > high ? high : value;
@@ -57,7 +74,7 @@ char *live_format_bar(const struct live_state *state, unsigned columns, bool col
     char text[256];
     unsigned width, filled;
 
-    live_format_line(state, text, sizeof text);
+    format_short(state, text, sizeof text);
     width = clamp(columns > strlen(text) + 3 ? columns - (unsigned)strlen(text) - 3 : 0, BAR_MIN,
                   BAR_MAX);
     filled = clamp((unsigned)(done * width), 0, width);

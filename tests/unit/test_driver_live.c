@@ -46,14 +46,14 @@ static void a_bar_fills_with_time(void **state)
 
     (void)state;
     live_format_bar(&s, 200, false, text, sizeof text);
-    assert_memory_equal(text, "[###############...............] 30 of 60 s", 43);
+    assert_memory_equal(text, "[###############...............] 30/60 s  59/60 up", 50);
     s.elapsed_ns = 0;
     live_format_bar(&s, 200, false, text, sizeof text);
-    assert_memory_equal(text, "[..............................] 0 of", 37);
+    assert_memory_equal(text, "[..............................] 0/60", 37);
     /* The stop takes its time after the end. */
     s.elapsed_ns = 70 * NS_PER_S;
     live_format_bar(&s, 200, false, text, sizeof text);
-    assert_memory_equal(text, "[##############################] 70 of", 38);
+    assert_memory_equal(text, "[##############################] 70/60", 38);
 }
 
 static void a_bar_never_wraps(void **state)
