@@ -51,6 +51,9 @@ for device in null zero random urandom full; do
 done
 mkdir "$dir/dev/shm"
 ln -s /proc/self/fd "$dir/dev/fd"
+# One fleet at a time on this machine, inside or outside.
+touch /tmp/flatline-fleet.lock "$dir/tmp/flatline-fleet.lock"
+mount --bind /tmp/flatline-fleet.lock "$dir/tmp/flatline-fleet.lock"
 
 inside()
 {
