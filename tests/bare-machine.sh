@@ -49,7 +49,9 @@ for device in null zero random urandom full; do
     touch "$dir/dev/$device"
     mount --bind "/dev/$device" "$dir/dev/$device"
 done
-mkdir "$dir/dev/shm"
+mkdir "$dir/dev/shm" "$dir/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$dir/dev/pts"
+ln -s pts/ptmx "$dir/dev/ptmx"
 ln -s /proc/self/fd "$dir/dev/fd"
 # One fleet at a time on this machine, inside or outside.
 touch /tmp/flatline-fleet.lock "$dir/tmp/flatline-fleet.lock"

@@ -23,9 +23,9 @@ def rows(path, table):
             for row in re.findall(r'X\(((?:"[^"]*"|[^")])*)\)', body)]
 
 
-def section(heading):
+def section(heading, page=PAGE):
     """The lines of the page below the heading that begins so."""
-    found = re.search(r"^## %s\b.*?\n(.*?)(?=^## |\Z)" % heading, text(PAGE), re.DOTALL | re.MULTILINE)
+    found = re.search(r"^## %s\b.*?\n(.*?)(?=^## |\Z)" % heading, text(page), re.DOTALL | re.MULTILINE)
     return found.group(1) if found else ""
 
 
@@ -65,6 +65,12 @@ def main():
             documented(reasons))
     compare(tap, "events", [row[1] for row in rows("common/contract/page.h", "PAGE_EVENT_TABLE")],
             documented(section("event")))
+
+    compare(tap, "gate rules", [row[1] for row in rows("driver/rules.h", "RULE_TABLE")],
+            documented(section("What a pass", "README.md")))
+    statuses = [row[1:] for row in rows("common/base/exit_status.h", "EXIT_STATUS_TABLE")]
+    listed = re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit statuses", "README.md"), re.MULTILINE)
+    tap.check("exit statuses agree", statuses == [list(row) for row in listed], statuses, listed)
 
     tables = schema()
     compare(tap, "component", tables.get("component"), documented(section("component")))
