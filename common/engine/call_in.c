@@ -23,6 +23,11 @@ bool call_message_compressed(const struct call *call)
     return is_compressed(call);
 }
 
+enum grpc_encoding call_message_encoding(const struct call *call)
+{
+    return is_compressed(call) ? (enum grpc_encoding)call->in_encoding : GRPC_IDENTITY;
+}
+
 /* A message is kept only when it must be: to be handed over whole, or to be decompressed. */
 static bool is_assembled(const struct call *call)
 {

@@ -145,6 +145,9 @@ bool call_send_plain(struct call *call, const void *data, size_t size);
 /* In on_message, on_data or on_whole: whether the message came compressed. */
 bool call_message_compressed(const struct call *call);
 
+/* There too: its encoding, GRPC_IDENTITY if it came plain. */
+enum grpc_encoding call_message_encoding(const struct call *call);
+
 /*
  * Compresses what is sent from now on; before the first message. False, and nothing changed, if the
  * peer does not take that encoding (server; a client finds out by the answer).

@@ -42,7 +42,7 @@ static void echo_metadata(struct call *call, const struct grpc_metadata *metadat
 /* Compressed in, compressed out. */
 static int echo_whole(struct call *call, const uint8_t *data, size_t size)
 {
-    if (call_message_compressed(call) && !call_set_encoding(call, GRPC_GZIP))
+    if (!call_set_encoding(call, call_message_encoding(call)))
         return GRPC_INTERNAL;
     if (!call_send(call, data, size))
         return GRPC_RESOURCE_EXHAUSTED;
@@ -123,6 +123,7 @@ static int caller_message_end(struct call *call)
     struct pair_result *result = ((struct caller *)call_state(call))->result;
 
     result->compressed += call_message_compressed(call);
+    result->reply_encoding = call_message_encoding(call);
     if (++result->messages == result->stop_at)
         call_cancel(call);
     return 0;

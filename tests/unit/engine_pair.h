@@ -46,7 +46,7 @@ struct pair_result {
     char message[GRPC_MESSAGE_TEXT];
     uint64_t messages, bytes;
     uint64_t to_send; /* 1000-byte messages to send before half-close */
-    enum grpc_encoding encoding;
+    enum grpc_encoding encoding, reply_encoding;
     const struct grpc_metadata *send; /* one, or NULL */
     int compressed;                   /* messages that came compressed */
     int metadata[2];                  /* custom headers that came: leading, trailing */

@@ -161,9 +161,11 @@ static void messages_are_compressed_both_ways(void **state)
         assert_int_equal(echo.code, GRPC_OK);
         assert_int_equal(echo.bytes, 1000);
         assert_int_equal(echo.compressed, 1);
+        assert_int_equal(echo.reply_encoding, encodings[i]);
         run_call(*state, PAIR_SINK, &sink, 0);
         assert_int_equal(sink.code, GRPC_OK);
         assert_int_equal(sink.compressed, 0);
+        assert_int_equal(sink.reply_encoding, GRPC_IDENTITY);
     }
 }
 
