@@ -55,10 +55,20 @@ static void done(struct call *call, const struct grpc_status *status)
     leak_hit(services->leak, LEAK_CALL);
 }
 
+/* Who compresses gets compressed replies, unless it does not take what it gives. */
+static void answer_in_kind(struct call *call)
+{
+    const struct stress_call *s = call_state(call);
+
+    if (s->requests == 0)
+        (void)call_set_encoding(call, call_message_encoding(call));
+}
+
 static int begin_request(struct call *call, uint32_t length)
 {
     struct stress_call *s = call_state(call);
 
+    answer_in_kind(call);
     return payload_reader_begin(&s->request, length) ? 0 : refuse_payload(call);
 }
 
@@ -134,6 +144,7 @@ static int take_stream_request(struct call *call, const uint8_t *data, size_t si
     struct stress_call *s = call_state(call);
     Flatline__V1__StreamRequest *request;
 
+    answer_in_kind(call);
     if (s->requests++ > 0)
         return refuse_count(call);
     request = flatline__v1__stream_request__unpack(&counted_protobuf, size, data);

@@ -19,6 +19,7 @@ struct call {
     bool finished, resumed;
     int code;
     char message[GRPC_MESSAGE_TEXT];
+    enum grpc_encoding in_encoding, out_encoding;
     uint8_t sent[64]; /* call_send */
     size_t sent_size;
 };
@@ -36,6 +37,17 @@ void *call_user(struct call *call)
 void call_resume(struct call *call)
 {
     call->resumed = true;
+}
+
+enum grpc_encoding call_message_encoding(const struct call *call)
+{
+    return call->in_encoding;
+}
+
+bool call_set_encoding(struct call *call, enum grpc_encoding encoding)
+{
+    call->out_encoding = encoding;
+    return true;
 }
 
 bool call_send(struct call *call, const void *data, size_t size)

@@ -267,6 +267,30 @@ static void test_replies_are_fresh(void **state)
     assert_true(one.hash != two.hash);
 }
 
+static void test_compressed_requests_get_compressed_replies(void **state)
+{
+    static const struct call_ops *const methods[] = {
+        &stress_non_streaming, &stress_client_streaming, &stress_server_streaming,
+        &stress_bidi_streaming};
+    static const uint8_t three[] = {0x08, 3};
+    struct call call;
+
+    (void)state;
+    for (int encoding = 0; encoding < GRPC_ENCODINGS; encoding++) {
+        for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+            fake_start(&call, methods[i], &services);
+            call.in_encoding = (enum grpc_encoding)encoding;
+            if (methods[i] == &stress_server_streaming)
+                fake_message(&call, three, sizeof three, 64);
+            else
+                send_requests(&call, 1, 64);
+            assert_int_equal(call.out_encoding, encoding);
+            fake_half_close(&call);
+            fake_end(&call);
+        }
+    }
+}
+
 static void test_planted_leak_per_call(void **state)
 {
     const struct leak_spec spec = {.shape = LEAK_CALL, .bytes = 1000, .every = 2};
@@ -298,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_server_streaming_refusals),
         cmocka_unit_test(test_wrong_payloads_are_refused),
         cmocka_unit_test(test_replies_are_fresh),
+        cmocka_unit_test(test_compressed_requests_get_compressed_replies),
         cmocka_unit_test(test_planted_leak_per_call),
     };
 
