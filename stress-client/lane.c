@@ -329,6 +329,7 @@ struct lane *lane_new(struct lane_world *world)
     lane->host = (struct routine_host){
         .tally = world->tally,
         .rng = &world->rng,
+        .encoding = world->encoding,
         .paused = &world->paused,
         .on_alive = saw_life,
         .on_done = call_done,

@@ -26,6 +26,7 @@ struct lane_world {
     struct tally *tally;
     struct leak *leak; /* NULL: none planted */
     struct rng rng;
+    enum grpc_encoding encoding;
     uint64_t retry_limit; /* reconnects in a row, RECONNECT_FOR_EVER */
     bool secure;          /* record TLS handshakes */
     bool abortive;        /* close by reset */

@@ -12,6 +12,7 @@
 #include <openssl/crypto.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef HAVE_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -33,6 +34,22 @@ static bool set_leak(void *into, const struct option_spec *spec, const char *val
         return false;
     }
     return leak_spec_parse(value, &options->leak, why, cap);
+}
+
+/* The option bears the encoding's name. */
+static bool set_encoding(void *into, const struct option_spec *spec, const char *value, char *why,
+                         size_t cap)
+{
+    struct options *options = into;
+    int encoding = grpc_encoding_find(spec->name, strlen(spec->name));
+
+    (void)value;
+    if (options->encoding != GRPC_IDENTITY && (int)options->encoding != encoding) {
+        snprintf(why, cap, "contradicts --%s", grpc_encoding_name(options->encoding));
+        return false;
+    }
+    options->encoding = (enum grpc_encoding)encoding;
+    return true;
 }
 
 static bool parse_count(const char *value, uint64_t *count, char *why, size_t cap)
@@ -119,6 +136,8 @@ static const struct option_spec specs[] = {
     {"retry", 0, "N", "after a loss reconnect, at most N times in a row (0)", options_set_u64,
      MEMBER(retry)},
     {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
+    {"gzip", 0, NULL, "compress requests, and insist on compressed replies", set_encoding, 0},
+    {"deflate", 0, NULL, "the same with deflate", set_encoding, 0},
     {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
     {"probe", 0, NULL, "no calls: exit 0 if its health is SERVING, else 1", options_set_flag,
      MEMBER(probe)},
@@ -172,6 +191,8 @@ static void check_probe(const struct options *o)
         options_exit_bad(&set, "--timeout needs --probe");
     if (o->probe && plan_group_count(o->plan) > 0)
         options_exit_bad(&set, "--probe takes no calls");
+    if (o->probe && o->encoding != GRPC_IDENTITY)
+        options_exit_bad(&set, "--probe does not compress");
     if (o->probe && (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX))
         options_exit_bad(&set, "--probe goes with none of --json, --retry and --telemetry-fd");
 }

@@ -3,6 +3,7 @@
 #define FLATLINE_CLIENT_OPTIONS_H
 
 #include "common/contract/leak_spec.h"
+#include "common/engine/grpc.h"
 #include "stress-client/plan.h"
 
 #include <stdbool.h>
@@ -16,7 +17,8 @@ struct options {
     bool system_store;
     const char *store_path; /* NULL: none given */
     bool abortive;
-    uint64_t retry; /* UINT64_MAX: not given */
+    enum grpc_encoding encoding; /* of requests, and then replies must be compressed */
+    uint64_t retry;              /* UINT64_MAX: not given */
     bool json;
     bool verbose;
     bool probe;

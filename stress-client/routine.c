@@ -14,7 +14,7 @@
 #define REQUEST_MAX (GRPC_PREFIX + 11) /* StreamRequest: a tag and a varint of 64 bits */
 #define FOR_EVER UINT64_MAX
 
-enum fault { FAULT_NONE, FAULT_LENGTH, FAULT_BODY, FAULT_SURPLUS };
+enum fault { FAULT_NONE, FAULT_LENGTH, FAULT_BODY, FAULT_SURPLUS, FAULT_PLAIN };
 
 struct routine {
     struct routine_host *host;
@@ -112,6 +112,8 @@ static int begin_reply(struct call *call, uint32_t length)
 
     if (r->to_receive == 0)
         return refuse(r, FAULT_SURPLUS);
+    if (r->host->encoding != GRPC_IDENTITY && !call_message_compressed(call))
+        return refuse(r, FAULT_PLAIN);
     if (r->to_receive != FOR_EVER)
         r->to_receive--;
     return payload_reader_begin(&r->reader, length) ? 0 : refuse(r, FAULT_LENGTH);
@@ -200,6 +202,11 @@ static void describe_fault(const struct routine *r, char *text, size_t cap)
     case FAULT_BODY:
         snprintf(text, cap, "wrong payload: %s reply %" PRIu64 " is no well-formed Payload", kind,
                  r->received + 1);
+        break;
+    case FAULT_PLAIN:
+        snprintf(text, cap,
+                 "wrong payload: %s reply %" PRIu64 " is not compressed, --%s insists on it", kind,
+                 r->received + 1, grpc_encoding_name(r->host->encoding));
         break;
     default:
         snprintf(text, cap, "wrong payload: a %s reply too many, after %" PRIu64, kind,
@@ -315,7 +322,8 @@ struct call *routine_start(struct client *client, const struct plan_call *plan,
                            struct routine_host *host)
 {
     const struct call_ops *ops = table[plan->kind].ops;
-    struct call *call = client_call(client, call_kind_path(plan->kind), ops, NULL);
+    struct client_call_options options = {.encoding = host->encoding};
+    struct call *call = client_call(client, call_kind_path(plan->kind), ops, &options);
     struct routine *r;
 
     if (call == NULL)

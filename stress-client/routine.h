@@ -35,7 +35,8 @@ struct routine_end {
 struct routine_host {
     struct tally *tally;
     struct rng *rng;
-    const bool *paused; /* while true an endless stream sends no further message */
+    enum grpc_encoding encoding; /* of requests; not IDENTITY: replies must be compressed, too */
+    const bool *paused;          /* while true an endless stream sends no further message */
     /*
      * The peer showed that it is alive: a reply came, or it let us send more than HTTP/2 allows
      * before it has spoken. Called often.

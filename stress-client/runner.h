@@ -24,6 +24,7 @@ struct runner_config {
     struct tally *tally;
     struct telemetry *telemetry; /* NULL by hand */
     struct leak *leak;           /* NULL: none planted */
+    enum grpc_encoding encoding; /* of requests; replies must be compressed, too */
     uint64_t retry_limit;        /* reconnects in a row, RECONNECT_FOR_EVER */
     bool secure, abortive;
 };

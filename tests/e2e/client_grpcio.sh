@@ -92,6 +92,22 @@ for how in short long tag garbled few many status unavailable missing; do
     tap_stop "$PID"
 done
 
+for how in gzip deflate; do
+    start_grpcio "$how" --compress "$how"
+    # shellcheck disable=SC2086
+    tap_run "$how" "$STRESS_CLIENT" --port "$PORT" "--$how" $all_kinds
+    tap_is "grpcio compresses by $how: four kinds" 0 "$TAP_STATUS"
+    tap_matches "$how: all messages are counted" '^  messages +2040 sent, 2040 received' "$TAP_DIR/$how.out"
+    tap_is "$how: the server never saw a bad request" "" "$(grep 'bad request' "$TAP_DIR/$how.err")"
+    tap_stop "$PID"
+done
+start_grpcio not-compressed
+wrong "insisting in vain" "--gzip --non-streaming" \
+    "wrong payload: non-streaming reply 1 is not compressed, --gzip insists on it"
+wrong "insisting in vain" "--deflate --bidi-streaming 0" \
+    "wrong payload: bidi-streaming reply 1 is not compressed, --deflate insists on it"
+tap_stop "$PID"
+
 start_grpcio not-serving --health 2
 tap_run probe "$STRESS_CLIENT" --port "$PORT" --probe
 tap_is "--probe of a server that is NOT_SERVING: exit 1" 1 "$TAP_STATUS"

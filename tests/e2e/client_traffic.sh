@@ -62,6 +62,16 @@ tap_check "JSON: percentiles rise" sums "$TAP_DIR/kinds.out" \
     for h in j["round_trip"].values())'
 tap_check "JSON: no loss, no error" sums "$TAP_DIR/kinds.out" 'j["losses"]["total"] == 0 == j["errors"]["total"]'
 
+all_kinds="--num-calls 20 --non-streaming --client-streaming 50 --server-streaming 50 --bidi-streaming 50"
+for how in gzip deflate; do
+    # shellcheck disable=SC2086 # words
+    tap_run "$how" "$STRESS_CLIENT" --port "$PORT" "--$how" $all_kinds
+    tap_is "--$how: four kinds, every reply compressed" 0 "$TAP_STATUS"
+    tap_matches "--$how: all messages are counted" '^  messages +2040 sent, 2040 received' "$TAP_DIR/$how.out"
+done
+tap_run both "$STRESS_CLIENT" --port "$PORT" --gzip --deflate --non-streaming
+tap_is "--gzip and --deflate contradict each other" 2 "$TAP_STATUS"
+
 tap_run crowd "$STRESS_CLIENT" --port "$PORT" --concurrent --num-connections 2000 --num-calls 2 --bidi-streaming 2
 tap_is "2000 connections at once pass" 0 "$TAP_STATUS"
 tap_matches "all of them" '^  connections +2000, reconnects 0$' "$TAP_DIR/crowd.out"
@@ -112,6 +122,9 @@ tap_is "four kinds over TLS pass out of the box" 0 "$TAP_STATUS"
 tap_check "JSON: calls and handshakes" sums "$TAP_DIR/secure.out" \
     'j["secure"] and j["calls"]["done"] == 1000 and j["tls_handshake"]["count"] == 5 and
     j["tls_handshake"]["max_ns"] <= j["connect"]["max_ns"]'
+# shellcheck disable=SC2086
+tap_run secure-gzip "$STRESS_CLIENT" --port "$PORT" --secure --gzip $all_kinds
+tap_is "and compressed" 0 "$TAP_STATUS"
 tap_run host "$STRESS_CLIENT" --port "$PORT" --host 127.0.0.2 --secure --non-streaming
 tap_is "a wrong host name: exit 1" 1 "$TAP_STATUS"
 tap_is "a wrong host name: one line" 1 "$(wc -l <"$TAP_DIR/host.err")"

@@ -17,7 +17,9 @@ struct call {
     const struct call_ops *ops;
     void *state;
     const char *path;
+    enum grpc_encoding encoding;
     bool half_closed, resumed;
+    bool compressed; /* the replies */
 };
 
 static struct call fake;
@@ -26,9 +28,16 @@ struct call *client_call(struct client *client, const char *path, const struct c
                          const struct client_call_options *options)
 {
     (void)client;
-    assert_null(options);
-    fake = (struct call){.ops = ops, .state = calloc(1, ops->state_size), .path = path};
+    fake = (struct call){.ops = ops,
+                         .state = calloc(1, ops->state_size),
+                         .path = path,
+                         .encoding = options->encoding};
     return &fake;
+}
+
+bool call_message_compressed(const struct call *call)
+{
+    return call->compressed;
 }
 
 void *call_state(struct call *call)
@@ -344,6 +353,39 @@ static void wrong_replies_are_named(void **unused)
                   "non-streaming call ended with status 12 UNIMPLEMENTED: what?");
 }
 
+static void plain_replies_break_a_call_that_insists(void **unused)
+{
+    struct plan_call one = {CALL_NON_STREAMING, 1}, turns = {CALL_BIDI_STREAMING, 2};
+    const struct plan_call *const plans[] = {&one, &turns};
+    struct payload_writer writer;
+    struct witness w;
+
+    (void)unused;
+    payload_writer_init(&writer, 5);
+    for (size_t i = 0; i < 2; i++) {
+        struct ear ear = {.have = 0};
+        char text[128];
+
+        begin(&w, plans[i]);
+        w.host.encoding = GRPC_GZIP;
+        listen_to(&ear, 100, SIZE_MAX);
+        fake.compressed = true;
+        assert_int_equal(reply(&writer, 50), 0);
+        end(GRPC_UNAVAILABLE, "");
+        assert_int_equal(w.end.fate, ROUTINE_LOST);
+
+        begin(&w, plans[i]);
+        w.host.encoding = GRPC_GZIP;
+        listen_to(&ear, 100, SIZE_MAX);
+        assert_int_not_equal(reply(&writer, 50), 0);
+        end(GRPC_INTERNAL, "");
+        snprintf(text, sizeof text,
+                 "wrong payload: %s reply 1 is not compressed, --gzip insists on it",
+                 call_kind_name(plans[i]->kind));
+        expect_broken(&w, PAGE_ERROR_PAYLOAD, text);
+    }
+}
+
 static void an_endless_stream_that_ends_may_be_a_loss(void **unused)
 {
     struct plan_call plan = {CALL_SERVER_STREAMING, PLAN_ENDLESS};
@@ -371,6 +413,7 @@ int main(void)
         cmocka_unit_test(an_endless_stream_sees_life_by_flow_control),
         cmocka_unit_test(a_pause_holds_at_a_message_boundary),
         cmocka_unit_test(wrong_replies_are_named),
+        cmocka_unit_test(plain_replies_break_a_call_that_insists),
         cmocka_unit_test(an_endless_stream_that_ends_may_be_a_loss),
     };
 
