@@ -7,6 +7,7 @@ services.
     call = stubs.method(channel, path, "unary_unary", pb.Payload, pb.Payload)
 """
 
+import glob
 import importlib
 import os
 import subprocess
@@ -15,6 +16,8 @@ import tempfile
 
 STRESS = "/flatline.v1.Stress/"
 HEALTH = "/grpc.health.v1.Health/"
+TEST = "/grpc.testing.TestService/"
+BENCHMARK = "/grpc.testing.BenchmarkService/"
 
 SOURCE = os.path.join(os.environ["top_srcdir"], "proto")
 
@@ -22,9 +25,9 @@ SOURCE = os.path.join(os.environ["top_srcdir"], "proto")
 def load(name):
     """The module made from proto/NAME.proto."""
     with tempfile.TemporaryDirectory() as target:
-        source = os.path.join(SOURCE, name + ".proto")
+        sources = glob.glob(os.path.join(SOURCE, "*.proto"))  # all: they import each other
         subprocess.run(
-            ["protoc", "--proto_path=" + SOURCE, "--python_out=" + target, source], check=True
+            ["protoc", "--proto_path=" + SOURCE, "--python_out=" + target, *sources], check=True
         )
         sys.path.insert(0, target)
         try:
