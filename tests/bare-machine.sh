@@ -43,6 +43,8 @@ if [ "${1-}" != --inside ]; then
 fi
 
 shift
+mount --bind "$dir" "$dir" # the tests want a root that is a mount
+cd "$dir"
 mount -t proc proc "$dir/proc"
 mount -t tmpfs -o size=2g tmpfs "$dir/dev"
 for device in null zero random urandom full; do

@@ -9,7 +9,7 @@ child_killed()
     fleet_start "$1" --duration 60s
     kill -KILL "$(fleet_pid "$2")"
     TAP_STATUS=0
-    tap_check "$1: the driver ends long before its time" timeout 20 tail --pid="$TAP_PID" -f /dev/null
+    tap_check "$1: the driver ends long before its time" tap_wait_for 20 tap_ended "$TAP_PID"
     wait "$TAP_PID" || TAP_STATUS=$?
     tap_is "$1: exit 1" 1 "$TAP_STATUS"
     tap_matches "$1: named at once" "^driver: $1: signal: killed by signal 9" "$TAP_DIR/$1.err"

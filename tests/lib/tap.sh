@@ -127,6 +127,12 @@ tap_stop()
     wait "$1" || TAP_STATUS=$?
 }
 
+# Whether a process has ended, whether or not somebody has waited for it.
+tap_ended()
+{
+    ! grep -qs '^State:.[^ZX]' "/proc/$1/status"
+}
+
 # tap_wait_for SECONDS COMMAND...: until the command passes; false when the time is up.
 tap_wait_for()
 {

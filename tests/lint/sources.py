@@ -23,10 +23,15 @@ def tracked():
     return sorted(paths)
 
 
+GENERATED = ("aclocal.m4", "config.h", "configure")
+
+
 def walked():
     for folder, names, files in os.walk(TOP):
         names[:] = [n for n in names if not n.startswith((".git", "build", "_build", "autom4te"))]
         for name in files:
+            if name in GENERATED or ".pb-c." in name:
+                continue
             yield os.path.relpath(os.path.join(folder, name), TOP)
 
 
