@@ -8,7 +8,7 @@
 
 enum outcome { OUTCOME_PASS, OUTCOME_FAIL, OUTCOME_INCONCLUSIVE };
 
-#define VERDICT_TEXT 200
+#define VERDICT_TEXT 320
 
 /* One rule on one component (or on the whole run: component 0). */
 struct verdict {
