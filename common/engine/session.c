@@ -150,6 +150,30 @@ static void check_response(struct session *s, struct call *call)
 
 /* nghttp2's callbacks: adapters. */
 
+/*
+ * Who opens a stream closes all that were idle below it (RFC 9113, section 5.1.1). nghttp2 passes
+ * over HEADERS on closed streams, for they may be trailers that crossed our reset; on an id that
+ * was never used they are a connection error.
+ */
+static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *hd, void *user)
+{
+    struct session *s = session_of(user);
+    int32_t id = hd->stream_id, last = s->last_stream;
+
+    if (!s->server || hd->type != NGHTTP2_HEADERS)
+        return 0;
+    if (id > last) {
+        s->last_stream = id;
+        if (id > last + 2) {
+            s->passed_from = last + 1;
+            s->passed_to = id - 1;
+        }
+    } else if (id >= s->passed_from && id <= s->passed_to) {
+        session_check(s, nghttp2_session_terminate_session(h2, NGHTTP2_PROTOCOL_ERROR));
+    }
+    return 0;
+}
+
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 {
     (void)h2, (void)frame;
@@ -311,11 +335,14 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
 {
     struct session *s = session_of(user);
 
-    (void)h2;
     if (frame->hd.type == NGHTTP2_GOAWAY)
         goaway_sent(s, frame->goaway.error_code);
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
         s->ping_strikes = 0;
+    /* nghttp2 resets the stream; where SETTINGS did it, the connection must end (6.9.2). */
+    if (frame->hd.type == NGHTTP2_RST_STREAM &&
+        frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)
+        session_check(s, nghttp2_session_terminate_session(h2, NGHTTP2_FLOW_CONTROL_ERROR));
     if (s->server && frame->hd.type == NGHTTP2_HEADERS &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         stream_answered(s, frame->hd.stream_id);
@@ -328,6 +355,7 @@ static nghttp2_session_callbacks *callbacks_new(void)
 
     if (nghttp2_session_callbacks_new(&cb) != 0)
         return NULL;
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);

@@ -29,6 +29,8 @@ struct session {
     struct call_list calls;
     struct head head;      /* of the block being received */
     uint64_t last_ping_ns; /* server: of the client's last PING */
+    /* server: the highest stream, and the ids last passed over without being used */
+    int32_t last_stream, passed_from, passed_to;
     uint32_t max_message;
     uint8_t ping_strikes; /* server: PINGs too soon since we last sent anything of use */
     bool server;
