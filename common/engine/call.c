@@ -3,7 +3,7 @@
 #include "common/base/clock.h"
 #include "common/engine/grpc_wire.h"
 #include "common/engine/mem.h"
-#include "common/engine/session.h"
+#include "common/engine/session_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,11 +44,11 @@ struct call *call_new(struct session *s, const struct call_ops *ops)
         return NULL;
     call->session = s;
     call->ops = ops;
-    call->next = s->calls.first;
+    call->next = s->first_call;
     if (call->next != NULL)
         call->next->prev = call;
-    s->calls.first = call;
-    s->calls.count++;
+    s->first_call = call;
+    s->call_count++;
     stats_of(call)->calls_started++;
     stats_of(call)->streams++;
     return call;
@@ -56,15 +56,15 @@ struct call *call_new(struct session *s, const struct call_ops *ops)
 
 static void unlink_call(struct call *call)
 {
-    struct call_list *calls = &call->session->calls;
+    struct session *s = call->session;
 
     if (call->prev != NULL)
         call->prev->next = call->next;
     else
-        calls->first = call->next;
+        s->first_call = call->next;
     if (call->next != NULL)
         call->next->prev = call->prev;
-    calls->count--;
+    s->call_count--;
     stats_of(call)->streams--;
 }
 

@@ -71,11 +71,6 @@ struct call {
     _Alignas(max_align_t) unsigned char state[];
 };
 
-struct call_list {
-    struct call *first;
-    uint32_t count;
-};
-
 /* Puts the call into the session's list. NULL: out of memory. */
 struct call *call_new(struct session *s, const struct call_ops *ops);
 /* Calls on_done and frees: the one end of every call. h2_error: of the stream, or CALL_LOST. */

@@ -4,7 +4,7 @@
 #include "common/base/clock.h"
 #include "common/engine/codec.h"
 #include "common/engine/mem.h"
-#include "common/engine/session.h"
+#include "common/engine/session_internal.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 #include "common/engine/client.h"
 
 #include "common/base/clock.h"
+#include "common/engine/call.h"
 #include "common/engine/grpc_wire.h"
 #include "common/engine/mem.h"
 #include "common/engine/session.h"
@@ -350,7 +351,7 @@ uint32_t client_capacity(const struct client *client)
         return 0;
     limit =
         nghttp2_session_get_remote_settings(s->conn.h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    return limit > s->calls.count ? limit - s->calls.count : 0;
+    return limit > s->call_count ? limit - s->call_count : 0;
 }
 
 void client_close(struct client *client)

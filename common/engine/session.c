@@ -1,6 +1,7 @@
 #include "common/engine/session.h"
 
 #include "common/base/clock.h"
+#include "common/engine/call.h"
 #include "common/engine/grpc_wire.h"
 #include "common/engine/mem.h"
 
@@ -21,12 +22,6 @@ static struct session *session_of(void *user)
 static bool name_is(const char *name, size_t size, const char *expected)
 {
     return strlen(expected) == size && memcmp(name, expected, size) == 0;
-}
-
-void session_check(struct session *s, int rv)
-{
-    if (rv == NGHTTP2_ERR_NOMEM)
-        conn_doom(&s->conn, CLIENT_NO_MEMORY, 0, "out of memory");
 }
 
 /* Requests. */
@@ -419,7 +414,7 @@ void session_terminate(struct session *s)
 
 void session_drop_calls(struct session *s)
 {
-    while (s->calls.first != NULL)
-        call_end(s->calls.first, CALL_LOST);
+    while (s->first_call != NULL)
+        call_end(s->first_call, CALL_LOST);
     head_begin(&s->head);
 }
