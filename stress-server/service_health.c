@@ -29,8 +29,8 @@ static int take_question(struct call *call, const uint8_t *data, size_t size)
     }
     request = grpc__health__v1__health_check_request__unpack(&counted_protobuf, size, data);
     if (request == NULL) {
-        call_finish(call, GRPC_INVALID_ARGUMENT, "not a HealthCheckRequest");
-        return GRPC_INVALID_ARGUMENT;
+        call_finish(call, GRPC_INTERNAL, "not a HealthCheckRequest");
+        return GRPC_INTERNAL;
     }
     h->asked = true;
     h->known = is_known(request->service);

@@ -26,6 +26,13 @@ static int refuse(struct call *call, int code, const char *why)
     return code;
 }
 
+/* What cannot be parsed is INTERNAL, says the same page as below; what can be and is not ours is
+ * the caller's mistake. */
+static int refuse_garbled(struct call *call)
+{
+    return refuse(call, GRPC_INTERNAL, "the request is no such message");
+}
+
 static int refuse_payload(struct call *call)
 {
     return refuse(call, GRPC_INVALID_ARGUMENT, "a Payload has one body of 128 to 256 bytes");
@@ -83,7 +90,7 @@ static int take_request(struct call *call, const uint8_t *data, size_t size)
 {
     struct stress_call *s = call_state(call);
 
-    return payload_reader_take(&s->request, data, size) ? 0 : refuse_payload(call);
+    return payload_reader_take(&s->request, data, size) ? 0 : refuse_garbled(call);
 }
 
 static int end_request(struct call *call)
@@ -149,7 +156,7 @@ static int take_stream_request(struct call *call, const uint8_t *data, size_t si
         return refuse_count(call);
     request = flatline__v1__stream_request__unpack(&counted_protobuf, size, data);
     if (request == NULL)
-        return refuse(call, GRPC_INVALID_ARGUMENT, "not a StreamRequest");
+        return refuse_garbled(call);
     s->owed = request->count != 0 ? request->count : FOR_EVER;
     flatline__v1__stream_request__free_unpacked(request, &counted_protobuf);
     return 0;
