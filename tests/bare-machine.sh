@@ -24,9 +24,12 @@ done
 
 # Everything inside runs in namespaces of its own, so no mount and no process outlives it.
 if [ "${1-}" != --inside ]; then
+    inside=
     # shellcheck disable=SC2317 # called by the trap
     clean_up()
     {
+        # unshare ignores SIGTERM; by SIGKILL it takes all inside with it.
+        [ -z "$inside" ] || kill -KILL "$inside" 2>/dev/null || true
         [ -n "${BARE_KEEP-}" ] || rm -rf "$dir"
     }
     trap clean_up EXIT
@@ -38,8 +41,12 @@ if [ "${1-}" != --inside ]; then
     cp /etc/resolv.conf /etc/hosts "$dir/etc/"
     git clone -q "$top" "$dir/root/flatline"
     echo "bare-machine: $(find "$dir/var/lib/dpkg/info" -name '*.list' | wc -l) packages in $dir"
-    BARE_DIR=$dir unshare --mount --pid --fork --kill-child "$0" --inside "$@"
-    exit
+    BARE_DIR=$dir unshare --mount --pid --fork --kill-child "$0" --inside "$@" &
+    inside=$!
+    status=0
+    wait "$inside" || status=$?
+    inside=
+    exit "$status"
 fi
 
 shift
