@@ -7,6 +7,8 @@
 #include "common/base/options.h"
 #include "common/base/units.h"
 
+#include "stress-client/interop.h"
+
 #include <ev.h>
 #include <nghttp2/nghttp2.h>
 #include <openssl/crypto.h>
@@ -22,6 +24,9 @@
 #endif
 
 #define PROBE_TIMEOUT_NS NS_PER_S
+#define CASE_TIMEOUT_NS (30 * NS_PER_S)
+#define SOAK_ITERATIONS 10
+#define SOAK_LATENCY_NS NS_PER_S
 
 static bool set_leak(void *into, const struct option_spec *spec, const char *value, char *why,
                      size_t cap)
@@ -50,6 +55,19 @@ static bool set_encoding(void *into, const struct option_spec *spec, const char 
     }
     options->encoding = (enum grpc_encoding)encoding;
     return true;
+}
+
+static bool set_interop_case(void *into, const struct option_spec *spec, const char *value,
+                             char *why, size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    options->interop_case = value;
+    if (interop_case_exists(value))
+        return true;
+    snprintf(why, cap, "there is no case '%s'", value);
+    return false;
 }
 
 static bool parse_count(const char *value, uint64_t *count, char *why, size_t cap)
@@ -111,6 +129,8 @@ static bool add_call(struct options *options, enum call_kind kind, const char *v
 CALL_KIND_TABLE(ADD_CALL)
 #undef ADD_CALL
 
+#define CASE_WORD(name) " " #name
+
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
@@ -141,7 +161,19 @@ static const struct option_spec specs[] = {
     {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
     {"probe", 0, NULL, "no calls: exit 0 if its health is SERVING, else 1", options_set_flag,
      MEMBER(probe)},
-    {"timeout", 0, "TIME", "of the probe (1s)", options_set_duration, MEMBER(timeout_ns)},
+    {"timeout", 0, "TIME", "of the probe (1s), or of an interop case (30s)", options_set_duration,
+     MEMBER(timeout_ns)},
+    {NULL, 0, NULL, "Against any grpc.testing.TestService", NULL, 0},
+    {"interop-case", 0, "NAME",
+     "run an official interoperability case, or all:" INTEROP_CASE_TABLE(CASE_WORD),
+     set_interop_case, 0},
+    {"soak-iterations", 0, "N", "calls of rpc_soak and channel_soak (10)", options_set_u64,
+     MEMBER(soak_iterations)},
+    {"soak-max-latency", 0, "TIME", "a call that takes longer has failed (1s)",
+     options_set_duration, MEMBER(soak_latency_ns)},
+    {"soak-max-failures", 0, "N", "so many of them may fail (0)", options_set_u64,
+     MEMBER(soak_failures)},
+    {NULL, 0, NULL, "Beside", NULL, 0},
     {"telemetry-fd", 0, "N", "publish to the driver's page there; retry for ever", options_set_fd,
      MEMBER(telemetry_fd)},
     {"inject-leak", 0, "LEAK", "for tests: leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
@@ -166,6 +198,7 @@ static const struct option_set set = {
     .epilogue = "Exits 0 passed; 1 lost peer, wrong reply or certificate; 2 usage; 3 environment;\n"
                 "130 interrupted; 251 heap overflow (with --telemetry-fd).\n"
                 "  stress-client --port 50051 --non-streaming\n"
+                "  stress-client --port 50051 --interop-case all\n"
                 "  stress-client --port 50051 --num-connections 3 --num-calls 5 \\\n"
                 "      --client-streaming 1234 --server-streaming 500\n"
                 "  stress-client --port 50052 --secure --retry 50 --concurrent \\\n"
@@ -187,14 +220,35 @@ static void check_security(const struct options *o)
 
 static void check_probe(const struct options *o)
 {
-    if (!o->probe && o->timeout_ns != 0)
-        options_exit_bad(&set, "--timeout needs --probe");
+    if (!o->probe && o->interop_case == NULL && o->timeout_ns != 0)
+        options_exit_bad(&set, "--timeout needs --probe or --interop-case");
     if (o->probe && plan_group_count(o->plan) > 0)
         options_exit_bad(&set, "--probe takes no calls");
     if (o->probe && o->encoding != GRPC_IDENTITY)
         options_exit_bad(&set, "--probe does not compress");
     if (o->probe && (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX))
         options_exit_bad(&set, "--probe goes with none of --json, --retry and --telemetry-fd");
+}
+
+static void check_interop(const struct options *o)
+{
+    bool soak = o->soak_iterations != UINT64_MAX || o->soak_latency_ns != UINT64_MAX ||
+                o->soak_failures != UINT64_MAX;
+
+    if (o->interop_case == NULL) {
+        if (soak)
+            options_exit_bad(&set, "--soak-... needs --interop-case");
+        return;
+    }
+    if (o->probe)
+        options_exit_bad(&set, "--interop-case contradicts --probe");
+    if (plan_group_count(o->plan) > 0)
+        options_exit_bad(&set, "--interop-case takes no calls");
+    if (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX || o->abortive ||
+        o->leak.bytes != 0 || o->encoding != GRPC_IDENTITY)
+        options_exit_bad(&set, "--interop-case goes with no option of \"The run\" but --timeout");
+    if (o->soak_iterations == 0)
+        options_exit_bad(&set, "--soak-iterations: a soak without calls proves nothing");
 }
 
 static void check(const struct options *o)
@@ -207,16 +261,34 @@ static void check(const struct options *o)
         options_exit_bad(&set, "--port: no server can be reached at port 0");
     check_security(o);
     check_probe(o);
+    check_interop(o);
     if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX)
         options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
-    if (!o->probe && !plan_check(o->plan, why, sizeof why))
+    if (!o->probe && o->interop_case == NULL && !plan_check(o->plan, why, sizeof why))
         options_exit_bad(&set, "%s", why);
+}
+
+static void set_defaults(struct options *o)
+{
+    if (o->timeout_ns == 0)
+        o->timeout_ns = o->probe ? PROBE_TIMEOUT_NS : CASE_TIMEOUT_NS;
+    if (o->soak_iterations == UINT64_MAX)
+        o->soak_iterations = SOAK_ITERATIONS;
+    if (o->soak_latency_ns == UINT64_MAX)
+        o->soak_latency_ns = SOAK_LATENCY_NS;
+    if (o->soak_failures == UINT64_MAX)
+        o->soak_failures = 0;
 }
 
 void options_read(struct options *options, int argc, char **argv)
 {
-    *options =
-        (struct options){.host = "127.0.0.1", .port = -1, .retry = UINT64_MAX, .telemetry_fd = -1};
+    *options = (struct options){.host = "127.0.0.1",
+                                .port = -1,
+                                .retry = UINT64_MAX,
+                                .telemetry_fd = -1,
+                                .soak_iterations = UINT64_MAX,
+                                .soak_latency_ns = UINT64_MAX,
+                                .soak_failures = UINT64_MAX};
     options->plan = plan_new((size_t)argc);
     if (options->plan == NULL) {
         fputs("stress-client: no memory for the command line\n", stderr);
@@ -224,6 +296,5 @@ void options_read(struct options *options, int argc, char **argv)
     }
     options_parse_or_exit(&set, argc, argv, options);
     check(options);
-    if (options->timeout_ns == 0)
-        options->timeout_ns = PROBE_TIMEOUT_NS;
+    set_defaults(options);
 }

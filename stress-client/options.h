@@ -22,7 +22,9 @@ struct options {
     bool json;
     bool verbose;
     bool probe;
-    uint64_t timeout_ns;   /* of the probe; 0: not given */
+    const char *interop_case;                                 /* or "all"; NULL: none */
+    uint64_t soak_iterations, soak_latency_ns, soak_failures; /* interop.h; UINT64_MAX: not given */
+    uint64_t timeout_ns;   /* of the probe, or of an interop case; 0: not given */
     int telemetry_fd;      /* -1: by hand */
     struct leak_spec leak; /* bytes 0: none */
     struct plan *plan;

@@ -8,6 +8,7 @@
 #include "common/child/telemetry.h"
 #include "common/engine/client.h"
 #include "common/engine/mem.h"
+#include "stress-client/interop.h"
 #include "stress-client/probe.h"
 #include "stress-client/reconnect.h"
 #include "stress-client/runner.h"
@@ -192,6 +193,29 @@ static int run_probe(struct work *work)
     return STATUS_FAILED;
 }
 
+static int run_interop(struct work *work)
+{
+    const struct options *o = work->options;
+    const struct interop_config config = {
+        .loop = work->loop,
+        .target = work->target,
+        .name = o->interop_case,
+        .limit_ns = o->timeout_ns,
+        .soak_iterations = o->soak_iterations,
+        .soak_latency_ns = o->soak_latency_ns,
+        .soak_failures = o->soak_failures,
+    };
+
+    return interop_run(&config, stdout) ? STATUS_PASSED : STATUS_FAILED;
+}
+
+static int run(struct work *work)
+{
+    if (work->options->probe)
+        return run_probe(work);
+    return work->options->interop_case != NULL ? run_interop(work) : run_traffic(work);
+}
+
 static void tear_down(struct work *work)
 {
     runner_free(work->runner);
@@ -219,7 +243,7 @@ int work_run(const struct options *options)
         }
     }
     if (set_up_network(&work))
-        status = options->probe ? run_probe(&work) : run_traffic(&work);
+        status = run(&work);
     tear_down(&work);
     return status;
 }
