@@ -31,6 +31,11 @@ bool call_set_encoding(struct call *call, enum grpc_encoding encoding)
     return true;
 }
 
+void call_produce_plain(struct call *call, bool plain)
+{
+    call->plain = plain;
+}
+
 bool call_put_metadata(struct call *call, const struct grpc_metadata *metadata, bool trailing)
 {
     return metadata_add(trailing ? &call->trailing : &call->leading, metadata);

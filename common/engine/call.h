@@ -62,6 +62,7 @@ struct call {
     bool started;         /* server: response submitted */
     bool finished;        /* call_finish or call_half_close was called */
     bool ended;           /* server: the status was handed to nghttp2 */
+    bool plain;           /* messages of the producer are not compressed */
     bool discard;         /* server: the status is an error, drop what is not sent */
     bool deferred;        /* nghttp2 waits for call_resume */
     bool status_known;    /* client: from the peer or ours; server: sent */

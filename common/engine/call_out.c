@@ -86,8 +86,9 @@ static bool queue_message(struct call *call, const uint8_t *data, size_t size, b
 }
 
 /*
- * One message of the producer, whole, then compressed: producers may be cut anywhere, so the prefix
- * is asked for first and then just the body. False: nothing more for now, or the call has failed.
+ * One message of the producer, whole, then compressed unless it is to be plain: producers may be
+ * cut anywhere, so the prefix is asked for first and then just the body. False: nothing more for
+ * now, or the call has failed.
  */
 static bool pack_one(struct call *call)
 {
@@ -108,7 +109,7 @@ static bool pack_one(struct call *call)
             return false;
         }
     }
-    if (!queue_message(call, raw->data + GRPC_PREFIX, raw->size - GRPC_PREFIX, true)) {
+    if (!queue_message(call, raw->data + GRPC_PREFIX, raw->size - GRPC_PREFIX, !call->plain)) {
         call_fail(call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         return false;
     }

@@ -142,6 +142,10 @@ bool call_send(struct call *call, const void *data, size_t size);
 /* The same, uncompressed whatever the call's encoding. */
 bool call_send_plain(struct call *call, const void *data, size_t size);
 
+/* In produce, as it begins a message: whether this one is left uncompressed whatever the call's
+ * encoding. It holds until said otherwise. */
+void call_produce_plain(struct call *call, bool plain);
+
 /* In on_message, on_data or on_whole: whether the message came compressed. */
 bool call_message_compressed(const struct call *call);
 

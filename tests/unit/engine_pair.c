@@ -55,6 +55,8 @@ static int stream_whole(struct call *call, const uint8_t *data, size_t size)
     struct maker *m = call_state(call);
 
     (void)data, (void)size;
+    if (!call_set_encoding(call, call_message_encoding(call)))
+        return GRPC_INTERNAL;
     m->left = UINT64_MAX;
     call_resume(call);
     return 0;
@@ -62,7 +64,11 @@ static int stream_whole(struct call *call, const uint8_t *data, size_t size)
 
 static size_t stream_produce(struct call *call, uint8_t *out, size_t cap)
 {
-    return make(call_state(call), out, cap);
+    struct maker *m = call_state(call);
+
+    if (m->at == 0)
+        call_produce_plain(call, m->left % 2 == 0);
+    return make(m, out, cap);
 }
 
 static int sink_half_close(struct call *call)

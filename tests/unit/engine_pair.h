@@ -21,8 +21,9 @@ struct pair {
 };
 
 /* The methods that the server has. */
-#define PAIR_ECHO "/test.T/Echo"     /* whole message back */
-#define PAIR_STREAM "/test.T/Stream" /* endless 1000-byte messages */
+#define PAIR_ECHO "/test.T/Echo" /* whole message back */
+#define PAIR_STREAM \
+    "/test.T/Stream" /* endless 1000-byte messages; of compressed ones, every other plain */
 #define PAIR_SINK "/test.T/Sink" /* counts bytes, replies with one empty message at half-close */
 #define PAIR_FAIL "/test.T/Fail" /* FAILED_PRECONDITION "no: 100% wrong" */
 #define PAIR_SILENT "/test.T/Silent"   /* never answers */

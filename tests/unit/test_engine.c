@@ -169,6 +169,17 @@ static void messages_are_compressed_both_ways(void **state)
     }
 }
 
+static void a_producer_may_leave_a_message_plain(void **state)
+{
+    struct pair_result r = {.to_send = 1, .encoding = GRPC_GZIP, .stop_at = 10};
+
+    run_call(*state, PAIR_STREAM, &r, 0);
+    assert_int_equal(r.code, GRPC_CANCELLED);
+    assert_int_equal(r.messages, 10);
+    assert_int_equal(r.bytes, 10000);
+    assert_int_equal(r.compressed, 5);
+}
+
 static void custom_metadata_comes_back(void **state)
 {
     static const uint8_t binary[] = {0, 1, 0xff, ',', 0x80};
@@ -368,6 +379,7 @@ int main(void)
         CASE(a_message_over_the_limit_is_refused),
         CASE(many_calls_share_a_connection),
         CASE(messages_are_compressed_both_ways),
+        CASE(a_producer_may_leave_a_message_plain),
         CASE(custom_metadata_comes_back),
         CASE(a_header_list_over_the_limit_is_refused),
         CASE(idle_pings_too_often_end_the_connection),
