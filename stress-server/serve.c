@@ -90,6 +90,7 @@ static bool set_up(struct app *app, char *error, size_t cap)
     if (o->leak.bytes > 0 && (app->services.leak = leak_new(&o->leak)) == NULL)
         return false;
     app->services.seeds.seed = rng_seed_random();
+    app->services.ev = engine_loop_ev(app->loop);
     app->server = server_new(app->loop, &config, error, cap);
     return app->server != NULL;
 }

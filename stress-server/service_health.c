@@ -2,7 +2,7 @@
 
 #include "proto/health.pb-c.h"
 #include "stress-server/counted_protobuf.h"
-#include "stress-server/services.h"
+#include "stress-server/service.h"
 
 #include <string.h>
 
@@ -61,17 +61,9 @@ static int answer(struct call *call)
     return 0;
 }
 
-static void done(struct call *call, const struct grpc_status *status)
-{
-    struct services *services = call_user(call);
-
-    (void)status;
-    leak_hit(services->leak, LEAK_CALL);
-}
-
 const struct call_ops health_check = {
     .state_size = sizeof(struct health_call),
     .on_whole = take_question,
     .on_half_close = answer,
-    .on_done = done,
+    .on_done = service_done,
 };

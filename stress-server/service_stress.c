@@ -8,6 +8,7 @@
 #include "proto/flatline.pb-c.h"
 #include "proto/payload.h"
 #include "stress-server/counted_protobuf.h"
+#include "stress-server/service.h"
 #include "stress-server/services.h"
 
 #define FOR_EVER UINT64_MAX
@@ -19,30 +20,10 @@ struct stress_call {
     uint64_t owed;     /* replies due and not begun */
 };
 
-/* Ends the call with a status that says why. */
-static int refuse(struct call *call, int code, const char *why)
-{
-    call_finish(call, code, why);
-    return code;
-}
-
-/* What cannot be parsed is INTERNAL, says the same page as below; what can be and is not ours is
- * the caller's mistake. */
-static int refuse_garbled(struct call *call)
-{
-    return refuse(call, GRPC_INTERNAL, "the request is no such message");
-}
-
 static int refuse_payload(struct call *call)
 {
-    return refuse(call, GRPC_INVALID_ARGUMENT, "a Payload has one body of 128 to 256 bytes");
-}
-
-/* A wrong number of requests is UNIMPLEMENTED: github.com/grpc/grpc/blob/master/doc/statuscodes.md
- */
-static int refuse_count(struct call *call)
-{
-    return refuse(call, GRPC_UNIMPLEMENTED, "this method takes exactly one request");
+    return service_refuse(call, GRPC_INVALID_ARGUMENT,
+                          "a Payload has one body of 128 to 256 bytes");
 }
 
 static int start(struct call *call)
@@ -52,14 +33,6 @@ static int start(struct call *call)
 
     payload_writer_init(&s->reply, rng_next(&services->seeds));
     return 0;
-}
-
-static void done(struct call *call, const struct grpc_status *status)
-{
-    struct services *services = call_user(call);
-
-    (void)status;
-    leak_hit(services->leak, LEAK_CALL);
 }
 
 /* Who compresses gets compressed replies, unless it does not take what it gives. */
@@ -83,14 +56,14 @@ static int begin_only_request(struct call *call, uint32_t length)
 {
     const struct stress_call *s = call_state(call);
 
-    return s->requests == 0 ? begin_request(call, length) : refuse_count(call);
+    return s->requests == 0 ? begin_request(call, length) : service_refuse_count(call);
 }
 
 static int take_request(struct call *call, const uint8_t *data, size_t size)
 {
     struct stress_call *s = call_state(call);
 
-    return payload_reader_take(&s->request, data, size) ? 0 : refuse_garbled(call);
+    return payload_reader_take(&s->request, data, size) ? 0 : service_refuse_garbled(call);
 }
 
 static int end_request(struct call *call)
@@ -143,7 +116,7 @@ static int finish_only_with_one(struct call *call)
 {
     const struct stress_call *s = call_state(call);
 
-    return s->requests == 1 ? finish_with_one(call) : refuse_count(call);
+    return s->requests == 1 ? finish_with_one(call) : service_refuse_count(call);
 }
 
 static int take_stream_request(struct call *call, const uint8_t *data, size_t size)
@@ -153,10 +126,10 @@ static int take_stream_request(struct call *call, const uint8_t *data, size_t si
 
     answer_in_kind(call);
     if (s->requests++ > 0)
-        return refuse_count(call);
+        return service_refuse_count(call);
     request = flatline__v1__stream_request__unpack(&counted_protobuf, size, data);
     if (request == NULL)
-        return refuse_garbled(call);
+        return service_refuse_garbled(call);
     s->owed = request->count != 0 ? request->count : FOR_EVER;
     flatline__v1__stream_request__free_unpacked(request, &counted_protobuf);
     return 0;
@@ -166,7 +139,7 @@ static int finish_stream_request(struct call *call)
 {
     const struct stress_call *s = call_state(call);
 
-    return s->requests == 1 ? finish(call) : refuse_count(call);
+    return s->requests == 1 ? finish(call) : service_refuse_count(call);
 }
 
 const struct call_ops stress_non_streaming = {
@@ -177,7 +150,7 @@ const struct call_ops stress_non_streaming = {
     .on_message_end = end_request,
     .on_half_close = finish_only_with_one,
     .produce = produce,
-    .on_done = done,
+    .on_done = service_done,
 };
 
 const struct call_ops stress_client_streaming = {
@@ -188,7 +161,7 @@ const struct call_ops stress_client_streaming = {
     .on_message_end = end_request,
     .on_half_close = finish_with_one,
     .produce = produce,
-    .on_done = done,
+    .on_done = service_done,
 };
 
 const struct call_ops stress_server_streaming = {
@@ -197,7 +170,7 @@ const struct call_ops stress_server_streaming = {
     .on_whole = take_stream_request,
     .on_half_close = finish_stream_request,
     .produce = produce,
-    .on_done = done,
+    .on_done = service_done,
 };
 
 const struct call_ops stress_bidi_streaming = {
@@ -208,5 +181,5 @@ const struct call_ops stress_bidi_streaming = {
     .on_message_end = end_request_and_owe,
     .on_half_close = finish,
     .produce = produce,
-    .on_done = done,
+    .on_done = service_done,
 };

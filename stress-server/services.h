@@ -10,6 +10,7 @@
 struct services {
     struct rng seeds;  /* one draw per call, so that no two calls send the same bytes */
     struct leak *leak; /* NULL: none planted */
+    struct ev_loop *ev;
 };
 
 /* Ends with a NULL path. */
