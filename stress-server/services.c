@@ -2,9 +2,11 @@
 
 #include "stress-server/service_benchmark.h"
 #include "stress-server/service_health.h"
+#include "stress-server/service_reflection.h"
 #include "stress-server/service_stress.h"
 #include "stress-server/service_test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct method services_methods[] = {
@@ -26,8 +28,25 @@ const struct method services_methods[] = {
     {"/grpc.testing.BenchmarkService/StreamingFromClient", &benchmark_streaming_from_client},
     {"/grpc.testing.BenchmarkService/StreamingFromServer", &benchmark_streaming_from_server},
     {"/grpc.testing.BenchmarkService/StreamingBothWays", &benchmark_streaming_both_ways},
+    {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &reflection_info},
+    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &reflection_info},
     {NULL, NULL},
 };
+
+/* The methods of a service stand together. */
+size_t services_list(char names[SERVICES_MAX][SERVICES_NAME])
+{
+    size_t count = 0;
+
+    for (const struct method *m = services_methods; m->path != NULL && count < SERVICES_MAX; m++) {
+        int size = (int)(strrchr(m->path, '/') - m->path - 1);
+
+        snprintf(names[count], SERVICES_NAME, "%.*s", size, m->path + 1);
+        if (count == 0 || strcmp(names[count - 1], names[count]) != 0)
+            count++;
+    }
+    return count;
+}
 
 bool services_have(const char *name)
 {

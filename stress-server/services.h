@@ -18,6 +18,12 @@ struct services {
 /* Ends with a NULL path. */
 extern const struct method services_methods[];
 
+#define SERVICES_MAX 16
+#define SERVICES_NAME 64
+
+/* The names of all services ("package.Service"), each once; returns how many. */
+size_t services_list(char names[SERVICES_MAX][SERVICES_NAME]);
+
 /* Whether a service of that name ("package.Service") has a method here. */
 bool services_have(const char *name);
 
