@@ -17,6 +17,9 @@
 
 #define LINE_MAX_BYTES 512
 
+/* Peers end a connection after about 1,000 resets (nghttp2's and others' answer to rapid reset). */
+#define RESETS_MAX 900
+
 enum lane_state {
     LANE_IDLE,
     LANE_WAITING, /* for the timer, then connects */
@@ -38,11 +41,13 @@ struct lane {
     struct reconnect reconnect;
     uint64_t repeats_done;   /* of the group's call list, on this connection */
     size_t next_call;        /* in the list */
+    uint32_t resets;         /* calls cancelled as planned, on this connection */
     uint64_t refused_before; /* allocations refused until this connection began */
     bool connected_before;
     bool goaway;
-    bool starved; /* closed by us because memory was refused */
-    bool lost;    /* and not yet recovered */
+    bool rotating; /* closed by us because of the resets */
+    bool starved;  /* closed by us because memory was refused */
+    bool lost;     /* and not yet recovered */
     enum page_event_kind doubt_error;
     int doubt_detail;
     char doubt_text[LINE_MAX_BYTES];
@@ -142,6 +147,11 @@ static void go_on(struct lane *lane)
         close_connection(lane);
         return;
     }
+    if (lane->resets >= RESETS_MAX) {
+        lane->rotating = true;
+        close_connection(lane);
+        return;
+    }
     if (lane->world->paused)
         return;
     lane->call = routine_start(lane->client, call, &lane->host);
@@ -189,7 +199,11 @@ static void call_done(struct routine_host *host, const struct routine_end *end)
     leak_hit(lane->world->leak, LEAK_CALL);
     if (end->fate == ROUTINE_DONE) {
         lane->world->tally->calls[call->kind]++;
+        lane->world->tally->cancelled += end->cancelled;
+        lane->resets += end->cancelled;
         advance(lane);
+    } else if (end->fate == ROUTINE_PART) {
+        lane->world->tally->parts++;
     } else if (end->fate == ROUTINE_BROKEN) {
         fail(lane, end->error, end->detail, end->text);
     }
@@ -281,6 +295,8 @@ static void on_end(struct client *client, void *user, enum client_end end, int d
         leak_hit(lane->world->leak, LEAK_DISCONNECT);
     if (lane->world->stopping || work_is_over(lane))
         take_next(lane);
+    else if (lane->rotating)
+        wait_then_connect(lane, 0);
     else if (lane->starved || (end == CLIENT_PROTOCOL && mem_refused() != lane->refused_before))
         /* What nghttp2 breaks off for lack of our memory is not the peer's fault. */
         lose(lane, CLIENT_NO_MEMORY, ENOMEM, "an allocation was refused");
@@ -293,7 +309,9 @@ static const struct client_events events = {on_ready, on_goaway, on_end};
 static void connect_now(struct lane *lane)
 {
     lane->goaway = false;
+    lane->rotating = false;
     lane->starved = false;
+    lane->resets = 0;
     lane->refused_before = mem_refused();
     lane->state = LANE_CONNECTING;
     lane->client = client_new(lane->world->loop, lane->world->target, &events, lane);
@@ -329,6 +347,7 @@ struct lane *lane_new(struct lane_world *world)
     lane->host = (struct routine_host){
         .tally = world->tally,
         .rng = &world->rng,
+        .service = world->service,
         .encoding = world->encoding,
         .paused = &world->paused,
         .on_alive = saw_life,

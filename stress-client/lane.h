@@ -10,6 +10,7 @@
 #include "common/child/leak.h"
 #include "common/engine/client.h"
 #include "stress-client/plan.h"
+#include "stress-client/routine.h"
 #include "stress-client/tally.h"
 
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct lane_world {
     struct tally *tally;
     struct leak *leak; /* NULL: none planted */
     struct rng rng;
+    enum routine_service service;
     enum grpc_encoding encoding;
     uint64_t retry_limit; /* reconnects in a row, RECONNECT_FOR_EVER */
     bool secure;          /* record TLS handshakes */

@@ -28,6 +28,9 @@
 #define SOAK_ITERATIONS 10
 #define SOAK_LATENCY_NS NS_PER_S
 
+#define SERVICE_WORD(ident, name) " " name
+#define CASE_WORD(name) " " #name
+
 static bool set_leak(void *into, const struct option_spec *spec, const char *value, char *why,
                      size_t cap)
 {
@@ -55,6 +58,27 @@ static bool set_encoding(void *into, const struct option_spec *spec, const char 
     }
     options->encoding = (enum grpc_encoding)encoding;
     return true;
+}
+
+static bool set_service(void *into, const struct option_spec *spec, const char *value, char *why,
+                        size_t cap)
+{
+    static const char *const names[ROUTINE_SERVICES] = {
+#define SERVICE_NAME(ident, name) [ROUTINE_##ident] = (name),
+        ROUTINE_SERVICE_TABLE(SERVICE_NAME)
+#undef SERVICE_NAME
+    };
+    struct options *options = into;
+
+    (void)spec;
+    for (int i = 0; i < ROUTINE_SERVICES; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            options->service = (enum routine_service)i;
+            return true;
+        }
+    }
+    snprintf(why, cap, "'%s' is none of" ROUTINE_SERVICE_TABLE(SERVICE_WORD), value);
+    return false;
 }
 
 static bool set_interop_case(void *into, const struct option_spec *spec, const char *value,
@@ -129,8 +153,6 @@ static bool add_call(struct options *options, enum call_kind kind, const char *v
 CALL_KIND_TABLE(ADD_CALL)
 #undef ADD_CALL
 
-#define CASE_WORD(name) " " #name
-
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
@@ -153,6 +175,10 @@ static const struct option_spec specs[] = {
     {"server-streaming", 0, "N", "send one, get N", add_SERVER_STREAMING, 0},
     {"bidi-streaming", 0, "N", "send one, get one, N times", add_BIDI_STREAMING, 0},
     {NULL, 0, NULL, "The run", NULL, 0},
+    {"service", 0, "NAME",
+     "what to call (flatline; interop is grpc.testing.TestService):" ROUTINE_SERVICE_TABLE(
+         SERVICE_WORD),
+     set_service, 0},
     {"retry", 0, "N", "after a loss reconnect, at most N times in a row (0)", options_set_u64,
      MEMBER(retry)},
     {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
@@ -224,8 +250,8 @@ static void check_probe(const struct options *o)
         options_exit_bad(&set, "--timeout needs --probe or --interop-case");
     if (o->probe && plan_group_count(o->plan) > 0)
         options_exit_bad(&set, "--probe takes no calls");
-    if (o->probe && o->encoding != GRPC_IDENTITY)
-        options_exit_bad(&set, "--probe does not compress");
+    if (o->probe && (o->encoding != GRPC_IDENTITY || o->service != ROUTINE_FLATLINE))
+        options_exit_bad(&set, "--probe goes with none of --gzip, --deflate and --service");
     if (o->probe && (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX))
         options_exit_bad(&set, "--probe goes with none of --json, --retry and --telemetry-fd");
 }
@@ -245,7 +271,7 @@ static void check_interop(const struct options *o)
     if (plan_group_count(o->plan) > 0)
         options_exit_bad(&set, "--interop-case takes no calls");
     if (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX || o->abortive ||
-        o->leak.bytes != 0 || o->encoding != GRPC_IDENTITY)
+        o->leak.bytes != 0 || o->service != ROUTINE_FLATLINE || o->encoding != GRPC_IDENTITY)
         options_exit_bad(&set, "--interop-case goes with no option of \"The run\" but --timeout");
     if (o->soak_iterations == 0)
         options_exit_bad(&set, "--soak-iterations: a soak without calls proves nothing");
@@ -262,6 +288,11 @@ static void check(const struct options *o)
     check_security(o);
     check_probe(o);
     check_interop(o);
+    if (o->service != ROUTINE_FLATLINE && o->encoding != GRPC_IDENTITY)
+        options_exit_bad(&set,
+                         "--%s needs --service flatline: not every reply of the others can be "
+                         "had compressed",
+                         grpc_encoding_name(o->encoding));
     if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX)
         options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
     if (!o->probe && o->interop_case == NULL && !plan_check(o->plan, why, sizeof why))

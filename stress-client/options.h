@@ -5,6 +5,7 @@
 #include "common/contract/leak_spec.h"
 #include "common/engine/grpc.h"
 #include "stress-client/plan.h"
+#include "stress-client/routine.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@ struct options {
     bool system_store;
     const char *store_path; /* NULL: none given */
     bool abortive;
+    enum routine_service service;
     enum grpc_encoding encoding; /* of requests, and then replies must be compressed */
     uint64_t retry;              /* UINT64_MAX: not given */
     bool json;

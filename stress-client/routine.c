@@ -1,4 +1,4 @@
-#include "stress-client/routine.h"
+#include "stress-client/routine_internal.h"
 
 #include "common/base/clock.h"
 #include "proto/flatline.pb-c.h"
@@ -8,11 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* RFC 9113, 6.9.2: what may be sent on a connection before the peer has said anything. */
-#define HTTP2_FIRST_WINDOW 65535
-
 #define REQUEST_MAX (GRPC_PREFIX + 11) /* StreamRequest: a tag and a varint of 64 bits */
-#define FOR_EVER UINT64_MAX
 
 enum fault { FAULT_NONE, FAULT_LENGTH, FAULT_BODY, FAULT_SURPLUS, FAULT_PLAIN };
 
@@ -241,22 +237,24 @@ static void judge_success(const struct routine *r, struct routine_end *end, char
     }
 }
 
-static void judge_status(const struct routine *r, const struct grpc_status *status,
-                         struct routine_end *end, char *text, size_t cap)
+void routine_judge_status(enum call_kind kind, const struct grpc_status *status,
+                          struct routine_end *end, char text[ROUTINE_TEXT])
 {
+    const char *lacking = status->code == GRPC_UNIMPLEMENTED ? "unsupported: " : "";
     const char *colon = status->message[0] == '\0' ? "" : ": ";
     bool may_be_loss = status->code == GRPC_UNAVAILABLE || status->code == GRPC_CANCELLED;
 
     end->fate = may_be_loss ? ROUTINE_LOST : ROUTINE_BROKEN;
     end->error = PAGE_ERROR_STATUS;
-    snprintf(text, cap, "%s call ended with status %d %s%s%s", call_kind_name(r->plan->kind),
-             status->code, grpc_code_name(status->code), colon, status->message);
+    snprintf(text, ROUTINE_TEXT, "%s%s call ended with status %d %s%s%s", lacking,
+             call_kind_name(kind), status->code, grpc_code_name(status->code), colon,
+             status->message);
 }
 
 static void finish(struct call *call, const struct grpc_status *status)
 {
     const struct routine *r = call_state(call);
-    char text[GRPC_MESSAGE_TEXT + 128] = "";
+    char text[ROUTINE_TEXT] = "";
     struct routine_end end = {.detail = status->code, .text = text};
 
     if (r->fault != FAULT_NONE) {
@@ -266,7 +264,7 @@ static void finish(struct call *call, const struct grpc_status *status)
     } else if (status->code == GRPC_OK) {
         judge_success(r, &end, text, sizeof text);
     } else {
-        judge_status(r, status, &end, text, sizeof text);
+        routine_judge_status(r->plan->kind, status, &end, text);
     }
     r->host->on_done(r->host, &end);
 }
@@ -318,8 +316,8 @@ static uint64_t messages(const struct plan_call *plan, bool streams)
     return plan->messages == PLAN_ENDLESS ? FOR_EVER : plan->messages;
 }
 
-struct call *routine_start(struct client *client, const struct plan_call *plan,
-                           struct routine_host *host)
+static struct call *start_stress(struct client *client, const struct plan_call *plan,
+                                 struct routine_host *host)
 {
     const struct call_ops *ops = table[plan->kind].ops;
     struct client_call_options options = {.encoding = host->encoding};
@@ -342,4 +340,11 @@ struct call *routine_start(struct client *client, const struct plan_call *plan,
     if (ops != &turns && r->to_send != FOR_EVER)
         call_half_close(call);
     return call;
+}
+
+struct call *routine_start(struct client *client, const struct plan_call *plan,
+                           struct routine_host *host)
+{
+    return host->service == ROUTINE_FLATLINE ? start_stress(client, plan, host)
+                                             : routine_testing_start(client, plan, host);
 }

@@ -18,25 +18,40 @@
 
 #include <stdbool.h>
 
+/* The services that can be called: identifier, option. */
+#define ROUTINE_SERVICE_TABLE(X) \
+    X(FLATLINE, "flatline")      \
+    X(BENCHMARK, "benchmark")    \
+    X(INTEROP, "interop")
+
+#define ROUTINE_SERVICE_ENUM(ident, name) ROUTINE_##ident,
+enum routine_service { ROUTINE_SERVICE_TABLE(ROUTINE_SERVICE_ENUM) ROUTINE_SERVICES };
+#undef ROUTINE_SERVICE_ENUM
+
 enum routine_fate {
     ROUTINE_DONE, /* as planned, every reply checked */
+    ROUTINE_PART, /* well, but the plan's call wants another call like this */
     ROUTINE_LOST, /* cut short; an error only if the connection lives on without a GOAWAY */
     ROUTINE_BROKEN,
 };
 
 struct routine_end {
     enum routine_fate fate;
-    enum page_event_kind error; /* unless DONE: what it is, if it is an error */
+    bool cancelled;             /* DONE by our cancel: the service knows no other end */
+    enum page_event_kind error; /* LOST, BROKEN: what it is, if it is an error */
     int detail;                 /* gRPC status */
-    const char *text;           /* unless DONE: one line, valid during the callback */
+    const char *text;           /* LOST, BROKEN: one line, valid during the callback */
 };
 
 /* Whom a routine works for; lives longer than the call. */
 struct routine_host {
     struct tally *tally;
     struct rng *rng;
-    enum grpc_encoding encoding; /* of requests; not IDENTITY: replies must be compressed, too */
-    const bool *paused;          /* while true an endless stream sends no further message */
+    enum routine_service service;
+    uint64_t progress; /* the routines': replies that earlier PARTs brought */
+    enum grpc_encoding
+        encoding;       /* FLATLINE: of requests; if not IDENTITY, replies must be compressed */
+    const bool *paused; /* while true an endless stream sends no further message */
     /*
      * The peer showed that it is alive: a reply came, or it let us send more than HTTP/2 allows
      * before it has spoken. Called often.

@@ -231,6 +231,7 @@ struct runner *runner_new(const struct runner_config *config)
         .tally = config->tally,
         .leak = config->leak,
         .rng = {.seed = rng_seed_random()},
+        .service = config->service,
         .encoding = config->encoding,
         .retry_limit = config->retry_limit,
         .secure = config->secure,

@@ -11,6 +11,7 @@
 #include "common/child/telemetry.h"
 #include "common/engine/client.h"
 #include "stress-client/plan.h"
+#include "stress-client/routine.h"
 #include "stress-client/tally.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct runner_config {
     struct tally *tally;
     struct telemetry *telemetry; /* NULL by hand */
     struct leak *leak;           /* NULL: none planted */
+    enum routine_service service;
     enum grpc_encoding encoding; /* of requests; replies must be compressed, too */
     uint64_t retry_limit;        /* reconnects in a row, RECONNECT_FOR_EVER */
     bool secure, abortive;

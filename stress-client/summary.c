@@ -54,8 +54,13 @@ static void print_calls(FILE *out, const struct summary *s)
                 s->tally->calls[kind]);
         before = ", ";
     }
-    fprintf(out, "%s, %" PRIu64 " cut short\n", tally_calls(s->tally) == 0 ? "" : ")",
-            s->stats->calls_started - tally_calls(s->tally));
+    fprintf(out, "%s, %" PRIu64 " cut short", tally_calls(s->tally) == 0 ? "" : ")",
+            tally_cut_short(s->tally, s->stats->calls_started));
+    if (s->tally->cancelled > 0)
+        fprintf(out, ", %" PRIu64 " cancelled after the last reply", s->tally->cancelled);
+    if (s->tally->parts > 0)
+        fprintf(out, ", %" PRIu64 " calls were parts", s->tally->parts);
+    fputc('\n', out);
 }
 
 static void print_traffic(FILE *out, const struct summary *s)

@@ -32,7 +32,9 @@ static void put_calls(struct json *json, const struct summary *s)
     json_begin(json, "calls");
     json_number(json, "started", s->stats->calls_started);
     json_number(json, "done", tally_calls(s->tally));
-    json_number(json, "cut_short", s->stats->calls_started - tally_calls(s->tally));
+    json_number(json, "cut_short", tally_cut_short(s->tally, s->stats->calls_started));
+    json_number(json, "cancelled", s->tally->cancelled);
+    json_number(json, "parts", s->tally->parts);
     json_begin(json, "done_by_kind");
     for (int kind = 0; kind < CALL_KINDS; kind++)
         json_number(json, call_kind_name((enum call_kind)kind), s->tally->calls[kind]);

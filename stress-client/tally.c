@@ -37,6 +37,11 @@ uint64_t tally_calls(const struct tally *tally)
     return sum;
 }
 
+uint64_t tally_cut_short(const struct tally *tally, uint64_t started)
+{
+    return started - tally_calls(tally) - tally->parts;
+}
+
 void tally_fill(const struct tally *tally, struct page_snapshot *snapshot)
 {
     struct metric_values *metrics = &snapshot->metrics;

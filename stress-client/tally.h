@@ -19,6 +19,8 @@ struct tally {
     uint64_t connections;       /* became usable */
     uint64_t reconnects;        /* of them, after a loss */
     uint64_t calls[CALL_KINDS]; /* done as planned */
+    uint64_t cancelled;         /* of them, ended by our cancel: there was no other way */
+    uint64_t parts;             /* calls that were one part of a planned one */
     uint64_t first_alive_ns;    /* the peer's first sign of life; 0 before */
     struct histogram connect;   /* TCP and TLS until usable */
     struct histogram handshake; /* the TLS part */
@@ -31,6 +33,8 @@ void tally_event(struct tally *tally, enum page_event_kind kind, uint32_t connec
 uint64_t tally_losses(const struct tally *tally);
 uint64_t tally_errors(const struct tally *tally);
 uint64_t tally_calls(const struct tally *tally);
+/* Of so many calls started, those that were neither done nor a part. */
+uint64_t tally_cut_short(const struct tally *tally, uint64_t started);
 
 /* Adds what is counted here to a snapshot in which the engine's metrics are set. */
 void tally_fill(const struct tally *tally, struct page_snapshot *snapshot);

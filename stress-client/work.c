@@ -120,6 +120,7 @@ static bool set_up_traffic(struct work *work)
         .address = work->address,
         .plan = o->plan,
         .telemetry = work->telemetry,
+        .service = o->service,
         .encoding = o->encoding,
         .retry_limit = o->retry != UINT64_MAX ? o->retry : 0,
         .secure = o->secure,

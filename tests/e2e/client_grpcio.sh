@@ -85,7 +85,7 @@ for how in short long tag garbled few many status unavailable missing; do
         wrong "$how" "--non-streaming" "non-streaming call ended with status 14 UNAVAILABLE: on purpose"
         ;;
     missing)
-        wrong "$how" "--non-streaming" "non-streaming call ended with status 12 UNIMPLEMENTED"
+        wrong "$how" "--non-streaming" "unsupported: non-streaming call ended with status 12 UNIMPLEMENTED"
         ;;
     esac
     tap_is "$how: the server never saw a bad request" "" "$(grep 'bad request' "$TAP_DIR/$how.err")"

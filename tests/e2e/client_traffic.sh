@@ -47,6 +47,7 @@ tap_run kinds "$STRESS_CLIENT" --port "$PORT" --json --num-calls 200 --non-strea
 tap_is "three groups pass" 0 "$TAP_STATUS"
 tap_check "JSON: calls" sums "$TAP_DIR/kinds.out" \
     'j["result"] == "passed" and j["failure"] is None and j["calls"] == {"started": 1070, "done": 1070, "cut_short": 0,
+    "cancelled": 0, "parts": 0,
     "done_by_kind": {"non-streaming": 270, "client-streaming": 200, "server-streaming": 200, "bidi-streaming": 400}}'
 tap_check "JSON: messages" sums "$TAP_DIR/kinds.out" \
     'j["messages_sent"] == 270 + 6000 + 200 + 2000 + 600 and j["messages_received"] == 270 + 200 + 4000 + 2600'

@@ -20,6 +20,9 @@ struct call {
     enum grpc_encoding encoding;
     bool half_closed, resumed;
     bool compressed; /* the replies */
+    bool cancelled;
+    uint8_t list[50000]; /* call_send */
+    size_t list_size;
 };
 
 static struct call fake;
@@ -31,7 +34,7 @@ struct call *client_call(struct client *client, const char *path, const struct c
     fake = (struct call){.ops = ops,
                          .state = calloc(1, ops->state_size),
                          .path = path,
-                         .encoding = options->encoding};
+                         .encoding = options != NULL ? options->encoding : GRPC_IDENTITY};
     return &fake;
 }
 
@@ -48,6 +51,19 @@ void *call_state(struct call *call)
 void call_resume(struct call *call)
 {
     call->resumed = true;
+}
+
+bool call_send(struct call *call, const void *data, size_t size)
+{
+    assert_true(size <= sizeof call->list);
+    memcpy(call->list, data, size);
+    call->list_size = size;
+    return true;
+}
+
+void call_cancel(struct call *call)
+{
+    call->cancelled = true;
 }
 
 void call_half_close(struct call *call)
@@ -350,7 +366,7 @@ static void wrong_replies_are_named(void **unused)
     begin(&w, &one);
     end(GRPC_UNIMPLEMENTED, "what?");
     expect_broken(&w, PAGE_ERROR_STATUS,
-                  "non-streaming call ended with status 12 UNIMPLEMENTED: what?");
+                  "unsupported: non-streaming call ended with status 12 UNIMPLEMENTED: what?");
 }
 
 static void plain_replies_break_a_call_that_insists(void **unused)
@@ -386,6 +402,103 @@ static void plain_replies_break_a_call_that_insists(void **unused)
     }
 }
 
+/* A reply of grpc.testing with a body of that size, 128 and up. */
+static int testing_reply(size_t size)
+{
+    uint8_t reply[512] = {0x0a, (uint8_t)((size + 3) | 0x80), (uint8_t)((size + 3) >> 7),
+                          0x12, (uint8_t)(size | 0x80),       (uint8_t)(size >> 7)};
+
+    return fake.ops->on_whole(&fake, reply, 6 + size);
+}
+
+static void start_testing(struct witness *w, enum routine_service service,
+                          const struct plan_call *plan)
+{
+    w->done = false;
+    w->rng.seed = 7;
+    w->host.tally = &w->tally;
+    w->host.rng = &w->rng;
+    w->host.paused = &w->paused;
+    w->host.on_alive = note_alive;
+    w->host.on_done = note_done;
+    w->host.service = service;
+    assert_ptr_equal(routine_start(NULL, plan, &w->host), &fake);
+}
+
+/* Plays a TestService that was given a list of sizes. Returns how many. */
+static size_t serve_list(void)
+{
+    size_t count = fake.list_size / 5;
+
+    assert_true(fake.half_closed);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *entry = fake.list + 5 * i;
+
+        assert_memory_equal(entry, "\x12\x03\x08", 3);
+        assert_int_equal(testing_reply((size_t)(entry[3] & 0x7f) | (size_t)entry[4] << 7), 0);
+    }
+    return count;
+}
+
+static void long_listed_streams_come_in_parts(void **unused)
+{
+    static const size_t parts[] = {10000, 10000, 5000};
+    struct plan_call counted = {CALL_SERVER_STREAMING, 25000};
+    struct plan_call endless = {CALL_SERVER_STREAMING, PLAN_ENDLESS};
+    struct witness w = {.done = false};
+
+    (void)unused;
+    for (size_t i = 0; i < 3; i++) {
+        start_testing(&w, ROUTINE_INTEROP, &counted);
+        assert_string_equal(fake.path, "/grpc.testing.TestService/StreamingOutputCall");
+        assert_int_equal(serve_list(), parts[i]);
+        end(GRPC_OK, "");
+        assert_int_equal(w.end.fate, i < 2 ? ROUTINE_PART : ROUTINE_DONE);
+    }
+    assert_int_equal(w.host.progress, 0);
+    for (size_t i = 0; i < 3; i++) {
+        start_testing(&w, ROUTINE_INTEROP, &endless);
+        assert_int_equal(serve_list(), 10000);
+        end(GRPC_OK, "");
+        assert_int_equal(w.end.fate, ROUTINE_PART);
+    }
+    /* A loss begins the plan's call anew. */
+    start_testing(&w, ROUTINE_INTEROP, &endless);
+    end(GRPC_UNAVAILABLE, "");
+    assert_int_equal(w.end.fate, ROUTINE_LOST);
+    assert_int_equal(w.host.progress, 0);
+}
+
+static void a_benchmark_stream_is_cancelled_after_its_last_reply(void **unused)
+{
+    struct plan_call three = {CALL_SERVER_STREAMING, 3};
+    struct witness w = {.done = false};
+    struct ear ear = {.have = 0};
+    size_t size;
+
+    (void)unused;
+    start_testing(&w, ROUTINE_BENCHMARK, &three);
+    assert_true(fake.half_closed);
+    listen_to(&ear, 100, SIZE_MAX);
+    assert_int_equal(ear.messages, 1);
+    assert_int_equal(ear.frame[GRPC_PREFIX], 0x10); /* response_size */
+    size = (size_t)(ear.frame[GRPC_PREFIX + 1] & 0x7f) | (size_t)ear.frame[GRPC_PREFIX + 2] << 7;
+    for (int i = 0; i < 3; i++) {
+        assert_false(fake.cancelled);
+        assert_int_equal(testing_reply(size), 0);
+    }
+    assert_true(fake.cancelled);
+    assert_int_equal(testing_reply(size), 0); /* was on its way */
+    end(GRPC_CANCELLED, "");
+    assert_int_equal(w.end.fate, ROUTINE_DONE);
+    assert_true(w.end.cancelled);
+
+    start_testing(&w, ROUTINE_BENCHMARK, &three);
+    assert_int_not_equal(testing_reply(100), 0);
+    end(GRPC_INTERNAL, "");
+    assert_int_equal(w.end.fate, ROUTINE_BROKEN);
+}
+
 static void an_endless_stream_that_ends_may_be_a_loss(void **unused)
 {
     struct plan_call plan = {CALL_SERVER_STREAMING, PLAN_ENDLESS};
@@ -414,6 +527,8 @@ int main(void)
         cmocka_unit_test(a_pause_holds_at_a_message_boundary),
         cmocka_unit_test(wrong_replies_are_named),
         cmocka_unit_test(plain_replies_break_a_call_that_insists),
+        cmocka_unit_test(long_listed_streams_come_in_parts),
+        cmocka_unit_test(a_benchmark_stream_is_cancelled_after_its_last_reply),
         cmocka_unit_test(an_endless_stream_that_ends_may_be_a_loss),
     };
 
