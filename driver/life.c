@@ -105,19 +105,26 @@ static void bury(struct life *life)
     breach(life, reason, line);
 }
 
-static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int revents)
+/* Whether it has ended and was reaped; then its end is dealt with. */
+static bool collect(struct life *life)
 {
-    struct life *life = watcher->data;
-
-    (void)revents;
     /* While the zombie holds the number, nobody else's group can have it. */
     spawn_signal(&life->process.child, SIGKILL);
     guardian_forget(life->shared->guardian, life->process.child.pid);
     if (!spawn_reap(&life->process.child, &life->end))
-        return;
-    ev_io_stop(loop, watcher);
+        return false;
+    ev_io_stop(life->shared->loop, &life->exit_watcher);
     life_dispatch(life, LIFE_EXIT);
-    life->shared->changed(life->shared->user);
+    return true;
+}
+
+static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    struct life *life = watcher->data;
+
+    (void)loop, (void)revents;
+    if (collect(life))
+        life->shared->changed(life->shared->user);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -319,8 +326,12 @@ void life_dispatch(struct life *life, enum life_event event)
 
 void life_poll(struct life *life)
 {
+    bool leaving = life->state == LIFE_DYING || life->state == LIFE_STOPPING;
+
     if (life->state == LIFE_STARTING && process_ready_ns(&life->process) != 0)
         life_dispatch(life, LIFE_READY);
+    else if (leaving && spawn_is_dead(&life->process.child) && collect(life))
+        log_debug("%s: its end was seen by looking", life->component->name);
 }
 
 void life_plan_kill(struct life *life)

@@ -90,7 +90,11 @@ void life_init(struct life *life, struct life_shared *shared, size_t index);
 /* The next state, by the table. What the table does not name changes nothing. */
 void life_dispatch(struct life *life, enum life_event event);
 
-/* Sends READY if its page says so. */
+/*
+ * Looks where no event can be had or trusted: sends READY if its page says so, and EXIT if it was
+ * told to end and did, though the loop said nothing (runs were seen in which it stayed silent about
+ * every end).
+ */
 void life_poll(struct life *life);
 
 /* The supervisor's word for a component that was ready before the run began. */

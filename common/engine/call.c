@@ -190,16 +190,6 @@ void call_take_message(struct call *call, const char *text, size_t size)
         keep_message(call, text, size);
 }
 
-/* A peer that holds its window shut would never let a status through: then the stream is reset
- * instead. */
-static bool window_shut(struct call *call)
-{
-    nghttp2_session *h2 = call->session->conn.h2;
-
-    return nghttp2_session_get_stream_remote_window_size(h2, call->stream_id) <= 0 ||
-           nghttp2_session_get_remote_window_size(h2) <= 0;
-}
-
 void call_finish(struct call *call, int code, const char *message)
 {
     struct session *s = call->session;
@@ -210,21 +200,14 @@ void call_finish(struct call *call, int code, const char *message)
     call->status = code;
     if (message != NULL)
         keep_message(call, message, strlen(message));
-    if (code != GRPC_OK) {
-        call->discard = call->deaf = true;
-        if (!call->started) {
-            call_respond_status(call);
-            conn_wake(&s->conn);
-            return;
-        }
-        if (window_shut(call)) {
-            session_check(s, nghttp2_submit_rst_stream(s->conn.h2, NGHTTP2_FLAG_NONE,
-                                                       call->stream_id, NGHTTP2_CANCEL));
-            conn_wake(&s->conn);
-            return;
-        }
+    if (code == GRPC_OK) {
+        call_resume(call);
+        return;
     }
-    call_resume(call);
+    /* An error overtakes what is not sent yet: a peer may hold its window shut for ever. */
+    call->discard = call->deaf = true;
+    call_respond_status(call);
+    conn_wake(&s->conn);
 }
 
 void call_half_close(struct call *call)

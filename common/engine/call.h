@@ -89,7 +89,10 @@ void call_remote_close(struct call *call);
 void call_take_status(struct call *call, int code);
 void call_take_message(struct call *call, const char *text, size_t size);
 
-/* Server: a response that is nothing but the call's status (Trailers-Only). */
+/*
+ * Server: the call's status at once; Trailers-Only if nothing was sent yet, else trailers. They are
+ * not subject to flow control, and what was still to be sent is dropped.
+ */
 void call_respond_status(struct call *call);
 
 /* The outgoing side, for nghttp2: a data source over the call. */

@@ -193,6 +193,9 @@ static ssize_t on_provide(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
     size_t used = call->discard ? 0 : fill(call, out, cap);
 
     (void)h2, (void)stream_id, (void)user;
+    /* The status overtook what this would have been, perhaps in this very step. */
+    if (call->discard)
+        return NGHTTP2_ERR_DEFERRED;
     if (call->finished && used < cap) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (call->session->server) {
@@ -235,7 +238,7 @@ static void respond(struct call *call)
                                                          nv, count, &provider));
 }
 
-void call_respond_status(struct call *call)
+static void respond_status_only(struct call *call)
 {
     char code[12], message[3 * GRPC_MESSAGE_TEXT];
     nghttp2_nv nv[NV_MAX] = {header(":status", "200", 3),
@@ -244,9 +247,17 @@ void call_respond_status(struct call *call)
 
     count += metadata_put(&call->leading, nv + count, CALL_METADATA_MAX);
     count += put_trailers(call, nv + count, code, message);
-    call->started = call->ended = true;
     session_check(call->session, nghttp2_submit_response(call->session->conn.h2, call->stream_id,
                                                          nv, count, NULL));
+}
+
+void call_respond_status(struct call *call)
+{
+    if (call->started)
+        submit_trailers(call);
+    else
+        respond_status_only(call);
+    call->started = call->ended = true;
 }
 
 void call_resume(struct call *call)
