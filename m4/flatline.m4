@@ -77,6 +77,13 @@ AC_DEFUN([FL_CHECK_PROGRAMS], [
   AS_IF([test -z "$PROTOC_C"], [AC_MSG_ERROR([protoc-c not found: install protobuf-c-compiler])])
   # Only needed when charts are drawn; the driver looks it up in PATH again at run time.
   AC_PATH_PROG([GNUPLOT], [gnuplot], [not found, needed by driver --gen-charts])
+  # For the test that has libgrpc++ as the other end.
+  AC_PATH_PROG([PROTOC], [protoc])
+  AC_PATH_PROG([GRPC_CPP_PLUGIN], [grpc_cpp_plugin])
+  PKG_CHECK_MODULES([GRPCPP], [grpc++ protobuf], [have_grpcpp=yes], [have_grpcpp=no])
+  AS_IF([test -z "$PROTOC" || test -z "$GRPC_CPP_PLUGIN" || test -z "$ac_ct_CXX$CXX"], [have_grpcpp=no])
+  AS_IF([test "x$enable_sanitizers" != xno], [have_grpcpp="no (sanitizers)"])
+  AM_CONDITIONAL([HAVE_GRPCPP], [test "x$have_grpcpp" = xyes])
   # For the tests: the system's own, which python3-grpcio belongs to, before any other in PATH.
   AC_PATH_PROG([PYTHON3], [python3], [python3], [/usr/bin:$PATH])
 ])
@@ -94,6 +101,7 @@ flatline $PACKAGE_VERSION
   libev        yes
   jemalloc     $have_jemalloc
   cmocka       $have_cmocka (unit tests)
+  libgrpc++    $have_grpcpp (a stock peer in the tests)
   gnuplot      $GNUPLOT
   sanitizers   $enable_sanitizers
   fuzzers      $enable_fuzzers

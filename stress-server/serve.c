@@ -127,6 +127,7 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int revents)
     app->draining = true;
     log_info("%s: draining", strsignal(w->signum));
     telemetry_set_state(app->telemetry, PAGE_DRAINING);
+    health_drain(&app->services.health);
     server_drain(app->server, app->options->drain_ns, on_drained, app);
 }
 

@@ -5,15 +5,26 @@
 #include "common/base/rng.h"
 #include "common/child/leak.h"
 #include "common/engine/server.h"
+#include "stress-server/service_health.h"
 
 /* What all calls share: server_config.user. */
 struct services {
     struct rng seeds;  /* one draw per call, so that no two calls send the same bytes */
     struct leak *leak; /* NULL: none planted */
     struct ev_loop *ev;
+    struct health health;
 };
 
 /* Ends with a NULL path. */
 extern const struct method services_methods[];
+
+#define SERVICES_MAX 16
+#define SERVICES_NAME 64
+
+/* The names of all services ("package.Service"), each once; returns how many. */
+size_t services_list(char names[SERVICES_MAX][SERVICES_NAME]);
+
+/* Whether a service of that name ("package.Service") has a method here. */
+bool services_have(const char *name);
 
 #endif

@@ -220,6 +220,26 @@ def test_drain(options, cert, how):
         tap.check("%s: the endless stream was cut" % how, cut, code)
 
 
+def test_watch():
+    """What a watcher is told before and when the server drains."""
+    with Server("--drain", "500ms") as server, channel_to(server.port, None) as channel:
+        watch = stubs.method(
+            channel,
+            stubs.HEALTH + "Watch",
+            "unary_stream",
+            health.HealthCheckRequest,
+            health.HealthCheckResponse,
+        )
+        names = ("", "flatline.v1.Stress", "grpc.testing.TestService", "nobody")
+        watches = [watch(health.HealthCheckRequest(service=name), timeout=LIMIT) for name in names]
+        first = [next(one).status for one in watches]
+        tap.check("Watch tells the status", first == [1, 1, 1, 3], first)
+        server.process.send_signal(signal.SIGTERM)
+        then = [next(one).status for one in watches[:3]]
+        tap.check("... and NOT_SERVING on SIGTERM", then == [2, 2, 2], then)
+        tap.check("a watched server drains all the same", server.process.wait(10) == 0)
+
+
 def test_second_signal():
     with Server("--drain", "60s") as server, channel_to(server.port, None) as channel:
         stream = Stress(channel).server_streaming(pb.StreamRequest())
@@ -319,6 +339,7 @@ with tempfile.TemporaryDirectory() as tls:
     test_all([], None, "cleartext")
     key = os.path.join(tls, "key.pem")
     test_all(["--secure", "--tls-pub", cert, "--tls-priv", key], cert, "TLS")
+test_watch()
 test_second_signal()
 test_leak_shows()
 test_connection_leaks()

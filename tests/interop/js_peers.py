@@ -1,0 +1,23 @@
+"""@grpc/grpc-js on both ends: js/peer.js calls stress-server, and serves stress-client. The packages are those of
+js/package-lock.json, which "bootstrap check" puts beside it with npm ci."""
+
+import os
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
+import peers
+from tap import Tap
+
+JS = os.path.join(os.environ["top_srcdir"], "tests", "interop", "js")
+CASES = 28
+
+tap = Tap()
+if shutil.which("node") is None:
+    tap.skip("node is not installed")
+elif not os.path.isdir(os.path.join(JS, "node_modules", "@grpc", "grpc-js")):
+    tap.skip("no packages; install them: npm ci --ignore-scripts --prefix tests/interop/js")
+else:
+    os.environ["PROTO"] = os.path.join(os.environ["top_srcdir"], "proto")
+    peers.test_both(tap, ["node", os.path.join(JS, "peer.js")], CASES)
+tap.done()

@@ -1,0 +1,71 @@
+"""A stock gRPC implementation as the other end of our programs, cleartext and TLS. `argv` starts the peer:
+
+    argv client PORT [CERT]     calls us; prints "ok WHAT" or "not ok WHAT: WHY" for each case
+    argv server [CERT KEY]      prints "listening on 127.0.0.1:PORT" and serves until SIGTERM
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+
+from program import CLIENT, SERVER, Program, Server
+
+LIMIT = 60.0  # seconds for all that one process does
+CALLS = 20
+KINDS = "--non-streaming --client-streaming 50 --server-streaming 50 --bidi-streaming 50".split()
+
+
+def run(argv):
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT)
+    return done.returncode, done.stdout
+
+
+def call_us(tap, argv, cases, how, options, cert):
+    """The peer's client on stress-server; `cases` says how many it has, so that none gets lost."""
+    with Server(*options) as server:
+        status, said = run([*argv, "client", str(server.port), *cert])
+        results = [line for line in said.splitlines() if line.startswith(("ok ", "not ok "))]
+        for line in results:
+            tap.check("%s: it calls us: %s" % (how, line.split("ok ", 1)[1]), line.startswith("ok "), said)
+        tap.check("%s: all of its %d cases ran" % (how, cases), (status, len(results)) == (0, cases), said)
+        tap.check("%s: our server ends with 0" % how, server.stop() == 0, server.said())
+
+
+def call_it(tap, argv, how, options, pair):
+    """stress-client on the peer's server."""
+    with Program(*argv, "server", *pair) as peer:
+        port = peer.wait_said(r"listening on 127\.0\.0\.1:(\d+)").group(1)
+        to_it = [CLIENT, "--port", port, *options]
+        status, said = run([*to_it, "--num-calls", str(CALLS), *KINDS])
+        tap.check("%s: we call it: the four kinds" % how, status == 0, said)
+        tap.check("%s: ... each %d times" % (how, CALLS), "  %d done " % (4 * CALLS) in said, said)
+        messages = "%d sent, %d received" % (CALLS * (1 + 50 + 1 + 50), CALLS * (1 + 1 + 50 + 50))
+        tap.check("%s: ... with all their messages" % how, messages in said, said)
+        status, said = run([*to_it, "--probe"])
+        tap.check("%s: its health is asked" % how, (status, said) == (0, ""), said)
+        for kind in ("--client-streaming", "--server-streaming", "--bidi-streaming"):
+            cancel(tap, to_it, how, kind)
+        tap.check("%s: it ends with 0" % how, peer.stop() == 0, peer.said())
+        tap.check("%s: it had nothing to complain of" % how, "not ok" not in peer.said(), peer.said())
+
+
+def cancel(tap, to_it, how, kind):
+    """An endless stream, until we are told to stop."""
+    with Program(*to_it, kind, "0") as client:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            client.process.wait(0.5)  # it must not end by itself
+        running = client.process.poll() is None
+        status = client.stop(signal.SIGTERM)
+        tap.check("%s: an endless %s is ended by SIGTERM" % (how, kind), running and status == 0, client.said())
+
+
+def test_both(tap, argv, cases):
+    with tempfile.TemporaryDirectory() as tls:
+        subprocess.run([SERVER, "--make-cert", tls], check=True, stderr=subprocess.DEVNULL)
+        pub, priv = os.path.join(tls, "cert.pem"), os.path.join(tls, "key.pem")
+        call_us(tap, argv, cases, "cleartext", [], [])
+        call_us(tap, argv, cases, "TLS", ["--secure", "--tls-pub", pub, "--tls-priv", priv], [pub])
+        call_it(tap, argv, "cleartext", [], [])
+        call_it(tap, argv, "TLS", ["--secure", "--cert-store-from-path", pub], [pub, priv])
