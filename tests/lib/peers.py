@@ -6,6 +6,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -33,8 +34,20 @@ def call_us(tap, argv, cases, how, options, cert):
         tap.check("%s: our server ends with 0" % how, server.stop() == 0, server.said())
 
 
-def call_it(tap, argv, how, options, pair):
-    """stress-client on the peer's server."""
+def interop(tap, to_it, lacking, how):
+    """The official cases on the peer's TestService. Those of `lacking` ask for what the peer cannot do, and
+    must say so; all others pass."""
+    _, said = run([*to_it, "--interop-case", "all", "--soak-max-latency", "20s"])
+    results = dict(re.findall(r"^([a-z_]+): ((?:passed|FAILED|unsupported).*)", said, re.MULTILINE))
+    tap.check("%s: the official cases run" % how, len(results) > len(lacking) and set(lacking) < set(results), said)
+    for name, result in results.items():
+        expected = "FAILED: " if name in lacking else "passed"
+        what = "fails, as it must" if name in lacking else "passes"
+        tap.check("%s: %s %s" % (how, name, what), result.startswith(expected), result)
+
+
+def call_it(tap, argv, lacking, how, options, pair):
+    """stress-client on the peer's server; lacking None: it has no TestService."""
     with Program(*argv, "server", *pair) as peer:
         port = peer.wait_said(r"listening on 127\.0\.0\.1:(\d+)").group(1)
         to_it = [CLIENT, "--port", port, *options]
@@ -45,6 +58,8 @@ def call_it(tap, argv, how, options, pair):
         tap.check("%s: ... with all their messages" % how, messages in said, said)
         status, said = run([*to_it, "--probe"])
         tap.check("%s: its health is asked" % how, (status, said) == (0, ""), said)
+        if lacking is not None:
+            interop(tap, to_it, lacking, how)
         for kind in ("--client-streaming", "--server-streaming", "--bidi-streaming"):
             cancel(tap, to_it, how, kind)
         tap.check("%s: it ends with 0" % how, peer.stop() == 0, peer.said())
@@ -61,11 +76,11 @@ def cancel(tap, to_it, how, kind):
         tap.check("%s: an endless %s is ended by SIGTERM" % (how, kind), running and status == 0, client.said())
 
 
-def test_both(tap, argv, cases):
+def test_both(tap, argv, cases, lacking=None):
     with tempfile.TemporaryDirectory() as tls:
         subprocess.run([SERVER, "--make-cert", tls], check=True, stderr=subprocess.DEVNULL)
         pub, priv = os.path.join(tls, "cert.pem"), os.path.join(tls, "key.pem")
         call_us(tap, argv, cases, "cleartext", [], [])
         call_us(tap, argv, cases, "TLS", ["--secure", "--tls-pub", pub, "--tls-priv", priv], [pub])
-        call_it(tap, argv, "cleartext", [], [])
-        call_it(tap, argv, "TLS", ["--secure", "--cert-store-from-path", pub], [pub, priv])
+        call_it(tap, argv, lacking, "cleartext", [], [])
+        call_it(tap, argv, lacking, "TLS", ["--secure", "--cert-store-from-path", pub], [pub, priv])
