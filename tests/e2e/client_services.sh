@@ -58,6 +58,7 @@ endless()
 start ours "$STRESS_SERVER" --port 0
 kinds "our TestService" --service interop
 endless "our TestService" --service interop
+kinds "our BenchmarkService" --service benchmark
 tap_run long "$STRESS_CLIENT" --port "$PORT" --service interop --server-streaming 25000
 tap_is "25,000 listed replies" 0 "$TAP_STATUS"
 tap_matches "come in three calls" '^  calls +1 done .*, 0 cut short, 2 calls were parts$' "$TAP_DIR/long.out"
