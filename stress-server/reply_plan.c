@@ -19,7 +19,7 @@ static bool make_room(struct reply_plan *plan)
 
     if (plan->first + plan->count < plan->cap)
         return true;
-    if (plan->first > plan->cap / 2) {
+    if (plan->runs != NULL && plan->first > plan->cap / 2) {
         memmove(plan->runs, plan->runs + plan->first, plan->count * sizeof *plan->runs);
         plan->first = 0;
         return true;

@@ -32,8 +32,13 @@ static void begin_reply(struct call *call)
 static void on_interval(struct ev_loop *ev, ev_timer *w, int revents)
 {
     struct call *call = w->data;
+    struct stream_call *s = call_state(call);
 
     (void)ev, (void)revents;
+    if (reply_plan_next(&s->plan) == NULL) {
+        call_finish(call, s->status.code, s->status.message);
+        return;
+    }
     begin_reply(call);
     call_resume(call);
 }
@@ -56,8 +61,10 @@ static void go_on(struct call *call)
 
     if (ev_is_active(&s->interval))
         return;
-    if (next == NULL && s->closing)
-        call_finish(call, s->status.code, s->status.code != GRPC_OK ? s->status.message : NULL);
+    if (next == NULL && s->closing && s->status.code == GRPC_OK)
+        call_finish(call, GRPC_OK, NULL);
+    else if (next == NULL && s->closing)
+        wait_interval(call, 0); /* from here an error would overtake the replies of this step */
     else if (next != NULL && next->interval_us > 0)
         wait_interval(call, next->interval_us);
     else if (next != NULL)

@@ -167,6 +167,7 @@ static void test_duplex_replies_in_order_then_status(void **state)
     uint8_t out[256];
 
     (void)state;
+    services.ev = ev_loop_new(EVFLAG_AUTO);
     fake_start(&call, &test_full_duplex_call, &services);
     fake_message(&call, (const uint8_t *)"\x12\x02\x08\x01\x12\x00", 6, 6); /* sizes 1 and 0 */
     assert_true(call.resumed);
@@ -174,11 +175,15 @@ static void test_duplex_replies_in_order_then_status(void **state)
     assert_false(call.finished);
     assert_int_equal(call.ops->produce(&call, out, sizeof out), 10 + 7);
     assert_memory_equal(out, "\0\0\0\0\x05\x0a\x03\x12\x01\0\0\0\0\0\x02\x0a\0", 17);
+    assert_false(call.finished); /* not to overtake these */
+    ev_run(services.ev, 0);
     assert_true(call.finished);
     assert_int_equal(call.code, GRPC_UNKNOWN);
     assert_string_equal(call.message, "no");
     fake_end(&call);
     assert_true(mem_live(MEM_APP) == live);
+    ev_loop_destroy(services.ev);
+    services.ev = NULL;
 }
 
 int main(void)
