@@ -1,10 +1,13 @@
 #include "stress-server/service_test.h"
 
+#include "common/base/clock.h"
 #include "proto/messages.pb-c.h"
 #include "stress-server/reply.h"
 #include "stress-server/service.h"
 #include "stress-server/test_request.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 struct unary_call {
@@ -99,6 +102,28 @@ static size_t produce_simple(struct call *call, uint8_t *out, size_t cap)
     return reply_put(&u->reply, out, cap);
 }
 
+/* A cache in between would give the same time again: the official case looks for that. */
+static int answer_cacheable(struct call *call)
+{
+    static const struct grpc_metadata cache = {"cache-control", "max-age=60, public", 18};
+    const struct unary_call *u = call_state(call);
+    Grpc__Testing__SimpleResponse response = GRPC__TESTING__SIMPLE_RESPONSE__INIT;
+    Grpc__Testing__Payload payload = GRPC__TESTING__PAYLOAD__INIT;
+    char text[24];
+    uint8_t packed[64];
+
+    if (!u->asked)
+        return service_refuse_count(call);
+    payload.body.len = (size_t)snprintf(text, sizeof text, "%" PRIu64, clock_now_ns());
+    payload.body.data = (uint8_t *)text;
+    response.payload = &payload;
+    if (!call_put_metadata(call, &cache, false) ||
+        !call_send(call, packed, grpc__testing__simple_response__pack(&response, packed)))
+        return GRPC_RESOURCE_EXHAUSTED;
+    call_finish(call, GRPC_OK, NULL);
+    return 0;
+}
+
 static int take_input(struct call *call, const uint8_t *data, size_t size)
 {
     struct input_call *in = call_state(call);
@@ -142,6 +167,14 @@ const struct call_ops test_unary_call = {
     .on_whole = take_simple,
     .on_half_close = answer_simple,
     .produce = produce_simple,
+    .on_done = service_done,
+};
+
+const struct call_ops test_cacheable_unary_call = {
+    .state_size = sizeof(struct unary_call),
+    .on_metadata = test_echo_metadata,
+    .on_whole = take_simple,
+    .on_half_close = answer_cacheable,
     .on_done = service_done,
 };
 

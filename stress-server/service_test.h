@@ -10,7 +10,8 @@
 
 /* service_test.c: one reply */
 extern const struct call_ops test_empty_call;
-extern const struct call_ops test_unary_call; /* CacheableUnaryCall is the same */
+extern const struct call_ops test_unary_call;
+extern const struct call_ops test_cacheable_unary_call; /* replies with the time */
 extern const struct call_ops test_streaming_input_call;
 
 /* service_test_streams.c: replies as the requests list them */

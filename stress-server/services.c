@@ -18,7 +18,7 @@ const struct method services_methods[] = {
     {"/grpc.health.v1.Health/Watch", &health_watch},
     {"/grpc.testing.TestService/EmptyCall", &test_empty_call},
     {"/grpc.testing.TestService/UnaryCall", &test_unary_call},
-    {"/grpc.testing.TestService/CacheableUnaryCall", &test_unary_call},
+    {"/grpc.testing.TestService/CacheableUnaryCall", &test_cacheable_unary_call},
     {"/grpc.testing.TestService/StreamingInputCall", &test_streaming_input_call},
     {"/grpc.testing.TestService/StreamingOutputCall", &test_streaming_output_call},
     {"/grpc.testing.TestService/FullDuplexCall", &test_full_duplex_call},

@@ -80,11 +80,14 @@ class Service:
 def test_unary(service, how):
     reply = service.empty(empty.Empty(), timeout=LIMIT)
     tap.check("%s: empty_unary" % how, reply.ByteSize() == 0)
-    for name, method in (("large_unary", service.unary), ("cacheable_unary", service.cacheable)):
-        reply = method(simple(314159, payload=payload(271828)), timeout=LIMIT)
-        tap.check(
-            "%s: %s" % (how, name), reply.payload.body == bytes(314159), len(reply.payload.body)
-        )
+    reply = service.unary(simple(314159, payload=payload(271828)), timeout=LIMIT)
+    tap.check("%s: large_unary" % how, reply.payload.body == bytes(314159))
+    first, _ = service.cacheable.with_call(simple(0), timeout=LIMIT)
+    second, call = service.cacheable.with_call(simple(0), timeout=LIMIT)
+    times = [int(reply.payload.body) for reply in (first, second)]
+    cached = dict(call.initial_metadata()).get("cache-control")
+    tap.check("%s: cacheable_unary tells the time" % how, times[0] < times[1], times)
+    tap.check("%s: ... and may be cached" % how, cached == "max-age=60, public", cached)
     reply = service.unary(simple(0), timeout=LIMIT)
     tap.check("%s: a reply of no bytes has a payload" % how, reply.HasField("payload"))
 
@@ -155,6 +158,19 @@ def test_statuses(service, how):
     found = outcome(lambda: next(stream))
     tap.check("%s: earlier replies go before the status" % how, first == [5, 6], first)
     tap.check("%s: ... which follows" % how, found[0] == "UNKNOWN", found)
+    for method in (service.half, service.full):
+        for on in (False, True):
+            sizes = []
+            listed = output(5, 60000, 7)
+            listed.response_parameters[1].compressed.value = on
+            requests = iter([listed, request])
+            found = outcome(
+                lambda: sizes.extend(
+                    len(reply.payload.body) for reply in method(requests, timeout=LIMIT)
+                )
+            )
+            good = sizes == [5, 60000, 7] and found[0] == "UNKNOWN"
+            tap.check("%s: replies, then the status, compressed %s" % (how, on), good, sizes, found)
     code, _ = outcome(lambda: service.unimplemented(empty.Empty(), timeout=LIMIT))
     tap.check("%s: unimplemented_method" % how, code == "UNIMPLEMENTED", code)
     code, _ = outcome(lambda: service.nobody(empty.Empty(), timeout=LIMIT))
