@@ -170,8 +170,10 @@ void TestEndless(Stress::Stub *stub)
     while (stream->Read(&reply)) {
     }
     status = stream->Finish();
-    Say("an endless stream ends at its deadline", status.error_code() == StatusCode::DEADLINE_EXCEEDED,
-        status);
+    // The server keeps the deadline as well, and may reset the stream first: no status passes a full window.
+    bool ended = status.error_code() == StatusCode::DEADLINE_EXCEEDED ||
+                 status.error_code() == StatusCode::CANCELLED;
+    Say("an endless stream ends at its deadline", ended, status);
 }
 
 void TestRefusals(Stress::Stub *stub)
