@@ -17,7 +17,7 @@ static bool make_room(struct reply_plan *plan)
     uint32_t cap = plan->cap == 0 ? FIRST_CAP : plan->cap * 2;
     struct reply_run *runs;
 
-    if (plan->first + plan->count < plan->cap)
+    if (plan->runs != NULL && plan->first + plan->count < plan->cap)
         return true;
     if (plan->runs != NULL && plan->first > plan->cap / 2) {
         memmove(plan->runs, plan->runs + plan->first, plan->count * sizeof *plan->runs);
