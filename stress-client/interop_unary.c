@@ -32,30 +32,34 @@ bool interop_case_empty_unary(struct interop *t)
     return interop_expect_alive(t);
 }
 
-/* Leaves the reply's payload in text. */
+/* The payload of the only reply, as text. */
+static bool copy_timestamp(struct interop *t, const struct rpc *rpc, char text[32])
+{
+    Grpc__Testing__SimpleResponse *reply =
+        grpc__testing__simple_response__unpack(NULL, rpc->replies[0].size, rpc->replies[0].data);
+    const Grpc__Testing__Payload *payload = reply == NULL ? NULL : reply->payload;
+    bool fine = payload != NULL && payload->body.len > 0 && payload->body.len < 32;
+
+    if (fine) {
+        memcpy(text, payload->body.data, payload->body.len);
+        text[payload->body.len] = '\0';
+    }
+    grpc__testing__simple_response__free_unpacked(reply, NULL);
+    return fine || interop_fail(t, "the reply carries no timestamp");
+}
+
 static bool get_cacheable(struct interop *t, char text[32])
 {
     const struct grpc_metadata user = {"x-user-ip", "1.2.3.4", 7};
     const struct client_call_options options = {.metadata = &user, .metadata_count = 1};
-    Grpc__Testing__SimpleResponse *reply = NULL;
     struct rpc rpc;
     bool fine = interop_begin(t, &rpc, INTEROP_TEST "CacheableUnaryCall", &options) &&
                 interop_send_simple(t, &rpc, &(struct interop_simple){.body = 19}) &&
-                interop_half_close(&rpc) && interop_expect_ok(t, &rpc, 1);
+                interop_half_close(&rpc) && interop_expect_ok(t, &rpc, 1) &&
+                copy_timestamp(t, &rpc, text);
 
-    if (fine)
-        reply =
-            grpc__testing__simple_response__unpack(NULL, rpc.replies[0].size, rpc.replies[0].data);
-    if (fine && (reply == NULL || reply->payload == NULL || reply->payload->body.len == 0 ||
-                 reply->payload->body.len >= 32))
-        fine = interop_fail(t, "the reply carries no timestamp");
-    if (fine) {
-        memcpy(text, reply->payload->body.data, reply->payload->body.len);
-        text[reply->payload->body.len] = '\0';
-        if (rpc_header(&rpc, "cache-control", false) == NULL)
-            fine = interop_fail(t, "the reply has no cache-control header");
-    }
-    grpc__testing__simple_response__free_unpacked(reply, NULL);
+    if (fine && rpc_header(&rpc, "cache-control", false) == NULL)
+        fine = interop_fail(t, "the reply has no cache-control header");
     rpc_release(&rpc);
     return fine;
 }
