@@ -90,7 +90,7 @@ static bool set_interop_case(void *into, const struct option_spec *spec, const c
     options->interop_case = value;
     if (interop_case_exists(value))
         return true;
-    snprintf(why, cap, "there is no case '%s'", value);
+    snprintf(why, cap, "'%s' is none of all" INTEROP_CASE_TABLE(CASE_WORD), value);
     return false;
 }
 
@@ -167,42 +167,37 @@ static const struct option_spec specs[] = {
     {"no-server-validation", 0, NULL, "accept any certificate", options_set_flag,
      MEMBER(no_validation)},
     {NULL, 0, NULL, "A group of calls (N 0: for ever)", NULL, 0},
-    {"num-connections", 0, "N", "make N connections (1), one after another", set_connections, 0},
+    {"num-connections", 0, "N", "make N connections, one after another (1)", set_connections, 0},
     {"concurrent", 0, NULL, "or all at once", set_concurrent, 0},
-    {"num-calls", 0, "N", "on each, repeat the calls that follow N times (1)", set_calls, 0},
+    {"num-calls", 0, "N", "on each, make the calls that follow N times (1)", set_calls, 0},
     {"non-streaming", 0, NULL, "one message each way", add_NON_STREAMING, 0},
     {"client-streaming", 0, "N", "send N messages, get one", add_CLIENT_STREAMING, 0},
     {"server-streaming", 0, "N", "send one, get N", add_SERVER_STREAMING, 0},
     {"bidi-streaming", 0, "N", "send one, get one, N times", add_BIDI_STREAMING, 0},
     {NULL, 0, NULL, "The run", NULL, 0},
-    {"service", 0, "NAME",
-     "what to call (flatline; interop is grpc.testing.TestService):" ROUTINE_SERVICE_TABLE(
-         SERVICE_WORD),
-     set_service, 0},
-    {"retry", 0, "N", "after a loss reconnect, at most N times in a row (0)", options_set_u64,
+    {"service", 0, "NAME", "what to call:" ROUTINE_SERVICE_TABLE(SERVICE_WORD), set_service, 0},
+    {"retry", 0, "N", "reconnect after a loss, N times in a row (0)", options_set_u64,
      MEMBER(retry)},
     {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
-    {"gzip", 0, NULL, "compress requests, and insist on compressed replies", set_encoding, 0},
+    {"gzip", 0, NULL, "compress, and insist on compressed replies", set_encoding, 0},
     {"deflate", 0, NULL, "the same with deflate", set_encoding, 0},
     {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
-    {"probe", 0, NULL, "no calls: exit 0 if its health is SERVING, else 1", options_set_flag,
+    {"probe", 0, NULL, "no calls: exit 0 if it is SERVING, else 1", options_set_flag,
      MEMBER(probe)},
-    {"timeout", 0, "TIME", "of the probe (1s), or of an interop case (30s)", options_set_duration,
+    {"timeout", 0, "TIME", "of the probe (1s), or of a case (30s)", options_set_duration,
      MEMBER(timeout_ns)},
     {NULL, 0, NULL, "Against any grpc.testing.TestService", NULL, 0},
-    {"interop-case", 0, "NAME",
-     "run an official interoperability case, or all:" INTEROP_CASE_TABLE(CASE_WORD),
-     set_interop_case, 0},
+    {"interop-case", 0, "NAME", "an official case, or all; ? lists them", set_interop_case, 0},
     {"soak-iterations", 0, "N", "calls of rpc_soak and channel_soak (10)", options_set_u64,
      MEMBER(soak_iterations)},
-    {"soak-max-latency", 0, "TIME", "a call that takes longer has failed (1s)",
-     options_set_duration, MEMBER(soak_latency_ns)},
+    {"soak-max-latency", 0, "T", "a call that takes longer has failed (1s)", options_set_duration,
+     MEMBER(soak_latency_ns)},
     {"soak-max-failures", 0, "N", "so many of them may fail (0)", options_set_u64,
      MEMBER(soak_failures)},
     {NULL, 0, NULL, "Beside", NULL, 0},
-    {"telemetry-fd", 0, "N", "publish to the driver's page there; retry for ever", options_set_fd,
+    {"telemetry-fd", 0, "N", "publish to the driver's page; retry for ever", options_set_fd,
      MEMBER(telemetry_fd)},
-    {"inject-leak", 0, "LEAK", "for tests: leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
+    {"inject-leak", 0, "LEAK", "leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {0},
 };
@@ -224,7 +219,6 @@ static const struct option_set set = {
     .epilogue = "Exits 0 passed; 1 lost peer, wrong reply or certificate; 2 usage; 3 environment;\n"
                 "130 interrupted; 251 heap overflow (with --telemetry-fd).\n"
                 "  stress-client --port 50051 --non-streaming\n"
-                "  stress-client --port 50051 --interop-case all\n"
                 "  stress-client --port 50051 --num-connections 3 --num-calls 5 \\\n"
                 "      --client-streaming 1234 --server-streaming 500\n"
                 "  stress-client --port 50052 --secure --retry 50 --concurrent \\\n"

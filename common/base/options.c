@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define WIDTH 79       /* of a help line */
-#define HELP_COLUMN 27 /* where the text of an option begins */
+#define HELP_COLUMN 30 /* where the text of an option begins */
 #define MAX_OPTIONS 64
 
 /* What getopt_long returns: a row's index above all characters, so that letters stay apart. */
@@ -80,7 +80,7 @@ static void explain_bad(const struct option_set *set, int result, char **argv, c
 
 static bool apply_row(const struct option_spec *spec, void *into, char *error, size_t cap)
 {
-    char why[256] = "";
+    char why[768] = ""; /* room for a list of names */
 
     if (spec->apply(into, spec, optarg, why, sizeof why))
         return true;
