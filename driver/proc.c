@@ -60,6 +60,9 @@ static void read_statm(const struct proc *proc, struct metric_values *into)
     if (!read_text(proc->statm_fd, text, sizeof text) ||
         sscanf(text, "%*d %lld %*d %*d %*d %lld", &resident, &data) != 2)
         return;
+    /* A zombie has no memory left to measure: that is nothing known, not nothing used. */
+    if (resident == 0 && data == 0)
+        return;
     metric_set(into, METRIC_RSS, resident * page_size);
     metric_set(into, METRIC_DATA, data * page_size);
 }

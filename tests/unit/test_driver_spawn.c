@@ -190,6 +190,13 @@ static void the_page_and_proc_show_a_child(void **state)
     assert_in_range(values.value[METRIC_RSS], 100 << 10, 1 << 30);
     assert_in_range(pss, 10 << 10, values.value[METRIC_RSS]);
     spawn_signal(&child, SIGTERM);
+    while (!spawn_is_dead(&child))
+        poll(NULL, 0, 1);
+    /* A zombie: no memory to measure, which is not the same as none used. */
+    values.present = 0;
+    proc_read(&proc, &values);
+    assert_false(metric_has(&values, METRIC_DATA));
+    assert_false(metric_has(&values, METRIC_RSS));
     assert_int_equal(await_end(&child).code, 0);
     values.present = 0;
     proc_read(&proc, &values);
