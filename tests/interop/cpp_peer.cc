@@ -1,11 +1,12 @@
 // libgrpc++ as the other end of our programs; see cpp_peers.py. Prints "ok WHAT" or "not ok WHAT: WHY".
 //
 //   cpp_peer client PORT [CERT]      calls flatline.v1.Stress and grpc.health.v1.Health
-//   cpp_peer server [CERT KEY]       serves them until SIGTERM
+//   cpp_peer server [CERT KEY]       serves them and grpc.testing.TestService until SIGTERM
 //
 // The generated stubs are included, not compiled beside: grpc's headers are what takes the time.
 #include "flatline.grpc.pb.cc"
 #include "health.grpc.pb.cc"
+#include "tests/interop/cpp_test_service.hh"
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -280,7 +281,8 @@ class StressServer final : public Stress::Service {
 
 int Serve(const char *cert, const char *key)
 {
-    StressServer service;
+    StressServer stress;
+    interop::TestServer test;
     grpc::ServerBuilder builder;
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     int port = 0, got = 0;
@@ -297,7 +299,8 @@ int Serve(const char *cert, const char *key)
     }
     grpc::EnableDefaultHealthCheckService(true);
     builder.AddListeningPort("127.0.0.1:0", credentials, &port);
-    builder.RegisterService(&service);
+    builder.RegisterService(&stress);
+    builder.RegisterService(&test);
     auto server = builder.BuildAndStart();
     if (server == nullptr)
         return 3;

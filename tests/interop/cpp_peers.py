@@ -12,7 +12,7 @@ CASES = 27
 
 tap = Tap()
 if os.path.exists(PEER):
-    peers.test_both(tap, [PEER], CASES)
+    peers.test_both(tap, [PEER], CASES, [])
 else:
     tap.skip("cpp_peer is not built: configure found no libgrpc++ (or builds sanitizers)")
 tap.done()
