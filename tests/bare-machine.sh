@@ -5,11 +5,10 @@
 #
 #     tests/bare-machine.sh [check [LEG...]]
 #
-# Environment: MIRROR (http://deb.debian.org/debian), BARE_DIR (where; some 3 GB), BARE_KEEP=1 (keep it).
+# Environment: MIRROR (debootstrap's own default), BARE_DIR (where; some 3 GB), BARE_KEEP=1 (keep it).
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 dir=${BARE_DIR:-${TMPDIR:-/var/tmp}/flatline-bare.$$}
-mirror=${MIRROR:-http://deb.debian.org/debian}
 
 die()
 {
@@ -35,7 +34,7 @@ if [ "${1-}" != --inside ]; then
     trap clean_up EXIT
     trap 'exit 130' INT TERM HUP
     mkdir -p "$dir"
-    debootstrap --variant=minbase bookworm "$dir" "$mirror" >"$dir.log" 2>&1 ||
+    debootstrap --variant=minbase bookworm "$dir" ${MIRROR:+"$MIRROR"} >"$dir.log" 2>&1 ||
         die "debootstrap failed, see $dir.log"
     rm -f "$dir.log"
     cp /etc/resolv.conf /etc/hosts "$dir/etc/"
