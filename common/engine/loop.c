@@ -100,3 +100,24 @@ struct engine_stats *engine_loop_stats(struct engine_loop *loop)
 {
     return &loop->stats;
 }
+
+void engine_stats_add(struct engine_stats *sum, const struct engine_stats *more)
+{
+    uint64_t first = sum->first_message_ns;
+
+    if (first == 0 || (more->first_message_ns != 0 && more->first_message_ns < first))
+        first = more->first_message_ns;
+    sum->connections += more->connections;
+    sum->connections_total += more->connections_total;
+    sum->streams += more->streams;
+    sum->calls_started += more->calls_started;
+    sum->calls_done += more->calls_done;
+    sum->calls_failed += more->calls_failed;
+    sum->messages_sent += more->messages_sent;
+    sum->messages_received += more->messages_received;
+    sum->bytes_sent += more->bytes_sent;
+    sum->bytes_received += more->bytes_received;
+    sum->protocol_errors += more->protocol_errors;
+    sum->memory_drops += more->memory_drops;
+    sum->first_message_ns = first;
+}

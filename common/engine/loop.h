@@ -27,6 +27,9 @@ struct engine_stats {
     uint64_t first_message_ns; /* when the first message arrived; 0 before */
 };
 
+/* As if both were of one loop: `more` joins *sum. */
+void engine_stats_add(struct engine_stats *sum, const struct engine_stats *more);
+
 /* NULL: out of memory. Call mem_install first, and ignore SIGPIPE: OpenSSL writes with write(2). */
 struct engine_loop *engine_loop_new(void);
 void engine_loop_free(struct engine_loop *loop);

@@ -184,15 +184,32 @@ static void on_accept_pause(struct ev_loop *ev, ev_timer *w, int revents)
         ev_io_start(ev, &server->listener);
 }
 
-static int listen_on(const struct addrinfo *ai)
+/*
+ * Who is first sets SO_REUSEPORT only once the port is bound: set before, it would join the port of
+ * another server of this user instead of finding it busy.
+ */
+static bool bind_and_listen(int fd, const struct addrinfo *ai, enum server_port_use use)
 {
-    int on = 1, saved;
+    int on = 1;
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (use == SERVER_PORT_JOIN && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
+        return false;
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0)
+        return false;
+    if (use == SERVER_PORT_SHARE && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
+        return false;
+    return listen(fd, BACKLOG) == 0;
+}
+
+static int listen_on(const struct addrinfo *ai, enum server_port_use use)
+{
     int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol);
+    int saved;
 
     if (fd < 0)
         return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+    if (bind_and_listen(fd, ai, use))
         return fd;
     saved = errno;
     close(fd);
@@ -215,7 +232,7 @@ static int listen_any(const struct server_config *config, char *error, size_t ca
         return -1;
     }
     for (const struct addrinfo *ai = list; ai != NULL && fd < 0; ai = ai->ai_next)
-        fd = listen_on(ai);
+        fd = listen_on(ai, config->port_use);
     if (fd < 0)
         snprintf(error, cap, "cannot listen on %s:%u: %s", config->host, config->port,
                  strerrordesc_np(errno));

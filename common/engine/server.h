@@ -11,9 +11,13 @@ struct method {
     const struct call_ops *ops;
 };
 
+/* Several loops can serve one port: the first binds it for SHARE, each other one for JOIN. */
+enum server_port_use { SERVER_PORT_ALONE, SERVER_PORT_SHARE, SERVER_PORT_JOIN };
+
 struct server_config {
-    const char *host;             /* an address or a name; the first address that can be bound is */
-    uint16_t port;                /* 0 picks one */
+    const char *host; /* an address or a name; the first address that can be bound is */
+    uint16_t port;    /* 0 picks one */
+    enum server_port_use port_use;
     struct tls_context *tls;      /* NULL: cleartext, prior knowledge */
     const struct method *methods; /* ends with a NULL path; outlives the server */
     uint32_t max_message;         /* 0: GRPC_MAX_MESSAGE */

@@ -366,6 +366,23 @@ static void rest_is_the_same_after_any_work(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
 
+static void counters_of_loops_add_up(void **state)
+{
+    struct engine_stats sum = {0};
+
+    (void)state;
+    engine_stats_add(&sum, &(struct engine_stats){.streams = 1, .calls_done = 2});
+    assert_int_equal(sum.first_message_ns, 0);
+    engine_stats_add(&sum, &(struct engine_stats){.streams = 4, .first_message_ns = 7});
+    assert_int_equal(sum.first_message_ns, 7);
+    engine_stats_add(&sum, &(struct engine_stats){.calls_done = 8, .first_message_ns = 9});
+    assert_int_equal(sum.first_message_ns, 7);
+    engine_stats_add(&sum, &(struct engine_stats){.first_message_ns = 3});
+    assert_int_equal(sum.first_message_ns, 3);
+    assert_int_equal(sum.streams, 5);
+    assert_int_equal(sum.calls_done, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
@@ -388,6 +405,7 @@ int main(void)
         CASE(a_vanished_server_is_a_loss),
         CASE(a_server_that_drains_an_idle_client_is_a_goaway),
         CASE(a_peer_that_hangs_up_at_once_is_a_loss),
+        cmocka_unit_test(counters_of_loops_add_up),
         CASE(rest_is_the_same_after_any_work),
     };
 
