@@ -2,6 +2,7 @@
 
 #include "common/engine/mem.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 struct leak {
@@ -9,16 +10,19 @@ struct leak {
     uint64_t events; /* of that shape, so far */
 };
 
-/* The blocks leaked so far, each linked through its first bytes. */
-static void *chain;
+/* The blocks leaked so far by every thread, each linked through its first bytes. */
+static _Atomic(void *) chain;
 
 static void keep(void *block, size_t size)
 {
+    void *next = atomic_load(&chain);
+
     if (block == NULL)
         return;
     memset(block, 0xa5, size); /* resident, as a real leak would be */
-    memcpy(block, &chain, sizeof chain);
-    chain = block;
+    do {
+        memcpy(block, &next, sizeof next);
+    } while (!atomic_compare_exchange_weak(&chain, &next, block));
 }
 
 /* One function per shape: the name that a heap profile shows. */

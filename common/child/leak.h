@@ -2,6 +2,7 @@
  * The planted leak (common/contract/leak_spec.h). What it leaks is counted in MEM_APP, written to,
  * and allocated in a function named after its shape (planted_leak_call ...), so that a heap profile
  * names it. The blocks stay chained to a static, so LeakSanitizer does not end a sanitized run.
+ * A plan counts the events of one thread; several plans may leak at once.
  */
 #ifndef FLATLINE_CHILD_LEAK_H
 #define FLATLINE_CHILD_LEAK_H

@@ -9,12 +9,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 struct telemetry {
     struct page *page;
+    /*
+     * The page has one writer at a time: the loop's thread, or whichever thread dies. Recursive,
+     * since that may be the loop's thread in the midst of a publication.
+     */
+    pthread_mutex_t writing;
     struct engine_loop *loop; /* NULL before telemetry_start */
     const struct telemetry_hooks *hooks;
     void *user;
@@ -58,9 +64,22 @@ static void fill_traffic(struct metric_values *m, const struct engine_stats *s)
         metric_set(m, METRIC_FIRST_MESSAGE, (int64_t)s->first_message_ns);
 }
 
+static void fill_own_traffic(struct telemetry *t)
+{
+    struct engine_stats sum = {0};
+
+    if (t->hooks->traffic == NULL) {
+        fill_traffic(&t->snapshot.metrics, engine_loop_stats(t->loop));
+        return;
+    }
+    t->hooks->traffic(t->user, &sum);
+    fill_traffic(&t->snapshot.metrics, &sum);
+}
+
 /*
- * The last words. The program's hook is left out: a refusal can strike in the midst of whatever the
- * program was doing, while the counters of engine and allocator are whole at any moment.
+ * The last words, of whichever thread: the lock is never given back. The program's fill is left
+ * out: a refusal can strike in the midst of whatever the program was doing, while the counters of
+ * engine and allocator are whole at any moment.
  */
 static void die_of_refusal(void *arg, enum mem_zone zone, size_t size)
 {
@@ -68,6 +87,7 @@ static void die_of_refusal(void *arg, enum mem_zone zone, size_t size)
     char text[PAGE_OBITUARY];
     int64_t live = 0;
 
+    pthread_mutex_lock(&t->writing);
     for (int i = 0; i < MEM_ZONES; i++)
         live += mem_live((enum mem_zone)i);
     snprintf(text, sizeof text,
@@ -76,10 +96,20 @@ static void die_of_refusal(void *arg, enum mem_zone zone, size_t size)
     page_put_obituary(t->page, text);
     fill_memory(&t->snapshot.metrics);
     if (t->loop != NULL)
-        fill_traffic(&t->snapshot.metrics, engine_loop_stats(t->loop));
+        fill_own_traffic(t);
     page_publish(t->page, &t->snapshot);
     log_error("%s", text);
     _exit(STATUS_HEAP_OVERFLOW);
+}
+
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
 }
 
 struct telemetry *telemetry_new(int fd, char *error, size_t cap)
@@ -101,6 +131,7 @@ struct telemetry *telemetry_new(int fd, char *error, size_t cap)
     /* It was made close-on-exec and inherited on purpose; it ends here. */
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     t->page = page;
+    init_lock(&t->writing);
     mem_set_refusal(die_of_refusal, t);
     return t;
 }
@@ -120,6 +151,7 @@ void telemetry_free(struct telemetry *t)
         ev_prepare_stop(ev, &t->commands);
     }
     page_free(t->page);
+    pthread_mutex_destroy(&t->writing);
     mem_free(MEM_APP, t);
 }
 
@@ -129,14 +161,16 @@ void telemetry_publish(struct telemetry *t)
 
     if (t == NULL)
         return;
+    pthread_mutex_lock(&t->writing);
     m = &t->snapshot.metrics;
     m->present = 0;
-    fill_traffic(m, engine_loop_stats(t->loop));
+    fill_own_traffic(t);
     fill_memory(m);
     jemalloc_stats_fill(m);
     if (t->hooks->fill != NULL)
         t->hooks->fill(t->user, &t->snapshot);
     page_publish(t->page, &t->snapshot);
+    pthread_mutex_unlock(&t->writing);
 }
 
 static void obey(struct telemetry *t)
@@ -181,9 +215,9 @@ void telemetry_start(struct telemetry *t, struct engine_loop *loop,
 
     if (t == NULL)
         return;
-    t->loop = loop;
     t->hooks = hooks;
     t->user = user;
+    t->loop = loop;
     ev = engine_loop_ev(loop);
     t->publish.data = t;
     ev_timer_init(&t->publish, on_publish, period, period);
@@ -200,10 +234,12 @@ void telemetry_set_state(struct telemetry *t, enum page_state state)
 {
     if (t == NULL)
         return;
+    pthread_mutex_lock(&t->writing);
     t->snapshot.state = state;
     if (state == PAGE_READY && t->snapshot.ready_ns == 0)
         t->snapshot.ready_ns = clock_now_ns();
     telemetry_publish(t);
+    pthread_mutex_unlock(&t->writing);
 }
 
 void telemetry_event(struct telemetry *t, enum page_event_kind kind, uint32_t connection,

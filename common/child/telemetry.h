@@ -27,6 +27,11 @@ struct telemetry_hooks {
      * when it returns. NULL: UNSUPPORTED.
      */
     enum page_command_result (*command)(void *user, enum page_command_op op, uint64_t argument);
+    /*
+     * Of a program with several loops: sets *sum to what they did together. Called by whichever
+     * thread is refused an allocation, too. NULL: the counters of the telemetry's own loop.
+     */
+    void (*traffic)(void *user, struct engine_stats *sum);
 };
 
 /*
