@@ -61,6 +61,8 @@ static const struct option_spec specs[] = {
     {"tls-priv", 0, "KEY", "private key, PEM", options_set_text, MEMBER(tls_priv)},
     {"drain", 0, "TIME", "on SIGTERM, let calls finish for so long (500ms)", options_set_duration,
      MEMBER(drain_ns)},
+    {"threads", 0, "N", "event loops, each on a thread of its own (1)", options_set_threads,
+     MEMBER(threads)},
     {"make-cert", 0, "DIR", "write a self-signed cert.pem and key.pem for localhost and exit",
      options_set_text, MEMBER(make_cert)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
@@ -105,8 +107,11 @@ static void check(const struct options *o)
 
 void options_read(struct options *options, int argc, char **argv)
 {
-    *options = (struct options){
-        .host = "127.0.0.1", .port = -1, .drain_ns = 500 * NS_PER_MS, .telemetry_fd = -1};
+    *options = (struct options){.host = "127.0.0.1",
+                                .port = -1,
+                                .threads = 1,
+                                .drain_ns = 500 * NS_PER_MS,
+                                .telemetry_fd = -1};
     options_parse_or_exit(&set, argc, argv, options);
     check(options);
 }

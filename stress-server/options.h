@@ -2,6 +2,7 @@
 #ifndef FLATLINE_STRESS_SERVER_OPTIONS_H
 #define FLATLINE_STRESS_SERVER_OPTIONS_H
 
+#include "common/base/options.h"
 #include "common/contract/leak_spec.h"
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@ struct options {
     const char *tls_chain[OPTIONS_CHAIN_FILES];
     size_t tls_chain_count;
     const char *tls_priv; /* NULL exactly when tls_pub is */
+    int threads;          /* event loops, 1 to OPTIONS_THREADS_MAX */
     uint64_t drain_ns;
     const char *make_cert; /* folder; NULL: serve */
     int telemetry_fd;      /* -1: run by hand */

@@ -3,37 +3,46 @@
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
 #include "common/child/telemetry.h"
-#include "common/engine/server.h"
 #include "stress-server/certificate.h"
-#include "stress-server/services.h"
+#include "stress-server/worker.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
 struct app {
     const struct options *options;
-    struct engine_loop *loop;
-    struct tls_context *tls; /* NULL: cleartext */
-    struct server *server;
+    struct tls_context *tls;     /* NULL: cleartext */
     struct telemetry *telemetry; /* NULL: run by hand */
-    struct services services;
+    struct worker_config config;
+    struct worker *workers[OPTIONS_THREADS_MAX]; /* the first on this thread */
+    int count;
+    atomic_int drained; /* workers */
     ev_signal terminate, interrupt;
-    ev_prepare turn;
+    ev_async progress; /* one more worker has drained */
     bool draining;
 };
 
-static void add_metrics(void *user, struct page_snapshot *snapshot)
+static void sum_traffic(void *user, struct engine_stats *sum)
 {
     struct app *app = user;
-    const struct engine_stats *stats = engine_loop_stats(app->loop);
 
-    metric_set(&snapshot->metrics, METRIC_ERRORS,
-               (int64_t)(stats->protocol_errors + stats->memory_drops));
+    for (int i = 0; i < app->count; i++)
+        worker_add_stats(app->workers[i], sum);
 }
 
-static const struct telemetry_hooks telemetry_hooks = {.fill = add_metrics};
+static void add_metrics(void *user, struct page_snapshot *snapshot)
+{
+    struct engine_stats sum = {0};
+
+    sum_traffic(user, &sum);
+    metric_set(&snapshot->metrics, METRIC_ERRORS,
+               (int64_t)(sum.protocol_errors + sum.memory_drops));
+}
+
+static const struct telemetry_hooks telemetry_hooks = {.fill = add_metrics, .traffic = sum_traffic};
 
 /* Thousands of connections are the purpose; the soft limit is meant for programs that select(2). */
 static void raise_descriptor_limit(void)
@@ -61,16 +70,46 @@ static struct tls_context *load_tls(const struct options *o, char *error, size_t
     return tls_server_new(cert, o->tls_chain, o->tls_chain_count, key, error, cap);
 }
 
+static struct ev_loop *own_loop(const struct app *app)
+{
+    return engine_loop_ev(worker_loop(app->workers[0]));
+}
+
+/* In the worker's thread. */
+static void on_drained(void *arg)
+{
+    struct app *app = arg;
+
+    atomic_fetch_add(&app->drained, 1);
+    ev_async_send(own_loop(app), &app->progress);
+}
+
+static bool make_workers(struct app *app, char *error, size_t cap)
+{
+    const struct options *o = app->options;
+
+    app->config = (struct worker_config){.host = o->host,
+                                         .tls = app->tls,
+                                         .leak = &o->leak,
+                                         .drain_ns = o->drain_ns,
+                                         .alone = o->threads == 1,
+                                         .drained = on_drained,
+                                         .arg = app};
+    while (app->count < o->threads) {
+        struct worker *worker =
+            worker_new(&app->config, (uint16_t)o->port, app->workers[0], error, cap);
+
+        if (worker == NULL)
+            return false;
+        app->workers[app->count++] = worker;
+    }
+    return true;
+}
+
 /* False with *error; what was made until then is freed by tear_down. */
 static bool set_up(struct app *app, char *error, size_t cap)
 {
     const struct options *o = app->options;
-    struct server_config config = {
-        .host = o->host,
-        .port = (uint16_t)o->port,
-        .methods = services_methods,
-        .user = &app->services,
-    };
 
     if (o->telemetry_fd >= 0) {
         app->telemetry = telemetry_new(o->telemetry_fd, error, cap);
@@ -81,37 +120,26 @@ static bool set_up(struct app *app, char *error, size_t cap)
         app->tls = load_tls(o, error, cap);
         if (app->tls == NULL)
             return false;
-        config.tls = app->tls;
     }
-    snprintf(error, cap, "no memory for the loop");
-    app->loop = engine_loop_new();
-    if (app->loop == NULL)
-        return false;
-    if (o->leak.bytes > 0 && (app->services.leak = leak_new(&o->leak)) == NULL)
-        return false;
-    app->services.seeds.seed = rng_seed_random();
-    app->services.ev = engine_loop_ev(app->loop);
-    app->server = server_new(app->loop, &config, error, cap);
-    return app->server != NULL;
+    return make_workers(app, error, cap);
 }
 
 static void tear_down(struct app *app)
 {
-    if (app->server != NULL)
-        server_free(app->server);
     telemetry_free(app->telemetry);
-    leak_free(app->services.leak);
-    if (app->loop != NULL)
-        engine_loop_free(app->loop);
+    for (int i = 0; i < app->count; i++)
+        worker_free(app->workers[i]);
     if (app->tls != NULL)
         tls_context_free(app->tls);
 }
 
-static void on_drained(void *arg)
+static void on_progress(struct ev_loop *ev, ev_async *w, int revents)
 {
-    struct app *app = arg;
+    struct app *app = w->data;
 
-    ev_break(engine_loop_ev(app->loop), EVBREAK_ALL);
+    (void)revents;
+    if (atomic_load(&app->drained) == app->count)
+        ev_break(ev, EVBREAK_ALL);
 }
 
 /* The first signal drains, the second ends at once. */
@@ -127,26 +155,13 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int revents)
     app->draining = true;
     log_info("%s: draining", strsignal(w->signum));
     telemetry_set_state(app->telemetry, PAGE_DRAINING);
-    health_drain(&app->services.health);
-    server_drain(app->server, app->options->drain_ns, on_drained, app);
-}
-
-/* Connections come and go inside the engine; its counters tell of them. */
-static void on_turn(struct ev_loop *ev, ev_prepare *w, int revents)
-{
-    struct app *app = w->data;
-    const struct engine_stats *stats = engine_loop_stats(app->loop);
-    uint64_t total = stats->connections_total;
-
-    (void)ev, (void)revents;
-    leak_follow(app->services.leak, LEAK_CONNECTION, total);
-    leak_follow(app->services.leak, LEAK_RECONNECT, total > 0 ? total - 1 : 0);
-    leak_follow(app->services.leak, LEAK_DISCONNECT, total - stats->connections);
+    for (int i = 0; i < app->count; i++)
+        worker_drain(app->workers[i]);
 }
 
 static void watch(struct app *app)
 {
-    struct ev_loop *ev = engine_loop_ev(app->loop);
+    struct ev_loop *ev = own_loop(app);
 
     ev_signal_init(&app->terminate, on_signal, SIGTERM);
     app->terminate.data = app;
@@ -154,21 +169,33 @@ static void watch(struct app *app)
     ev_signal_init(&app->interrupt, on_signal, SIGINT);
     app->interrupt.data = app;
     ev_signal_start(ev, &app->interrupt);
-    if (app->services.leak != NULL) {
-        ev_prepare_init(&app->turn, on_turn);
-        app->turn.data = app;
-        ev_prepare_start(ev, &app->turn);
-    }
+    ev_async_init(&app->progress, on_progress);
+    app->progress.data = app;
+    ev_async_start(ev, &app->progress);
 }
 
 static void unwatch(struct app *app)
 {
-    struct ev_loop *ev = engine_loop_ev(app->loop);
+    struct ev_loop *ev = own_loop(app);
 
     ev_signal_stop(ev, &app->terminate);
     ev_signal_stop(ev, &app->interrupt);
-    if (app->services.leak != NULL)
-        ev_prepare_stop(ev, &app->turn);
+    ev_async_stop(ev, &app->progress);
+}
+
+static bool start_workers(struct app *app, char *error, size_t cap)
+{
+    for (int i = 1; i < app->count; i++) {
+        if (!worker_start(app->workers[i], error, cap))
+            return false;
+    }
+    return true;
+}
+
+static void stop_workers(struct app *app)
+{
+    for (int i = 0; i < app->count; i++)
+        worker_stop(app->workers[i]);
 }
 
 /* On stdout, for people and for whoever asked for --port 0. */
@@ -178,29 +205,40 @@ static void announce(const struct app *app)
     bool bare_v6 = strchr(host, ':') != NULL;
 
     printf("listening on %s%s%s:%u (%s)\n", bare_v6 ? "[" : "", host, bare_v6 ? "]" : "",
-           (unsigned)server_port(app->server), app->tls != NULL ? "secure" : "insecure");
+           (unsigned)worker_port(app->workers[0]), app->tls != NULL ? "secure" : "insecure");
     fflush(stdout);
+}
+
+/* From the first publication to the last; false with *error if it could not begin. */
+static bool run(struct app *app, char *error, size_t cap)
+{
+    bool started;
+
+    telemetry_start(app->telemetry, worker_loop(app->workers[0]), &telemetry_hooks, app);
+    watch(app);
+    started = start_workers(app, error, cap);
+    if (started) {
+        announce(app);
+        telemetry_set_state(app->telemetry, PAGE_READY);
+        worker_run(app->workers[0]);
+    }
+    stop_workers(app);
+    telemetry_publish(app->telemetry);
+    unwatch(app);
+    return started;
 }
 
 int serve(const struct options *options)
 {
     struct app app = {.options = options};
     char error[512];
+    bool served;
 
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
-    if (!set_up(&app, error, sizeof error)) {
+    served = set_up(&app, error, sizeof error) && run(&app, error, sizeof error);
+    if (!served)
         log_error("%s", error);
-        tear_down(&app);
-        return STATUS_ENVIRONMENT;
-    }
-    telemetry_start(app.telemetry, app.loop, &telemetry_hooks, &app);
-    watch(&app);
-    announce(&app);
-    telemetry_set_state(app.telemetry, PAGE_READY);
-    ev_run(engine_loop_ev(app.loop), 0);
-    telemetry_publish(app.telemetry);
-    unwatch(&app);
     tear_down(&app);
-    return STATUS_PASSED;
+    return served ? STATUS_PASSED : STATUS_ENVIRONMENT;
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#define OPTIONS_THREADS_MAX 32 /* of a server; the accounting of memory has room for them */
+
 struct option_spec;
 
 /*
@@ -66,6 +68,7 @@ option_apply_fn options_set_flag;     /* bool, becomes true */
 option_apply_fn options_set_text;     /* const char *, points into argv */
 option_apply_fn options_set_u64;      /* uint64_t */
 option_apply_fn options_set_port;     /* int; 0 to 65535, so -1 can stand for "not given" */
+option_apply_fn options_set_threads;  /* int; 1 to OPTIONS_THREADS_MAX */
 option_apply_fn options_set_fd;       /* int; 0 and up, so -1 can stand for "not given" */
 option_apply_fn options_set_duration; /* uint64_t ns, by units_parse_duration */
 option_apply_fn options_set_size;     /* uint64_t bytes, by units_parse_size */

@@ -58,6 +58,19 @@ bool options_set_port(void *into, const struct option_spec *spec, const char *va
     return false;
 }
 
+bool options_set_threads(void *into, const struct option_spec *spec, const char *value, char *why,
+                         size_t cap)
+{
+    int threads;
+
+    if (set_int(&threads, value, OPTIONS_THREADS_MAX) && threads >= 1) {
+        *(int *)member(into, spec) = threads;
+        return true;
+    }
+    snprintf(why, cap, "'%s' is not a number of threads (1 to %d)", value, OPTIONS_THREADS_MAX);
+    return false;
+}
+
 bool options_set_fd(void *into, const struct option_spec *spec, const char *value, char *why,
                     size_t cap)
 {

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 import grpc
 import stubs
-from program import SERVER, Child
+from program import CLIENT, SERVER, Child, Program
 from tap import Tap
 
 CAP = 16 << 20
@@ -69,5 +69,18 @@ with capped("--inject-leak", "call:64K") as child:
         "... and shows the leak", page["metrics"]["live_app"] > 64 * 1024 * (passed - 1), page
     )
     tap.check("its log says so too", "heap overflow: " in child.said(), child.said())
+
+with capped("--inject-leak", "call:64K", "--threads", "4") as child:
+    work = "--concurrent --num-connections 20 --num-calls 0 --non-streaming".split()
+    with Program(CLIENT, "--port", str(port_of(child)), *work):
+        status = child.ask("wait")["exit"]
+    page = child.ask("read")
+    tap.check("a refusal on any of four threads exits with 251", status == 251, child.said())
+    tap.check(
+        "... after an obituary", page.get("obituary", "").startswith("heap overflow: "), page
+    )
+    tap.check(
+        "... and with the traffic of all of them", page["metrics"]["connections"] == 20, page
+    )
 
 tap.done()

@@ -31,6 +31,7 @@ tap_matches "--version names the libraries" \
 bad "" "--port is missing"
 bad "--port" "--port needs a value (PORT)"
 bad "--port 65536" "--port: '65536' is not a port (0 to 65535)"
+bad "--port 0 --threads 0" "--threads: '0' is not a number of threads (1 to 32)"
 bad "--port 0 --nothing" "unknown or ambiguous option --nothing"
 bad "--port 0 stray" "unexpected argument 'stray'"
 bad "--port 0 --drain soon" "--drain: 'soon' is not a duration (such as 500ms, 60s, 5m)"

@@ -1,0 +1,226 @@
+#include "stress-server/worker.h"
+
+#include "common/engine/mem.h"
+#include "stress-server/services.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The deepest users are OpenSSL's handshakes, with some 20 KiB; the heap cap counts all of it. */
+#define STACK_SIZE (256u << 10)
+
+enum order { SERVE, DRAIN, STOP };
+
+struct worker {
+    const struct worker_config *config;
+    struct engine_loop *loop;
+    struct server *server;
+    struct services services;
+    ev_prepare turn;
+    ev_async wake; /* look at the order */
+    atomic_int order;
+    pthread_t thread;
+    bool threaded;
+    pthread_mutex_t lock; /* of `shared` */
+    struct engine_stats shared;
+};
+
+static void share_stats(struct worker *worker)
+{
+    if (worker->config->alone)
+        return;
+    pthread_mutex_lock(&worker->lock);
+    worker->shared = *engine_loop_stats(worker->loop);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_add_stats(struct worker *worker, struct engine_stats *sum)
+{
+    if (worker->config->alone) {
+        engine_stats_add(sum, engine_loop_stats(worker->loop));
+        return;
+    }
+    pthread_mutex_lock(&worker->lock);
+    engine_stats_add(sum, &worker->shared);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* Connections come and go inside the engine; its counters tell of them. */
+static void follow_connections(struct worker *worker)
+{
+    const struct engine_stats *stats = engine_loop_stats(worker->loop);
+    uint64_t total = stats->connections_total;
+
+    leak_follow(worker->services.leak, LEAK_CONNECTION, total);
+    leak_follow(worker->services.leak, LEAK_RECONNECT, total > 0 ? total - 1 : 0);
+    leak_follow(worker->services.leak, LEAK_DISCONNECT, total - stats->connections);
+}
+
+static void on_turn(struct ev_loop *ev, ev_prepare *w, int revents)
+{
+    struct worker *worker = w->data;
+
+    (void)ev, (void)revents;
+    follow_connections(worker);
+    share_stats(worker);
+}
+
+static void on_drained(void *arg)
+{
+    const struct worker *worker = arg;
+
+    worker->config->drained(worker->config->arg);
+}
+
+static void on_wake(struct ev_loop *ev, ev_async *w, int revents)
+{
+    struct worker *worker = w->data;
+
+    (void)revents;
+    if (atomic_load(&worker->order) == STOP) {
+        ev_break(ev, EVBREAK_ALL);
+        return;
+    }
+    health_drain(&worker->services.health);
+    server_drain(worker->server, worker->config->drain_ns, on_drained, worker);
+}
+
+static void give_order(struct worker *worker, enum order order)
+{
+    atomic_store(&worker->order, order);
+    ev_async_send(engine_loop_ev(worker->loop), &worker->wake);
+}
+
+static void watch(struct worker *worker)
+{
+    struct ev_loop *ev = engine_loop_ev(worker->loop);
+
+    ev_async_init(&worker->wake, on_wake);
+    worker->wake.data = worker;
+    ev_async_start(ev, &worker->wake);
+    ev_prepare_init(&worker->turn, on_turn);
+    worker->turn.data = worker;
+    /* After the engine's own work of the turn. */
+    ev_set_priority(&worker->turn, EV_MINPRI);
+    if (worker->services.leak != NULL || !worker->config->alone)
+        ev_prepare_start(ev, &worker->turn);
+}
+
+/* False with *error; worker_free frees what was made until then. */
+static bool set_up(struct worker *worker, uint16_t port, bool first, char *error, size_t cap)
+{
+    const struct worker_config *config = worker->config;
+    enum server_port_use use = first ? SERVER_PORT_SHARE : SERVER_PORT_JOIN;
+    struct server_config server = {
+        .host = config->host,
+        .port = port,
+        .port_use = config->alone ? SERVER_PORT_ALONE : use,
+        .tls = config->tls,
+        .methods = services_methods,
+        .user = &worker->services,
+    };
+
+    snprintf(error, cap, "no memory for the loop");
+    worker->loop = engine_loop_new();
+    if (worker->loop == NULL)
+        return false;
+    if (config->leak->bytes > 0 && (worker->services.leak = leak_new(config->leak)) == NULL)
+        return false;
+    worker->services.seeds.seed = rng_seed_random();
+    worker->services.ev = engine_loop_ev(worker->loop);
+    worker->server = server_new(worker->loop, &server, error, cap);
+    if (worker->server != NULL)
+        watch(worker);
+    return worker->server != NULL;
+}
+
+struct worker *worker_new(const struct worker_config *config, uint16_t port,
+                          const struct worker *first, char *error, size_t cap)
+{
+    struct worker *worker = mem_calloc(MEM_APP, 1, sizeof *worker);
+
+    if (worker == NULL) {
+        snprintf(error, cap, "no memory for a worker");
+        return NULL;
+    }
+    worker->config = config;
+    pthread_mutex_init(&worker->lock, NULL);
+    if (set_up(worker, first == NULL ? port : worker_port(first), first == NULL, error, cap))
+        return worker;
+    worker_free(worker);
+    return NULL;
+}
+
+uint16_t worker_port(const struct worker *worker)
+{
+    return server_port(worker->server);
+}
+
+struct engine_loop *worker_loop(struct worker *worker)
+{
+    return worker->loop;
+}
+
+void worker_run(struct worker *worker)
+{
+    ev_run(engine_loop_ev(worker->loop), 0);
+    share_stats(worker);
+}
+
+static void *thread_main(void *arg)
+{
+    worker_run(arg);
+    return NULL;
+}
+
+/* Signals are the main thread's: a new thread inherits the mask of its maker. */
+bool worker_start(struct worker *worker, char *error, size_t cap)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    int failed;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&worker->thread, &attributes, thread_main, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (failed != 0)
+        snprintf(error, cap, "cannot start a thread: %s", strerrordesc_np(failed));
+    worker->threaded = failed == 0;
+    return worker->threaded;
+}
+
+void worker_drain(struct worker *worker)
+{
+    give_order(worker, DRAIN);
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (!worker->threaded)
+        return;
+    give_order(worker, STOP);
+    pthread_join(worker->thread, NULL);
+    worker->threaded = false;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    if (worker->server != NULL) {
+        server_free(worker->server);
+        ev_async_stop(engine_loop_ev(worker->loop), &worker->wake);
+        ev_prepare_stop(engine_loop_ev(worker->loop), &worker->turn);
+    }
+    leak_free(worker->services.leak);
+    engine_loop_free(worker->loop);
+    pthread_mutex_destroy(&worker->lock);
+    mem_free(MEM_APP, worker);
+}

@@ -1,0 +1,49 @@
+/*
+ * One event loop and the server on it. The first worker lives on the main thread, each further one
+ * on a thread of its own; what they share is read-only (the TLS context) or locked (the counters).
+ */
+#ifndef FLATLINE_STRESS_SERVER_WORKER_H
+#define FLATLINE_STRESS_SERVER_WORKER_H
+
+#include "common/contract/leak_spec.h"
+#include "common/engine/server.h"
+
+struct worker;
+
+/* Outlives the worker. */
+struct worker_config {
+    const char *host;
+    struct tls_context *tls; /* NULL: cleartext */
+    const struct leak_spec *leak;
+    uint64_t drain_ns;
+    bool alone; /* the only worker: nobody else reads its counters or joins its port */
+    void (*drained)(void *arg); /* in the worker's thread, once, after worker_drain */
+    void *arg;
+};
+
+/* Listens: on `port` for the first worker, on the port of `first` for the others. NULL: *error. */
+struct worker *worker_new(const struct worker_config *config, uint16_t port,
+                          const struct worker *first, char *error, size_t cap);
+uint16_t worker_port(const struct worker *worker);
+struct engine_loop *worker_loop(struct worker *worker);
+
+/* Serves on this thread until somebody breaks the loop. */
+void worker_run(struct worker *worker);
+
+/* Serves on a thread of its own. */
+bool worker_start(struct worker *worker, char *error, size_t cap);
+
+/* From any thread: stop accepting, let calls finish for drain_ns. */
+void worker_drain(struct worker *worker);
+
+/* Adds what the worker did: from any thread, as of the end of its last turn; of one that is alone,
+ * as of now. */
+void worker_add_stats(struct worker *worker, struct engine_stats *sum);
+
+/* Ends the thread, if it has one: at once, whatever is under way. */
+void worker_stop(struct worker *worker);
+
+/* After worker_stop. Takes NULL. */
+void worker_free(struct worker *worker);
+
+#endif
