@@ -34,6 +34,10 @@ static void add_server(struct builder *b, const struct component *c,
     add(b, "%s", paths->server);
     add(b, "--port");
     add(b, "%d", c->port);
+    if (c->threads > 1) {
+        add(b, "--threads");
+        add(b, "%d", c->threads);
+    }
     if (c->secure) {
         add(b, "--secure");
         add(b, "--tls-pub");

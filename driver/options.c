@@ -116,6 +116,8 @@ static const struct option_spec specs[] = {
     {"base-port", 0, "N", "the servers listen on N to N+3 (31300)", set_base_port,
      MEMBER(base_port)},
     {"matrix", 0, "56|full", "how many clients: 56, or the full product of 64 (56)", set_matrix, 0},
+    {"server-threads", 0, "N", "event loops of each server, each on a thread of its own (1)",
+     options_set_threads, MEMBER(server_threads)},
     {"server-heap", 0, "SIZE", "heap cap of each server, RLIMIT_DATA (as calibrated)",
      options_set_size, MEMBER(server_heap)},
     {"client-heap", 0, "SIZE", "heap cap of each client (as calibrated)", options_set_size,
@@ -193,6 +195,7 @@ void options_take(struct options *options, int argc, char **argv)
     *options = (struct options){.duration_ns = 60 * NS_PER_S,
                                 .sample_interval_ns = 100 * NS_PER_MS,
                                 .working_dir = "runs",
+                                .server_threads = 1,
                                 .base_port = DEFAULT_BASE_PORT,
                                 .chaos_low_ns = CHAOS_AFTER_LOW_NS,
                                 .chaos_high_ns = CHAOS_AFTER_HIGH_NS};
@@ -224,6 +227,7 @@ void options_scenario(const struct options *options, struct scenario *scenario)
 {
     scenario_build(scenario, &(struct scenario_settings){.matrix = options->matrix,
                                                          .base_port = options->base_port,
+                                                         .server_threads = options->server_threads,
                                                          .server_heap = options->server_heap,
                                                          .client_heap = options->client_heap});
     for (size_t i = 0; i < options->leak_count; i++) {

@@ -33,6 +33,7 @@ struct options {
     uint64_t seed;
     int base_port;
     enum matrix matrix;
+    int server_threads;
     uint64_t server_heap, client_heap; /* 0: as calibrated */
     uint64_t chaos_low_ns, chaos_high_ns;
     struct leak_order leaks[SCENARIO_MAX];

@@ -7,6 +7,9 @@
 
 #define MIB (UINT64_C(1) << 20)
 
+/* Twice what a further thread was measured to add at rest: its stack, loop and buffers. */
+#define CAP_THREAD_MIB 1
+
 static const struct {
     const char *name;
     bool left_out;
@@ -54,8 +57,12 @@ static uint64_t cap_of(const struct component *c, const struct scenario_settings
 
     if (asked != 0)
         return asked;
-    if (c->server)
-        return (c->secure ? CAP_SERVER_SECURE_MIB : CAP_SERVER_INSECURE_MIB) * MIB;
+    if (c->server) {
+        uint64_t threads = c->threads > 1 ? (uint64_t)c->threads : 1;
+
+        return (c->secure ? CAP_SERVER_SECURE_MIB : CAP_SERVER_INSECURE_MIB) * MIB +
+               (threads - 1) * CAP_THREAD_MIB * MIB;
+    }
     return (c->secure ? CAP_CLIENT_SECURE_MIB : CAP_CLIENT_INSECURE_MIB) * MIB;
 }
 
@@ -67,7 +74,8 @@ static void add_server(struct scenario *scenario, int i, const struct scenario_s
                             .stable = servers[i].stable,
                             .secure = servers[i].secure,
                             .port = settings->base_port + i,
-                            .peer = -1};
+                            .peer = -1,
+                            .threads = settings->server_threads};
     snprintf(c->name, sizeof c->name, "server-%s-%s", stability(c->stable), security(c->secure));
     c->heap_cap = cap_of(c, settings);
 }

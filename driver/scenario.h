@@ -48,6 +48,7 @@ struct component {
     enum pattern pattern; /* clients only */
     int port;             /* listened on, or connected to */
     int peer;             /* index of the client's server; -1 for servers */
+    int threads;          /* event loops of a server; 0 and 1: one */
     uint64_t heap_cap;    /* RLIMIT_DATA, bytes */
     const char *leak;     /* SHAPE:BYTES[/EVERY], or NULL */
 };
@@ -60,6 +61,7 @@ struct scenario {
 struct scenario_settings {
     enum matrix matrix;
     int base_port;                     /* the servers listen on base_port to base_port + 3 */
+    int server_threads;                /* event loops of each server; 0 and 1: one */
     uint64_t server_heap, client_heap; /* 0: as calibrated, see caps.h */
 };
 

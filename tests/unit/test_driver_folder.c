@@ -82,7 +82,10 @@ static void a_latest_that_is_a_folder_is_left_alone(void **state)
 
 static void fleet_on(struct scenario *scenario, int base_port, uint64_t heap)
 {
-    scenario_build(scenario, &(struct scenario_settings){MATRIX_56, base_port, heap, heap});
+    scenario_build(scenario, &(struct scenario_settings){.matrix = MATRIX_56,
+                                                         .base_port = base_port,
+                                                         .server_heap = heap,
+                                                         .client_heap = heap});
 }
 
 static void a_busy_port_is_named(void **state)

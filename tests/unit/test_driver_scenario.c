@@ -91,6 +91,28 @@ static void heap_options_override_the_calibration(void **state)
     assert_true(s.components[4].heap_cap >= 1 << 20);
 }
 
+static void further_threads_widen_the_calibrated_cap(void **state)
+{
+    struct scenario one, four;
+    struct fleet *fleet;
+
+    (void)state;
+    scenario_build(&one, &(struct scenario_settings){.base_port = 31300, .server_threads = 1});
+    scenario_build(&four, &(struct scenario_settings){.base_port = 31300, .server_threads = 4});
+    assert_int_equal(four.components[0].heap_cap, one.components[0].heap_cap + (3 << 20));
+    assert_int_equal(four.components[4].heap_cap, one.components[4].heap_cap);
+    fleet = fleet_new(&four, &(struct fleet_paths){"/x/server", "/x/client", "run/tls"});
+    assert_non_null(fleet);
+    assert_string_equal(fleet->commands[0].shell,
+                        "/x/server --port 31300 --threads 4 --telemetry-fd 3");
+    assert_null(strstr(fleet->commands[4].shell, "--threads"));
+    fleet_free(fleet);
+    fleet = fleet_new(&one, &(struct fleet_paths){"/x/server", "/x/client", "run/tls"});
+    assert_non_null(fleet);
+    assert_string_equal(fleet->commands[0].shell, "/x/server --port 31300 --telemetry-fd 3");
+    fleet_free(fleet);
+}
+
 static void near_names_come_best_first(void **state)
 {
     struct scenario s;
@@ -144,6 +166,7 @@ int main(void)
         cmocka_unit_test(default_leaves_out_eight),
         cmocka_unit_test(clients_are_secure_like_their_server),
         cmocka_unit_test(heap_options_override_the_calibration),
+        cmocka_unit_test(further_threads_widen_the_calibrated_cap),
         cmocka_unit_test(near_names_come_best_first),
         cmocka_unit_test(commands_say_what_the_scenario_says),
         cmocka_unit_test(quoting_survives_a_shell),
