@@ -68,7 +68,7 @@ static const struct option_spec specs[] = {
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {"telemetry-fd", 0, "N", "publish to the driver's page at this descriptor", options_set_fd,
      MEMBER(telemetry_fd)},
-    {"inject-leak", 0, "LEAK", "for tests: leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
+    {"inject-leak", 0, "LEAK", "leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
     {0},
 };
 

@@ -79,8 +79,12 @@ with capped("--inject-leak", "call:64K", "--threads", "4") as child:
     tap.check(
         "... after an obituary", page.get("obituary", "").startswith("heap overflow: "), page
     )
+    # How many had come by then is chance; one loop alone would hardly ever have several.
+    metrics = page["metrics"]
     tap.check(
-        "... and with the traffic of all of them", page["metrics"]["connections"] == 20, page
+        "... and with their traffic",
+        2 <= metrics["connections"] <= 20 and 0 < metrics["calls_done"] <= CAP >> 16,
+        page,
     )
 
 tap.done()
