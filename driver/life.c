@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define FORCE_NS (3 * NS_PER_S)    /* a chaos victim's drain (500 ms by default) and slack */
+#define SIGKILL_NS (15 * NS_PER_S) /* nothing survives it; but an exit can wait long for locks */
 #define STAGGER_NS (5 * NS_PER_MS) /* between the first starts, so that sampling stays on time */
 #define LOG_NAME (COMPONENT_NAME + 32)
 
@@ -205,9 +206,12 @@ static void order_death(struct life *life, enum order order, int signal, uint64_
 {
     if (!spawn_is_dead(&life->process.child)) {
         record_order(life, order, signal);
+        spawn_hurry(&life->process.child);
         spawn_signal(&life->process.child, signal);
     }
     life->forced = signal == SIGKILL;
+    if (life->forced && limit_ns < SIGKILL_NS)
+        limit_ns = SIGKILL_NS;
     arm(life, clock_now_ns() + limit_ns);
 }
 

@@ -215,6 +215,11 @@ void spawn_signal(const struct spawned *child, int signal)
     kill(-child->pid, signal);
 }
 
+void spawn_hurry(const struct spawned *child)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)child->pid, getpriority(PRIO_PROCESS, 0));
+}
+
 void spawn_release(const struct spawned *child)
 {
     close(child->pidfd);

@@ -43,6 +43,13 @@ bool spawn_start(const struct spawn_request *request, struct spawned *out, char 
 /* Once it has died: whether it never was the program; then *error holds one line. */
 bool spawn_exec_failed(const struct spawned *child, char *error, size_t cap);
 
+/*
+ * Lets a child that is told to die run beside the driver instead of below it, where that is
+ * permitted. An exit takes each shared library's lock many times over; among processes that must
+ * all wait long for their turn these waits add up to seconds.
+ */
+void spawn_hurry(const struct spawned *child);
+
 /* Whether it has died, without reaping it. */
 bool spawn_is_dead(const struct spawned *child);
 
