@@ -91,9 +91,8 @@ void life_init(struct life *life, struct life_shared *shared, size_t index);
 void life_dispatch(struct life *life, enum life_event event);
 
 /*
- * Looks where no event can be had or trusted: sends READY if its page says so, and EXIT if it was
- * told to end and did, though the loop said nothing (runs were seen in which it stayed silent about
- * every end).
+ * Looks, besides the loop's events: sends READY if its page says so, and EXIT if it was told to end
+ * and has.
  */
 void life_poll(struct life *life);
 

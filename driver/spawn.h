@@ -45,8 +45,7 @@ bool spawn_exec_failed(const struct spawned *child, char *error, size_t cap);
 
 /*
  * Lets a child that is told to die run beside the driver instead of below it, where that is
- * permitted. An exit takes each shared library's lock many times over; among processes that must
- * all wait long for their turn these waits add up to seconds.
+ * permitted. Exits of busy children at nice +10 were seen to stall for 7 s; the cause is not known.
  */
 void spawn_hurry(const struct spawned *child);
 
