@@ -36,7 +36,7 @@
 
 struct interop_config {
     struct engine_loop *loop;
-    const struct client_target *target;
+    struct client_target *target;
     const char *name;         /* of a case, or "all" */
     uint64_t limit_ns;        /* for a case, its connection included */
     uint64_t soak_iterations; /* calls of the two soaks */

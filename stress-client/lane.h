@@ -21,7 +21,7 @@ struct lane;
 /* What all lanes share. Lives longer than they; the callbacks come from the loop. */
 struct lane_world {
     struct engine_loop *loop;
-    const struct client_target *target;
+    struct client_target *target;
     const char *address; /* "127.0.0.1:50051", for messages */
     const struct plan *plan;
     struct tally *tally;

@@ -166,6 +166,10 @@ static const struct option_spec specs[] = {
      MEMBER(system_store)},
     {"no-server-validation", 0, NULL, "accept any certificate", options_set_flag,
      MEMBER(no_validation)},
+    {"keepalive", 0, "TIME", "send it a PING so often (never)", options_set_duration,
+     MEMBER(keepalive_ns)},
+    {"keepalive-timeout", 0, "T", "without an answer for T it is lost (20s)", options_set_duration,
+     MEMBER(keepalive_timeout_ns)},
     {NULL, 0, NULL, "A group of calls (N 0: for ever)", NULL, 0},
     {"num-connections", 0, "N", "make N connections, one after another (1)", set_connections, 0},
     {"concurrent", 0, NULL, "or all at once", set_concurrent, 0},
@@ -219,10 +223,8 @@ static const struct option_set set = {
     .epilogue = "Exits 0 passed; 1 lost peer, wrong reply or certificate; 2 usage; 3 environment;\n"
                 "130 interrupted; 251 heap overflow (with --telemetry-fd).\n"
                 "  stress-client --port 50051 --non-streaming\n"
-                "  stress-client --port 50051 --num-connections 3 --num-calls 5 \\\n"
-                "      --client-streaming 1234 --server-streaming 500\n"
-                "  stress-client --port 50052 --secure --retry 50 --concurrent \\\n"
-                "      --num-connections 100 --bidi-streaming 0\n",
+                "  stress-client --port 50052 --secure --retry 9 --concurrent \\\n"
+                "      --num-connections 100 --server-streaming 500 --bidi-streaming 0\n",
     .print_version = print_version,
 };
 
@@ -236,6 +238,14 @@ static void check_security(const struct options *o)
         options_exit_bad(&set, "--no-server-validation needs --secure");
     if (o->no_validation && store)
         options_exit_bad(&set, "--no-server-validation contradicts --cert-store-from-...");
+}
+
+static void check_keepalive(const struct options *o)
+{
+    if (o->keepalive_ns == 0 || o->keepalive_timeout_ns == 0)
+        options_exit_bad(&set, "--keepalive and its timeout must be longer than 0");
+    if (o->keepalive_ns == UINT64_MAX && o->keepalive_timeout_ns != UINT64_MAX)
+        options_exit_bad(&set, "--keepalive-timeout needs --keepalive");
 }
 
 static void check_probe(const struct options *o)
@@ -280,6 +290,7 @@ static void check(const struct options *o)
     if (o->port == 0)
         options_exit_bad(&set, "--port: no server can be reached at port 0");
     check_security(o);
+    check_keepalive(o);
     check_probe(o);
     check_interop(o);
     if (o->service != ROUTINE_FLATLINE && o->encoding != GRPC_IDENTITY)
@@ -297,6 +308,10 @@ static void set_defaults(struct options *o)
 {
     if (o->timeout_ns == 0)
         o->timeout_ns = o->probe ? PROBE_TIMEOUT_NS : CASE_TIMEOUT_NS;
+    if (o->keepalive_ns == UINT64_MAX)
+        o->keepalive_ns = 0;
+    if (o->keepalive_timeout_ns == UINT64_MAX)
+        o->keepalive_timeout_ns = 0;
     if (o->soak_iterations == UINT64_MAX)
         o->soak_iterations = SOAK_ITERATIONS;
     if (o->soak_latency_ns == UINT64_MAX)
@@ -309,6 +324,8 @@ void options_read(struct options *options, int argc, char **argv)
 {
     *options = (struct options){.host = "127.0.0.1",
                                 .port = -1,
+                                .keepalive_ns = UINT64_MAX,
+                                .keepalive_timeout_ns = UINT64_MAX,
                                 .retry = UINT64_MAX,
                                 .telemetry_fd = -1,
                                 .soak_iterations = UINT64_MAX,

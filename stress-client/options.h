@@ -16,7 +16,8 @@ struct options {
     bool secure;
     bool no_validation;
     bool system_store;
-    const char *store_path; /* NULL: none given */
+    const char *store_path;                      /* NULL: none given */
+    uint64_t keepalive_ns, keepalive_timeout_ns; /* client.h; 0: not given */
     bool abortive;
     enum routine_service service;
     enum grpc_encoding encoding; /* of requests, and then replies must be compressed */

@@ -101,7 +101,7 @@ static void on_timeout(struct ev_loop *loop, ev_timer *timer, int revents)
     client_abort(probe->client);
 }
 
-bool probe_run(struct engine_loop *loop, const struct client_target *target, uint64_t timeout_ns,
+bool probe_run(struct engine_loop *loop, struct client_target *target, uint64_t timeout_ns,
                char *why, size_t cap)
 {
     struct probe probe = {.loop = loop, .why = why, .cap = cap};

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Runs the loop until the answer, at most timeout_ns. False with one line unless it is SERVING. */
-bool probe_run(struct engine_loop *loop, const struct client_target *target, uint64_t timeout_ns,
+bool probe_run(struct engine_loop *loop, struct client_target *target, uint64_t timeout_ns,
                char *why, size_t cap);
 
 #endif

@@ -114,8 +114,8 @@ static void turn_loop(const struct rpc_peer *peer)
     ev_run(engine_loop_ev(peer->loop), 0);
 }
 
-bool rpc_connect(struct rpc_peer *peer, struct engine_loop *loop,
-                 const struct client_target *target, uint64_t limit_ns)
+bool rpc_connect(struct rpc_peer *peer, struct engine_loop *loop, struct client_target *target,
+                 uint64_t limit_ns)
 {
     *peer = (struct rpc_peer){.loop = loop};
     ev_timer_init(&peer->limit, on_limit, (double)limit_ns / 1e9, 0.);

@@ -27,8 +27,8 @@ struct rpc_peer {
 
 /* Connects; everything on this connection must be done within limit_ns. False: peer->end says why;
  * rpc_close is due all the same. */
-bool rpc_connect(struct rpc_peer *peer, struct engine_loop *loop,
-                 const struct client_target *target, uint64_t limit_ns);
+bool rpc_connect(struct rpc_peer *peer, struct engine_loop *loop, struct client_target *target,
+                 uint64_t limit_ns);
 
 /* Closes gracefully and waits for the end. */
 void rpc_close(struct rpc_peer *peer);

@@ -19,7 +19,7 @@
 
 struct runner_config {
     struct engine_loop *loop;
-    const struct client_target *target;
+    struct client_target *target;
     const char *address; /* for messages */
     const struct plan *plan;
     struct tally *tally;

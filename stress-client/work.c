@@ -90,7 +90,10 @@ static struct tls_context *make_tls(const struct options *o, char *error, size_t
 static bool set_up_network(struct work *work)
 {
     const struct options *o = work->options;
-    struct client_config config = {.host = o->host, .port = (uint16_t)o->port};
+    struct client_config config = {.host = o->host,
+                                   .port = (uint16_t)o->port,
+                                   .keepalive_ns = o->keepalive_ns,
+                                   .keepalive_timeout_ns = o->keepalive_timeout_ns};
     char error[512];
 
     work->loop = engine_loop_new();

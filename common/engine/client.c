@@ -1,6 +1,8 @@
 #include "common/engine/client.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/units.h"
 #include "common/engine/call.h"
 #include "common/engine/grpc_wire.h"
 #include "common/engine/mem.h"
@@ -32,13 +34,14 @@ struct client_target {
 
 struct client {
     struct session session;
-    const struct client_target *target;
+    struct client_target *target;
     const struct client_events *events;
     void *user;
     uint64_t started_ns, connected_ns, ready_ns;
-    ev_timer keepalive; /* until the next PING, or until the answer is overdue */
-    uint8_t address;    /* the one being tried */
-    bool closing;       /* by client_close or client_abort */
+    uint64_t keepalive_ns; /* the target's when this began */
+    ev_timer keepalive;    /* until the next PING, or until the answer is overdue */
+    uint8_t address;       /* the one being tried */
+    bool closing;          /* by client_close or client_abort */
     bool awaits_pong;
 };
 
@@ -131,7 +134,7 @@ static void on_pong(struct session *s)
         return;
     client->awaits_pong = false;
     ev_timer_stop(s->conn.loop->ev, &client->keepalive);
-    set_keepalive(client, client->target->config.keepalive_ns);
+    set_keepalive(client, client->keepalive_ns);
 }
 
 static bool on_open(struct conn *conn)
@@ -142,16 +145,31 @@ static bool on_open(struct conn *conn)
         return false;
     client->ready_ns = clock_now_ns();
     conn_limit(conn, 0);
-    if (client->target->config.keepalive_ns != 0)
-        set_keepalive(client, client->target->config.keepalive_ns);
+    if (client->keepalive_ns != 0)
+        set_keepalive(client, client->keepalive_ns);
     client->events->on_ready(client, client->user);
     return true;
+}
+
+/* Once for an interval, however many connections are told that it is too short. */
+static void calm_down(struct client *client)
+{
+    struct client_target *target = client->target;
+    char every[32];
+
+    if (client->keepalive_ns == 0 || target->config.keepalive_ns > client->keepalive_ns)
+        return;
+    target->config.keepalive_ns *= 2;
+    log_warn("keepalive: %s says too_many_pings; from now on one every %s", target->authority,
+             units_format_duration(target->config.keepalive_ns, every, sizeof every));
 }
 
 static void on_goaway(struct session *s)
 {
     struct client *client = client_of(s);
 
+    if (s->calm)
+        calm_down(client);
     if (client->events->on_goaway != NULL)
         client->events->on_goaway(client, client->user);
 }
@@ -176,10 +194,10 @@ static void on_end(struct conn *conn, enum client_end end, int detail, const cha
 
     /* After GOAWAY the session may end by itself, or by the peer's FIN: either way it was the
      * peer's wish. */
-    if ((end == CLIENT_PEER_CLOSED || end == CLIENT_CLOSED) && client->session.peer_goaway &&
-        !client->closing) {
-        end = CLIENT_GOAWAY;
-        text = "the server sent GOAWAY";
+    if ((end == CLIENT_PEER_CLOSED || end == CLIENT_CLOSED) && client->session.peer_goaway) {
+        end = client->closing ? end : CLIENT_GOAWAY;
+        text = client->session.calm ? "the server sent GOAWAY: too_many_pings"
+                                    : "the server sent GOAWAY";
     }
     session_drop_calls(&client->session);
     ev_timer_stop(conn->loop->ev, &client->keepalive);
@@ -235,7 +253,7 @@ static bool start_connect(struct client *client)
     return true;
 }
 
-struct client *client_new(struct engine_loop *loop, const struct client_target *target,
+struct client *client_new(struct engine_loop *loop, struct client_target *target,
                           const struct client_events *events, void *user)
 {
     struct client *client = mem_calloc(MEM_APP, 1, sizeof *client);
@@ -245,6 +263,7 @@ struct client *client_new(struct engine_loop *loop, const struct client_target *
         return NULL;
     }
     client->target = target;
+    client->keepalive_ns = target->config.keepalive_ns;
     client->events = events;
     client->user = user;
     client->started_ns = clock_now_ns();
@@ -253,6 +272,8 @@ struct client *client_new(struct engine_loop *loop, const struct client_target *
     client->session.max_message = target->config.max_message;
     client->session.conn.loop = loop;
     ev_timer_init(&client->keepalive, on_keepalive, 0., 0.);
+    /* After this process stood still, an answer that has come is read before it is missed. */
+    ev_set_priority(&client->keepalive, EV_MINPRI);
     client->keepalive.data = client;
     if (!start_connect(client)) {
         int saved = errno;

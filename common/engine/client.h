@@ -30,7 +30,11 @@ struct client_config {
     struct tls_context *tls;     /* NULL: cleartext */
     uint64_t connect_timeout_ns; /* TCP + TLS together; 0: 20 s */
     uint32_t max_message;        /* 0: GRPC_MAX_MESSAGE */
-    /* A PING after so long; the connection ends if it is not answered within the timeout (0: 20 s).
+    /*
+     * A PING so often, whatever else is sent; the connection ends with CLIENT_TIMEOUT if it is not
+     * answered within the timeout (0: 20 s). A server that says too_many_pings doubles the interval
+     * for the target's later connections, with a warning in the log
+     * (github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md).
      */
     uint64_t keepalive_ns; /* 0: no keepalive */
     uint64_t keepalive_timeout_ns;
@@ -43,8 +47,8 @@ struct client_target *client_target_new(const struct client_config *config, char
 void client_target_free(struct client_target *target);
 
 /* Starts connecting. NULL only when memory or descriptors ran out (errno); all else comes through
- * on_end. */
-struct client *client_new(struct engine_loop *loop, const struct client_target *target,
+ * on_end. The target outlives it. */
+struct client *client_new(struct engine_loop *loop, struct client_target *target,
                           const struct client_events *events, void *user);
 
 struct client_call_options {

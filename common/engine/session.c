@@ -13,6 +13,7 @@
 /* github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md, "Server Enforcement" */
 #define PING_INTERVAL_NS (300 * NS_PER_S)
 #define PING_STRIKES 2
+static const char too_many_pings[] = "too_many_pings";
 
 static struct session *session_of(void *user)
 {
@@ -229,17 +230,17 @@ static void take_data_end(struct session *s, const nghttp2_frame *frame)
 /* Pings that come too often, while nothing is sent that could excuse them, end the connection. */
 static void count_ping(struct session *s)
 {
-    static const char text[] = "too_many_pings";
     uint64_t now = clock_now_ns();
     bool soon = s->last_ping_ns != 0 && now - s->last_ping_ns < PING_INTERVAL_NS;
 
     s->last_ping_ns = now;
     if (!soon || ++s->ping_strikes <= PING_STRIKES)
         return;
-    session_check(s, nghttp2_submit_goaway(s->conn.h2, NGHTTP2_FLAG_NONE,
-                                           nghttp2_session_get_last_proc_stream_id(s->conn.h2),
-                                           NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)text,
-                                           sizeof text - 1));
+    session_check(s,
+                  nghttp2_submit_goaway(s->conn.h2, NGHTTP2_FLAG_NONE,
+                                        nghttp2_session_get_last_proc_stream_id(s->conn.h2),
+                                        NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)too_many_pings,
+                                        sizeof too_many_pings - 1));
     session_check(s, nghttp2_session_terminate_session(s->conn.h2, NGHTTP2_ENHANCE_YOUR_CALM));
 }
 
@@ -249,6 +250,16 @@ static void take_ping(struct session *s, bool ack)
         s->ops->on_pong(s);
     else if (!ack && s->server)
         count_ping(s);
+}
+
+static void take_goaway(struct session *s, const nghttp2_goaway *goaway)
+{
+    s->goaway = s->peer_goaway = true;
+    if (goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM &&
+        name_is((const char *)goaway->opaque_data, goaway->opaque_data_len, too_many_pings))
+        s->calm = true;
+    if (s->ops->on_goaway != NULL)
+        s->ops->on_goaway(s);
 }
 
 static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
@@ -272,9 +283,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
         take_ping(s, (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
         break;
     case NGHTTP2_GOAWAY:
-        s->goaway = s->peer_goaway = true;
-        if (s->ops->on_goaway != NULL)
-            s->ops->on_goaway(s);
+        take_goaway(s, &frame->goaway);
         break;
     default:
         break;

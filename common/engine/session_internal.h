@@ -35,6 +35,7 @@ struct session {
     bool server;
     bool goaway;      /* received, or sent: no new calls */
     bool peer_goaway; /* received */
+    bool calm;        /* client: the peer said too_many_pings */
     bool seen_settings;
 };
 

@@ -1,0 +1,158 @@
+"""stress-client --keepalive: its PINGs come in time, a peer that leaves them unanswered is lost, a peer that
+says too_many_pings gets fewer of them. The peers are a socket that speaks only as much HTTP/2 as it is told
+to, our server, and grpcio where there is one."""
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+TOP = os.environ["top_srcdir"]
+sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
+import h2raw
+from program import CLIENT, Program, Server
+from tap import Tap
+
+EVERY = 0.1  # seconds
+tap = Tap()
+
+
+class Peer(h2raw.Connection):
+    """The server's end of an accepted connection; its frames are read by a thread until the client closes.
+    No call is ever answered."""
+
+    def __init__(self, accepted, answers):
+        self.socket, self.buffer, self.over = accepted, b"", False
+        self.answers = answers
+        self.pings = []  # when they came
+        self.send(h2raw.settings())
+        self.thread = threading.Thread(target=self.listen)
+        self.thread.start()
+
+    def listen(self):
+        self._fill(len(h2raw.PREFACE))
+        self.buffer = self.buffer[len(h2raw.PREFACE) :]
+        for frame in iter(self.read, None):
+            if frame.kind == h2raw.SETTINGS and not frame.flags & h2raw.ACK:
+                self.send(h2raw.frame(h2raw.SETTINGS, h2raw.ACK, 0))
+            if frame.kind == h2raw.PING and not frame.flags & h2raw.ACK:
+                self.pings.append(time.monotonic())
+                if self.answers:
+                    self.send(h2raw.ping(frame.payload, h2raw.ACK))
+
+    def __exit__(self, *what):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.socket.close()
+
+
+def client(port, *options):
+    return Program(CLIENT, "--port", str(port), *options, "--client-streaming", "0")
+
+
+def accept(listener, answers):
+    accepted, _ = listener.accept()
+    accepted.settimeout(h2raw.LIMIT)
+    return Peer(accepted, answers)
+
+
+@contextlib.contextmanager
+def listening():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(h2raw.LIMIT)
+        yield listener, listener.getsockname()[1]
+
+
+def wait_for(predicate):
+    end = time.monotonic() + h2raw.LIMIT
+    while not predicate() and time.monotonic() < end:
+        time.sleep(0.02)
+    return predicate()
+
+
+def test_answered():
+    with listening() as (listener, port), client(port, "--keepalive", "100ms") as program:
+        begun = time.monotonic()
+        with accept(listener, answers=True) as peer:
+            tap.check("PINGs come", wait_for(lambda: len(peer.pings) >= 5), peer.pings)
+            # The last PING may have been sent a little before it was seen.
+            took = peer.pings[4] - begun
+            tap.check("... no more often than asked for", took > 5 * EVERY * 0.9, took)
+            running = program.process.poll() is None
+            tap.check("a peer that answers them is kept", running, program.said())
+            status = program.stop()
+            tap.check("... and no loss", status == 0 and "losses       0\n" in program.said(), program.said())
+
+
+def test_unasked():
+    with listening() as (listener, port), client(port) as program, accept(listener, False) as peer:
+        time.sleep(4 * EVERY)
+        tap.check("without --keepalive there is no PING", peer.pings == [], peer.pings)
+        running = program.process.poll() is None
+        tap.check("... and a silent peer is waited for", running, program.said())
+
+
+def test_silent():
+    ask = ("--keepalive", "100ms", "--keepalive-timeout", "300ms")
+    with listening() as (listener, port), client(port, *ask) as program:
+        with accept(listener, answers=False) as peer:
+            status, said = program.process.wait(h2raw.LIMIT), program.said()
+        lost = "connection 1: keepalive: a PING was not answered in time; --retry N would try again"
+        tap.check("a silent peer is lost: exit 1", status == 1 and len(peer.pings) == 1, status, peer.pings)
+        tap.check("... one line says so", lost in said, said)
+        tap.check("... and it is counted", "losses       1 (loss-timeout 1)" in said, said)
+    with listening() as (listener, port), client(port, *ask, "--retry", "1") as program:
+        with accept(listener, False), accept(listener, True) as second:
+            tap.check("with --retry it is called again", wait_for(lambda: second.pings), program.said())
+            program.stop()
+
+
+def too_many(port, what):
+    """A server that wants no PINGs while it sends nothing, by its own rules."""
+    with client(port, "--keepalive", "20ms") as program:
+        status, said = program.process.wait(h2raw.LIMIT), program.said()
+    gone = "the server sent GOAWAY: too_many_pings; --retry N would try again"
+    tap.check("%s says too_many_pings: exit 1" % what, status == 1 and gone in said, said)
+    with client(port, "--keepalive", "20ms", "--retry", "1000") as program:
+        for every in ("40", "80", "160"):
+            program.wait_said(r"says too_many_pings; from now on one every %s(\.\d+)? ?ms\n" % every)
+        status, said = program.stop(), program.said()
+    tap.check("%s: each time the interval doubles" % what, status == 0, said)
+    counted = re.search(r"losses +([3-9]|\d\d) \(loss-goaway \1\)", said) is not None
+    tap.check("%s: the losses are counted as GOAWAYs" % what, counted, said)
+
+
+def test_grpcio():
+    python = "/usr/bin/python3"
+    if subprocess.run([python, "-c", "import grpc"], stderr=subprocess.DEVNULL).returncode != 0:
+        tap.skip("python3-grpcio is not installed")
+        return
+    fixture = os.path.join(TOP, "tests", "fixtures", "grpcio_server.py")
+    with Program(python, fixture, "--misbehave", "idle") as peer:
+        too_many(int(peer.wait_said(r"listening on \S+:(\d+)").group(1)), "grpcio")
+
+
+def test_usage():
+    for text, *words in (
+        ("--keepalive-timeout needs --keepalive", "--keepalive-timeout", "1s"),
+        ("must be longer than 0", "--keepalive", "0s"),
+        ("must be longer than 0", "--keepalive", "1s", "--keepalive-timeout", "0s"),
+    ):
+        with client(1, *words) as program:
+            status, said = program.process.wait(h2raw.LIMIT), program.said()
+        tap.check("%s: exit 2" % " ".join(words), status == 2 and text in said, said)
+
+
+test_answered()
+test_unasked()
+test_silent()
+with Server() as server:
+    too_many(server.port, "our server")
+test_grpcio()
+test_usage()
+tap.done()
