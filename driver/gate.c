@@ -45,6 +45,9 @@ static bool judge(const struct evidence *e, const struct evidence_component *c, 
         .component = c == NULL ? 0 : c->row->id,
         .rule = rules[rule].name,
         .unit = rules[rule].unit,
+        .low = NAN,
+        .high = NAN,
+        .smallest = NAN,
     };
 
     if (c != NULL && c->count == 0)

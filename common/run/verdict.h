@@ -10,13 +10,18 @@ enum outcome { OUTCOME_PASS, OUTCOME_FAIL, OUTCOME_INCONCLUSIVE };
 
 #define VERDICT_TEXT 320
 
-/* One rule on one component (or on the whole run: component 0). */
+/*
+ * One rule on one component (or on the whole run: component 0). Numbers are NaN where there is
+ * none. An interval has the familywise confidence of its run, all of its tests together.
+ */
 struct verdict {
     int64_t component;
     const char *rule; /* "heap-cap", static */
     const char *unit; /* of value and limit: "B", "1", "ns"; static */
     enum outcome outcome;
-    double value, limit;     /* NaN where there is none */
+    double value, limit;
+    double low, high;        /* confidence interval of value */
+    double smallest;         /* smallest effect that this run could have shown, in unit */
     char text[VERDICT_TEXT]; /* one line: what was found, where, what to look at */
 };
 
