@@ -12,7 +12,8 @@ static enum exit_status draw(const struct options *options)
         log_error("%s", error);
         return STATUS_ENVIRONMENT;
     }
-    return judge_run(options->run_dir, &(struct judge_wishes){.charts = true}) == STATUS_ENVIRONMENT
+    return judge_run(options->operands[0], &(struct judge_wishes){.charts = true}) ==
+                   STATUS_ENVIRONMENT
                ? STATUS_ENVIRONMENT
                : STATUS_PASSED;
 }
@@ -20,7 +21,8 @@ static enum exit_status draw(const struct options *options)
 /* Only a folder that cannot be read is an error here: the verdict is the gate's to return. */
 static enum exit_status report(const struct options *options)
 {
-    return judge_run(options->run_dir, &(struct judge_wishes){.report = true}) == STATUS_ENVIRONMENT
+    return judge_run(options->operands[0], &(struct judge_wishes){.report = true}) ==
+                   STATUS_ENVIRONMENT
                ? STATUS_ENVIRONMENT
                : STATUS_PASSED;
 }
@@ -28,7 +30,7 @@ static enum exit_status report(const struct options *options)
 static enum exit_status gate(const struct options *options)
 {
     return judge_run(
-        options->run_dir,
+        options->operands[0],
         &(struct judge_wishes){.report = true, .allow_inconclusive = options->allow_inconclusive});
 }
 

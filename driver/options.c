@@ -8,6 +8,7 @@
 #include "common/base/units.h"
 #include "common/contract/leak_spec.h"
 #include "driver/chaos.h"
+#include "driver/verbs.h"
 
 #include <ev.h>
 #include <stdio.h>
@@ -141,66 +142,42 @@ static const struct option_spec specs[] = {
     {0},
 };
 
-static void print_version(FILE *out)
+void options_print_version(FILE *out)
 {
     fprintf(out, "driver %s (libev %d.%d)\n", VERSION, ev_version_major(), ev_version_minor());
 }
 
+#define VERB_HELP(ident, word, operands, least, most, text) \
+    "  driver " word " " operands "\n        " text "\n"
+
 static const struct option_set set = {
     .program = "driver",
-    .usage = "[OPTION]...\n       driver gate|report|charts RUN",
+    .usage = "[OPTION]...\n       driver COMMAND [OPTION]... RUN...",
     .summary =
         "Runs gRPC servers and clients under heap caps, kills and restarts the unstable ones, "
         "measures every process, and says whether memory stayed flat. The second form works "
         "on the folder of an earlier run, without a process.",
     .specs = specs,
-    .epilogue = "Examples:\n"
-                "  driver --gen-charts\n"
-                "  driver --duration 10m --seed 42\n"
-                "  driver --inject-leak server-stable-secure=call:1K\n"
-                "  driver gate runs/latest\n",
-    .print_version = print_version,
+    .epilogue = "Commands, each with a --help of its own:\n" VERB_TABLE(
+        VERB_HELP) "\n"
+                   "Examples:\n"
+                   "  driver --gen-charts\n"
+                   "  driver --duration 10m --seed 42\n"
+                   "  driver --inject-leak server-stable-secure=call:1K\n"
+                   "  driver gate runs/latest\n",
+    .print_version = options_print_version,
     .operands = true,
 };
 
-static enum verb find_verb(const char *word)
+static void take_run(struct options *options, int argc, char **argv)
 {
-    static const char *const words[] = {
-#define VERB_WORD(ident, text, help) [VERB_##ident] = text,
-        VERB_TABLE(VERB_WORD)
-#undef VERB_WORD
-    };
+    int first = options_parse_or_exit(&set, argc, argv, options);
 
-    for (int i = VERB_RUN + 1; i < VERB_COUNT; i++) {
-        if (strcmp(words[i], word) == 0)
-            return (enum verb)i;
-    }
-    options_exit_bad(&set, "unknown command '%s'; there are gate, report and charts", word);
-}
-
-static void take_operands(struct options *options, int count, char **operands)
-{
-    if (count == 0)
-        return;
-    options->verb = find_verb(operands[0]);
-    if (count != 2)
-        options_exit_bad(&set, "%s takes the folder of one run, such as runs/latest", operands[0]);
-    options->run_dir = operands[1];
-}
-
-void options_take(struct options *options, int argc, char **argv)
-{
-    int first;
-
-    *options = (struct options){.duration_ns = 60 * NS_PER_S,
-                                .sample_interval_ns = 100 * NS_PER_MS,
-                                .working_dir = "runs",
-                                .server_threads = 1,
-                                .base_port = DEFAULT_BASE_PORT,
-                                .chaos_low_ns = CHAOS_AFTER_LOW_NS,
-                                .chaos_high_ns = CHAOS_AFTER_HIGH_NS};
-    first = options_parse_or_exit(&set, argc, argv, options);
-    take_operands(options, argc - first, argv + first);
+    if (first < argc && verbs_find(argv[first]) != VERB_RUN)
+        options_exit_bad(&set, "'%s' must come first: driver %s [OPTION]...", argv[first],
+                         argv[first]);
+    if (first < argc)
+        options_exit_bad(&set, "unexpected argument '%s'", argv[first]);
     if (options->duration_ns == 0)
         options_exit_bad(&set, "--duration: a run must last some time");
     if (options->sample_interval_ns < INTERVAL_MIN_NS ||
@@ -209,6 +186,29 @@ void options_take(struct options *options, int argc, char **argv)
     /* Short enough to be typed again. */
     if (!options->seed_given)
         options->seed = rng_seed_random() % 1000000;
+}
+
+void options_take(struct options *options, int argc, char **argv)
+{
+    *options = (struct options){.duration_ns = 60 * NS_PER_S,
+                                .sample_interval_ns = 100 * NS_PER_MS,
+                                .working_dir = "runs",
+                                .server_threads = 1,
+                                .base_port = DEFAULT_BASE_PORT,
+                                .chaos_low_ns = CHAOS_AFTER_LOW_NS,
+                                .chaos_high_ns = CHAOS_AFTER_HIGH_NS};
+    if (argc < 2 || argv[1][0] == '-') {
+        take_run(options, argc, argv);
+        return;
+    }
+    options->verb = verbs_find(argv[1]);
+    if (options->verb == VERB_RUN) {
+        char words[128];
+
+        options_exit_bad(&set, "unknown command '%s'; there are %s", argv[1],
+                         verbs_list(words, sizeof words));
+    }
+    verbs_take(options, argc - 1, argv + 1);
 }
 
 static void refuse_component(const struct scenario *scenario, const char *name)

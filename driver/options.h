@@ -7,16 +7,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
-/* Columns: identifier, word, what it does. The first one has no word. */
-#define VERB_TABLE(X)                                                         \
-    X(RUN, "", "run the fleet, judge it, show the verdict")                   \
-    X(GATE, "gate", "judge a run folder again; the status is its verdict")    \
-    X(REPORT, "report", "show a run folder's verdict again; the status is 0") \
-    X(CHARTS, "charts", "draw a run folder again")
+/*
+ * What the driver is told to do besides to run: its first argument. Columns: identifier, word,
+ * operands, how many of them at least and at most, what it does. Each has options of its own, in
+ * driver/verbs.c.
+ */
+#define VERB_TABLE(X)                                                                       \
+    X(GATE, "gate", "RUN", 1, 1, "Judge a run folder again; the status is its verdict.")    \
+    X(REPORT, "report", "RUN", 1, 1, "Show a run folder's verdict again; the status is 0.") \
+    X(CHARTS, "charts", "RUN", 1, 1, "Draw a run folder again.")
 
-#define VERB_ENUM(ident, word, text) VERB_##ident,
-enum verb { VERB_TABLE(VERB_ENUM) VERB_COUNT };
+#define VERB_ENUM(ident, word, operands, least, most, text) VERB_##ident,
+enum verb { VERB_RUN, VERB_TABLE(VERB_ENUM) VERB_COUNT };
 #undef VERB_ENUM
 
 struct leak_order {
@@ -27,7 +31,8 @@ struct leak_order {
 
 struct options {
     enum verb verb;
-    const char *run_dir; /* of every verb but RUN */
+    char **operands; /* of argv, as many as the verb takes */
+    int operand_count;
     uint64_t duration_ns, sample_interval_ns;
     const char *working_dir;
     uint64_t seed;
@@ -43,6 +48,9 @@ struct options {
 
 /* Prints help or version and exits 0, or one line about what is wrong and exits 2. */
 void options_take(struct options *options, int argc, char **argv);
+
+/* What --version writes. */
+void options_print_version(FILE *out);
 
 /* The fleet that they ask for; exits 2 if a leak is for a component that it does not have. */
 void options_scenario(const struct options *options, struct scenario *scenario);

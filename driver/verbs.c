@@ -1,0 +1,82 @@
+#include "driver/verbs.h"
+
+#include "common/base/options.h"
+
+#include <string.h>
+
+#define MEMBER(name) offsetof(struct options, name)
+#define VERBOSE                                                             \
+    {                                                                       \
+        "verbose", 'v', NULL, "say more", options_set_flag, MEMBER(verbose) \
+    }
+
+static const struct option_spec specs_GATE[] = {
+    {"allow-inconclusive", 0, NULL,
+     "end with 0 instead of 4 when nothing failed but not every rule could be judged",
+     options_set_flag, MEMBER(allow_inconclusive)},
+    VERBOSE,
+    {0},
+};
+
+static const struct option_spec specs_REPORT[] = {VERBOSE, {0}};
+
+static const struct option_spec specs_CHARTS[] = {VERBOSE, {0}};
+
+static const struct {
+    const char *word, *runs;
+    int least, most;
+    struct option_set set;
+} verbs[VERB_COUNT] = {
+#define VERB_ROW(ident, name, takes, from, to, text)                  \
+    [VERB_##ident] = {.word = name,                                   \
+                      .runs = takes,                                  \
+                      .least = from,                                  \
+                      .most = to,                                     \
+                      .set = {.program = "driver " name,              \
+                              .usage = "[OPTION]... " takes,          \
+                              .summary = text,                        \
+                              .specs = specs_##ident,                 \
+                              .print_version = options_print_version, \
+                              .operands = true}},
+    VERB_TABLE(VERB_ROW)
+#undef VERB_ROW
+};
+
+enum verb verbs_find(const char *word)
+{
+    for (int i = VERB_RUN + 1; i < VERB_COUNT; i++) {
+        if (strcmp(verbs[i].word, word) == 0)
+            return (enum verb)i;
+    }
+    return VERB_RUN;
+}
+
+char *verbs_list(char *out, size_t cap)
+{
+    size_t used = 0;
+
+    *out = '\0';
+    for (int i = VERB_RUN + 1; i < VERB_COUNT && used < cap; i++)
+        used += (size_t)snprintf(out + used, cap - used, "%s%s",
+                                 i == VERB_RUN + 1     ? ""
+                                 : i + 1 == VERB_COUNT ? " and "
+                                                       : ", ",
+                                 verbs[i].word);
+    return out;
+}
+
+void verbs_take(struct options *options, int argc, char **argv)
+{
+    enum verb verb = options->verb;
+    int first = options_parse_or_exit(&verbs[verb].set, argc, argv, options);
+
+    options->operands = argv + first;
+    options->operand_count = argc - first;
+    if (options->operand_count < verbs[verb].least)
+        options_exit_bad(&verbs[verb].set,
+                         "give it %s, where a RUN is the folder of a run, such as runs/latest",
+                         verbs[verb].runs);
+    if (options->operand_count > verbs[verb].most)
+        options_exit_bad(&verbs[verb].set, "unexpected argument '%s'",
+                         options->operands[verbs[verb].most]);
+}
