@@ -163,19 +163,23 @@ static enum page_command_result resume_work(struct runner *runner)
     return PAGE_RESULT_DONE;
 }
 
-static enum page_command_result on_command(void *user, enum page_command_op op, uint64_t argument)
+static bool on_command(void *user, enum page_command_op op, uint64_t argument,
+                       enum page_command_result *result)
 {
     struct runner *runner = user;
 
     (void)argument;
     switch (op) {
     case PAGE_COMMAND_PAUSE:
-        return pause_work(runner);
+        *result = pause_work(runner);
+        break;
     case PAGE_COMMAND_RESUME:
-        return resume_work(runner);
+        *result = resume_work(runner);
+        break;
     default:
-        return PAGE_RESULT_UNSUPPORTED;
+        *result = PAGE_RESULT_UNSUPPORTED;
     }
+    return true;
 }
 
 static void fill_snapshot(void *user, struct page_snapshot *snapshot)

@@ -21,7 +21,7 @@ struct app {
     int count;
     atomic_int drained; /* workers */
     ev_signal terminate, interrupt;
-    ev_async progress; /* one more worker has drained */
+    ev_async progress; /* a worker has drained, or obeyed */
     bool draining;
 };
 
@@ -42,7 +42,37 @@ static void add_metrics(void *user, struct page_snapshot *snapshot)
                (int64_t)(sum.protocol_errors + sum.memory_drops));
 }
 
-static const struct telemetry_hooks telemetry_hooks = {.fill = add_metrics, .traffic = sum_traffic};
+/* All workers, and that they have obeyed. */
+static bool pause_workers(struct app *app, bool on)
+{
+    bool obeyed = true;
+
+    for (int i = 0; i < app->count; i++)
+        obeyed = worker_pause(app->workers[i], on) && obeyed;
+    return obeyed;
+}
+
+static bool on_command(void *user, enum page_command_op op, uint64_t argument,
+                       enum page_command_result *result)
+{
+    struct app *app = user;
+    bool on = op == PAGE_COMMAND_PAUSE;
+
+    (void)argument;
+    *result = PAGE_RESULT_UNSUPPORTED;
+    if (!on && op != PAGE_COMMAND_RESUME)
+        return true;
+    *result = app->draining ? PAGE_RESULT_FAILED : PAGE_RESULT_DONE;
+    if (app->draining)
+        return true;
+    if (!pause_workers(app, on))
+        return false;
+    telemetry_set_state(app->telemetry, on ? PAGE_PAUSED : PAGE_READY);
+    return true;
+}
+
+static const struct telemetry_hooks telemetry_hooks = {
+    .fill = add_metrics, .command = on_command, .traffic = sum_traffic};
 
 /* Thousands of connections are the purpose; the soft limit is meant for programs that select(2). */
 static void raise_descriptor_limit(void)
@@ -84,6 +114,14 @@ static void on_drained(void *arg)
     ev_async_send(own_loop(app), &app->progress);
 }
 
+/* In the worker's thread: another turn of ours looks at the command that is pending. */
+static void on_obeyed(void *arg)
+{
+    struct app *app = arg;
+
+    ev_async_send(own_loop(app), &app->progress);
+}
+
 static bool make_workers(struct app *app, char *error, size_t cap)
 {
     const struct options *o = app->options;
@@ -94,6 +132,7 @@ static bool make_workers(struct app *app, char *error, size_t cap)
                                          .drain_ns = o->drain_ns,
                                          .alone = o->threads == 1,
                                          .drained = on_drained,
+                                         .obeyed = on_obeyed,
                                          .arg = app};
     while (app->count < o->threads) {
         struct worker *worker =

@@ -3,6 +3,7 @@
 #include "stress-server/reply.h"
 #include "stress-server/reply_plan.h"
 #include "stress-server/service.h"
+#include "stress-server/services.h"
 #include "stress-server/test_request.h"
 
 struct benchmark_call {
@@ -11,6 +12,7 @@ struct benchmark_call {
     int32_t size; /* of the next reply */
     bool asked;
     bool endless; /* replies for as long as they go */
+    struct held held;
 };
 
 /* Every request may ask for another size. */
@@ -86,11 +88,15 @@ static int finish_with_one(struct call *call)
     return finish(call);
 }
 
-static bool begin_next(struct benchmark_call *b)
+static bool begin_next(struct call *call)
 {
+    struct benchmark_call *b = call_state(call);
+    struct services *services = call_user(call);
     const struct test_reply_parameters *next = reply_plan_next(&b->plan);
 
     if (b->endless) {
+        if (pause_holds(&services->pause, &b->held, call))
+            return false;
         reply_begin(&b->reply, (uint32_t)b->size);
         return true;
     }
@@ -106,7 +112,7 @@ static size_t produce(struct call *call, uint8_t *out, size_t cap)
     struct benchmark_call *b = call_state(call);
     size_t used = 0;
 
-    while (used < cap && (reply_busy(&b->reply) || begin_next(b)))
+    while (used < cap && (reply_busy(&b->reply) || begin_next(call)))
         used += reply_put(&b->reply, out + used, cap - used);
     return used;
 }
@@ -115,6 +121,7 @@ static void done(struct call *call, const struct grpc_status *status)
 {
     struct benchmark_call *b = call_state(call);
 
+    pause_forget(&b->held);
     reply_plan_free(&b->plan);
     service_done(call, status);
 }

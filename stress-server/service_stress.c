@@ -18,6 +18,7 @@ struct stress_call {
     struct payload_writer reply;
     uint64_t requests; /* received whole */
     uint64_t owed;     /* replies due and not begun */
+    struct held held;
 };
 
 static int refuse_payload(struct call *call)
@@ -96,6 +97,25 @@ static size_t produce(struct call *call, uint8_t *out, size_t cap)
     return payload_writer_fill(&s->reply, &s->owed, out, cap);
 }
 
+/* In a pause a stream without end only completes the reply under way. */
+static size_t produce_stream(struct call *call, uint8_t *out, size_t cap)
+{
+    struct stress_call *s = call_state(call);
+    struct services *services = call_user(call);
+
+    if (s->owed == FOR_EVER && pause_holds(&services->pause, &s->held, call))
+        return payload_writer_put(&s->reply, out, cap);
+    return produce(call, out, cap);
+}
+
+static void stream_done(struct call *call, const struct grpc_status *status)
+{
+    struct stress_call *s = call_state(call);
+
+    pause_forget(&s->held);
+    service_done(call, status);
+}
+
 /* All replies that are still due, then OK. */
 static int finish(struct call *call)
 {
@@ -135,11 +155,17 @@ static int take_stream_request(struct call *call, const uint8_t *data, size_t si
     return 0;
 }
 
+/* A stream without end is not finished, or the engine would end it in its first pause. */
 static int finish_stream_request(struct call *call)
 {
     const struct stress_call *s = call_state(call);
 
-    return s->requests == 1 ? finish(call) : service_refuse_count(call);
+    if (s->requests != 1)
+        return service_refuse_count(call);
+    if (s->owed != FOR_EVER)
+        return finish(call);
+    call_resume(call);
+    return 0;
 }
 
 const struct call_ops stress_non_streaming = {
@@ -169,8 +195,8 @@ const struct call_ops stress_server_streaming = {
     .on_start = start,
     .on_whole = take_stream_request,
     .on_half_close = finish_stream_request,
-    .produce = produce,
-    .on_done = service_done,
+    .produce = produce_stream,
+    .on_done = stream_done,
 };
 
 const struct call_ops stress_bidi_streaming = {

@@ -12,7 +12,7 @@
 /* The deepest users are OpenSSL's handshakes, with some 20 KiB; the heap cap counts all of it. */
 #define STACK_SIZE (256u << 10)
 
-enum order { SERVE, DRAIN, STOP };
+enum order { NONE, DRAIN, STOP };
 
 struct worker {
     const struct worker_config *config;
@@ -20,8 +20,9 @@ struct worker {
     struct server *server;
     struct services services;
     ev_prepare turn;
-    ev_async wake; /* look at the order */
-    atomic_int order;
+    ev_async wake;             /* look at the order */
+    atomic_int order;          /* not yet taken */
+    atomic_bool pause, paused; /* ordered, and obeyed */
     pthread_t thread;
     bool threaded;
     pthread_mutex_t lock; /* of `shared` */
@@ -75,17 +76,33 @@ static void on_drained(void *arg)
     worker->config->drained(worker->config->arg);
 }
 
+/* Who sees that it was obeyed also sees what was done until then. */
+static void obey_pause(struct worker *worker)
+{
+    bool on = atomic_load(&worker->pause);
+
+    pause_set(&worker->services.pause, on);
+    share_stats(worker);
+    atomic_store(&worker->paused, on);
+    worker->config->obeyed(worker->config->arg);
+}
+
 static void on_wake(struct ev_loop *ev, ev_async *w, int revents)
 {
     struct worker *worker = w->data;
 
     (void)revents;
-    if (atomic_load(&worker->order) == STOP) {
+    switch (atomic_exchange(&worker->order, NONE)) {
+    case STOP:
         ev_break(ev, EVBREAK_ALL);
         return;
+    case DRAIN:
+        health_drain(&worker->services.health);
+        server_drain(worker->server, worker->config->drain_ns, on_drained, worker);
+        return;
+    default:
+        obey_pause(worker);
     }
-    health_drain(&worker->services.health);
-    server_drain(worker->server, worker->config->drain_ns, on_drained, worker);
 }
 
 static void give_order(struct worker *worker, enum order order)
@@ -199,6 +216,13 @@ bool worker_start(struct worker *worker, char *error, size_t cap)
 void worker_drain(struct worker *worker)
 {
     give_order(worker, DRAIN);
+}
+
+bool worker_pause(struct worker *worker, bool on)
+{
+    if (atomic_exchange(&worker->pause, on) != on)
+        ev_async_send(engine_loop_ev(worker->loop), &worker->wake);
+    return atomic_load(&worker->paused) == on;
 }
 
 void worker_stop(struct worker *worker)

@@ -18,6 +18,7 @@ struct worker_config {
     uint64_t drain_ns;
     bool alone; /* the only worker: nobody else reads its counters or joins its port */
     void (*drained)(void *arg); /* in the worker's thread, once, after worker_drain */
+    void (*obeyed)(void *arg);  /* there too: look at worker_pause again */
     void *arg;
 };
 
@@ -35,6 +36,12 @@ bool worker_start(struct worker *worker, char *error, size_t cap);
 
 /* From any thread: stop accepting, let calls finish for drain_ns. */
 void worker_drain(struct worker *worker);
+
+/*
+ * From one thread, which may be another: begin no message on streams without end, or do so again.
+ * Returns whether the worker has obeyed; until then ask again after config.obeyed.
+ */
+bool worker_pause(struct worker *worker, bool on);
 
 /* Adds what the worker did: from any thread, as of the end of its last turn; of one that is alone,
  * as of now. */

@@ -183,8 +183,8 @@ static void obey(struct telemetry *t)
         return;
     if (op == PAGE_COMMAND_PUBLISH)
         result = PAGE_RESULT_DONE;
-    else if (t->hooks->command != NULL)
-        result = t->hooks->command(t->user, op, argument);
+    else if (t->hooks->command != NULL && !t->hooks->command(t->user, op, argument, &result))
+        return;
     /* So that whoever sees the acknowledgement also sees a snapshot made after the command. */
     telemetry_publish(t);
     page_acknowledge(t->page, result);

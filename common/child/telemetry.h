@@ -23,10 +23,12 @@ struct telemetry_hooks {
      */
     void (*fill)(void *user, struct page_snapshot *snapshot);
     /*
-     * Carries out a command other than PUBLISH, which is handled here; the result is acknowledged
-     * when it returns. NULL: UNSUPPORTED.
+     * Carries out a command other than PUBLISH, which is handled here; *result is acknowledged
+     * when it returns true. False: not done yet, it is asked again on the loop's next turn. NULL:
+     * UNSUPPORTED.
      */
-    enum page_command_result (*command)(void *user, enum page_command_op op, uint64_t argument);
+    bool (*command)(void *user, enum page_command_op op, uint64_t argument,
+                    enum page_command_result *result);
     /*
      * Of a program with several loops: sets *sum to what they did together. Called by whichever
      * thread is refused an allocation, too. NULL: the counters of the telemetry's own loop.

@@ -64,7 +64,9 @@ struct page_event {
 
 enum page_command_op {
     PAGE_COMMAND_NONE,
-    PAGE_COMMAND_PAUSE, /* client: stop sending, keep connections and endless streams open */
+    /* Connections and endless streams stay open. Client: send nothing, start no call. Server: begin
+     * no message on streams that go on for ever unasked; answer all else. */
+    PAGE_COMMAND_PAUSE,
     PAGE_COMMAND_RESUME,
     PAGE_COMMAND_PUBLISH, /* publish a snapshot now */
 };

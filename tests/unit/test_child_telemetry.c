@@ -26,6 +26,7 @@ struct fixture {
     struct engine_loop *loop;
     int fills, commands;
     enum page_command_op last;
+    bool slow; /* to obey */
 };
 
 static void fill(void *user, struct page_snapshot *snapshot)
@@ -36,13 +37,15 @@ static void fill(void *user, struct page_snapshot *snapshot)
     metric_set(&snapshot->metrics, METRIC_LOSSES, 7);
 }
 
-static enum page_command_result obey(void *user, enum page_command_op op, uint64_t argument)
+static bool obey(void *user, enum page_command_op op, uint64_t argument,
+                 enum page_command_result *result)
 {
     struct fixture *f = user;
 
     f->commands++;
     f->last = op;
-    return argument == 5 ? PAGE_RESULT_DONE : PAGE_RESULT_FAILED;
+    *result = argument == 5 ? PAGE_RESULT_DONE : PAGE_RESULT_FAILED;
+    return !f->slow;
 }
 
 static const struct telemetry_hooks hooks = {.fill = fill, .command = obey};
@@ -203,6 +206,25 @@ static void test_commands(void **state)
     assert_int_equal(f->commands, 2);
 }
 
+/* A command that takes more than one turn of the loop is acknowledged when it is done. */
+static void test_slow_command(void **state)
+{
+    struct fixture *f = *state;
+    enum page_command_result result;
+    uint64_t number;
+
+    f->slow = true;
+    telemetry_start(f->telemetry, f->loop, &hooks, f);
+    number = page_order(f->page, PAGE_COMMAND_PAUSE, 5);
+    run_for(f, 0.25);
+    assert_false(page_acknowledged(f->page, number, &result));
+    assert_true(f->commands > 1);
+    f->slow = false;
+    run_for(f, 0.15);
+    assert_true(page_acknowledged(f->page, number, &result));
+    assert_int_equal(result, PAGE_RESULT_DONE);
+}
+
 static void test_commands_without_a_hook(void **state)
 {
     struct fixture *f = *state;
@@ -288,6 +310,7 @@ int main(void)
         CASE(test_live_follows_an_allocation),
         CASE(test_states),
         CASE(test_commands),
+        CASE(test_slow_command),
         CASE(test_commands_without_a_hook),
         CASE(test_events),
         CASE(test_a_refusal_ends_the_child_with_an_obituary),

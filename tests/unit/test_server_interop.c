@@ -8,6 +8,7 @@
 #include "common/engine/mem.h"
 #include "stress-server/reply.h"
 #include "stress-server/reply_plan.h"
+#include "stress-server/service_benchmark.h"
 #include "stress-server/service_test.h"
 #include "tests/unit/server_fake_call.h"
 
@@ -186,6 +187,48 @@ static void test_duplex_replies_in_order_then_status(void **state)
     services.ev = NULL;
 }
 
+static size_t produced(struct call *call)
+{
+    uint8_t out[64];
+
+    return call->ops->produce(call, out, sizeof out);
+}
+
+/* Replies that nobody asks for one by one stand still in a pause, once the one under way is out. */
+static void test_benchmark_flood_pauses(void **state)
+{
+    static const struct call_ops *const floods[] = {&benchmark_streaming_from_server,
+                                                    &benchmark_streaming_both_ways};
+    const uint8_t asks_for_100[] = {0x10, 100};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof floods / sizeof *floods; i++) {
+        struct call call;
+        size_t rest;
+
+        fake_start(&call, floods[i], &services);
+        fake_message(&call, asks_for_100, sizeof asks_for_100, 64);
+        if (i == 0)
+            fake_half_close(&call);
+        assert_false(call.finished);
+        assert_int_equal(produced(&call), 64);
+        pause_set(&services.pause, true);
+        rest = produced(&call);
+        assert_in_range(rest, 36, 60);
+        assert_int_equal(produced(&call), 0);
+        call.resumed = false;
+        pause_set(&services.pause, false);
+        assert_true(call.resumed);
+        assert_int_equal(produced(&call), 64);
+        pause_set(&services.pause, true);
+        produced(&call);
+        assert_int_equal(produced(&call), 0);
+        fake_end(&call);
+        assert_null(services.pause.first);
+        pause_set(&services.pause, false);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_a_reply_of_the_size_asked_for),
         cmocka_unit_test(test_counts_and_garbage),
         cmocka_unit_test(test_duplex_replies_in_order_then_status),
+        cmocka_unit_test(test_benchmark_flood_pauses),
     };
 
     return cmocka_run_group_tests_name("server interop service", tests, NULL, NULL);

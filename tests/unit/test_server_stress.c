@@ -185,7 +185,8 @@ static struct fake_sink stream(const uint8_t *request, size_t size, uint64_t lim
     fake_start(&call, &stress_server_streaming, &services);
     fake_message(&call, request, size, 64);
     fake_half_close(&call);
-    assert_true(call.finished);
+    assert_true(call.resumed);
+    assert_int_equal(call.finished, limit == NO_LIMIT); /* or it has no end */
     assert_int_equal(call.code, GRPC_OK);
     fake_drain(&call, &sink, 333, limit);
     fake_end(&call);
@@ -211,6 +212,42 @@ static void test_server_streaming_zero_is_for_ever(void **state)
     (void)state;
     assert_true(stream((const uint8_t *)"", 0, 300000).messages >= 300000);
     assert_true(mem_live(MEM_APP) == live);
+}
+
+/* A pause holds back a stream without end at a message boundary, and no other. */
+static void test_server_streaming_pauses(void **state)
+{
+    const uint8_t seven[] = {0x08, 7};
+    struct fake_sink sink = {0};
+    struct call first, second;
+    uint64_t messages;
+
+    (void)state;
+    fake_start(&first, &stress_server_streaming, &services);
+    fake_start(&second, &stress_server_streaming, &services);
+    fake_message(&first, (const uint8_t *)"", 0, 64);
+    fake_half_close(&first);
+    fake_message(&second, (const uint8_t *)"", 0, 64);
+    fake_half_close(&second);
+    fake_drain(&first, &sink, 7, 100);
+    assert_int_equal(sink.messages, 100);
+    pause_set(&services.pause, true);
+    fake_drain(&first, &sink, 7, NO_LIMIT);
+    messages = sink.messages;
+    assert_in_range(messages, 100, 101);
+    assert_int_equal(sink.have, 0);
+    fake_drain(&second, &sink, 7, NO_LIMIT);
+    assert_int_equal(sink.messages, messages);
+    assert_true(stream(seven, sizeof seven, NO_LIMIT).messages == 7);
+    fake_end(&second);
+    first.resumed = false;
+    pause_set(&services.pause, false);
+    assert_true(first.resumed && !first.finished);
+    fake_drain(&first, &sink, 7, messages + 100);
+    assert_int_equal(sink.messages, messages + 100);
+    assert_false(sink.broken);
+    fake_end(&first);
+    assert_null(services.pause.first);
 }
 
 static int refused(const struct call_ops *ops, const uint8_t *request, size_t size, int times)
@@ -318,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_bidi_owes_without_queueing),
         cmocka_unit_test(test_server_streaming_counts),
         cmocka_unit_test(test_server_streaming_zero_is_for_ever),
+        cmocka_unit_test(test_server_streaming_pauses),
         cmocka_unit_test(test_server_streaming_refusals),
         cmocka_unit_test(test_wrong_payloads_are_refused),
         cmocka_unit_test(test_replies_are_fresh),
