@@ -1,30 +1,32 @@
 #include "driver/fleet.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct builder {
-    char **argv;
+    char **argv; /* ended by NULL at all times */
     size_t count;
     bool failed;
 };
 
 __attribute__((format(printf, 2, 3))) static void add(struct builder *b, const char *format, ...)
 {
+    char **argv = b->failed ? NULL : realloc(b->argv, (b->count + 2) * sizeof *argv);
     va_list args;
-    char *text;
 
+    b->failed = argv == NULL;
     if (b->failed)
         return;
-    assert(b->count < FLEET_ARGS - 1);
+    b->argv = argv;
     va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
+    if (vasprintf(&argv[b->count], format, args) < 0) {
+        argv[b->count] = NULL;
         b->failed = true;
-    else
-        b->argv[b->count++] = text;
+    } else {
+        argv[++b->count] = NULL;
+    }
     va_end(args);
 }
 
@@ -63,7 +65,7 @@ static void add_client(struct builder *b, const struct component *c,
 static bool build(struct fleet_command *command, const struct component *c,
                   const struct fleet_paths *paths)
 {
-    struct builder b = {.argv = command->argv};
+    struct builder b = {0};
 
     if (c->server)
         add_server(&b, c, paths);
@@ -79,6 +81,7 @@ static bool build(struct fleet_command *command, const struct component *c,
         for (const char *const *arg = pattern_arguments(c->pattern); *arg != NULL; arg++)
             add(&b, "%s", *arg);
     }
+    command->argv = b.argv;
     if (b.failed)
         return false;
     command->shell = fleet_quote(command->argv);
@@ -92,6 +95,11 @@ struct fleet *fleet_new(const struct scenario *scenario, const struct fleet_path
     if (fleet == NULL)
         return NULL;
     fleet->scenario = scenario;
+    fleet->commands = calloc(scenario->count + 1, sizeof *fleet->commands);
+    if (fleet->commands == NULL) {
+        free(fleet);
+        return NULL;
+    }
     for (size_t i = 0; i < scenario->count; i++) {
         if (!build(&fleet->commands[i], &scenario->components[i], paths)) {
             fleet_free(fleet);
@@ -105,11 +113,13 @@ void fleet_free(struct fleet *fleet)
 {
     if (fleet == NULL)
         return;
-    for (size_t i = 0; i < SCENARIO_MAX; i++) {
-        for (char **arg = fleet->commands[i].argv; *arg != NULL; arg++)
+    for (size_t i = 0; i < fleet->scenario->count; i++) {
+        for (char **arg = fleet->commands[i].argv; arg != NULL && *arg != NULL; arg++)
             free(*arg);
+        free(fleet->commands[i].argv);
         free(fleet->commands[i].shell);
     }
+    free(fleet->commands);
     free(fleet);
 }
 

@@ -8,7 +8,6 @@
 #include "driver/scenario.h"
 
 #define FLEET_PAGE_FD 3
-#define FLEET_ARGS 32
 
 struct fleet_paths {
     const char *server, *client; /* the programs */
@@ -16,13 +15,13 @@ struct fleet_paths {
 };
 
 struct fleet_command {
-    char *argv[FLEET_ARGS]; /* ended by NULL */
-    char *shell;            /* quoted where needed */
+    char **argv; /* ended by NULL */
+    char *shell; /* quoted where needed */
 };
 
 struct fleet {
     const struct scenario *scenario;
-    struct fleet_command commands[SCENARIO_MAX]; /* beside scenario->components */
+    struct fleet_command *commands; /* beside scenario->components */
 };
 
 /* scenario must outlive the fleet. NULL: out of memory. */

@@ -31,7 +31,7 @@ struct job {
     char *run_dir;
     char tls_dir[PATH_MAX];
     struct fleet *fleet;
-    int64_t rows[SCENARIO_MAX];
+    int64_t *rows; /* beside the scenario's components */
     struct guardian *guardian;
     struct run_writer *writer;
     struct ev_loop *loop;
@@ -237,7 +237,8 @@ static bool prepare(struct job *job, char **argv)
     job->fleet =
         fleet_new(&job->scenario,
                   &(struct fleet_paths){job->programs.server, job->programs.client, job->tls_dir});
-    if (job->fleet == NULL)
+    job->rows = calloc(job->scenario.count, sizeof *job->rows);
+    if (job->fleet == NULL || job->rows == NULL)
         return refuse("no memory");
     return write_down(job, argv);
 }
@@ -365,7 +366,9 @@ static void release(struct job *job)
         ev_loop_destroy(job->loop);
     run_writer_free(job->writer);
     fleet_free(job->fleet);
+    scenario_clear(&job->scenario);
     guardian_free(job->guardian);
+    free(job->rows);
     free(job->run_dir);
     free(job);
 }

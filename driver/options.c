@@ -3,6 +3,8 @@
 #include "driver/options.h"
 
 #include "common/base/clock.h"
+#include "common/base/exit_status.h"
+#include "common/base/log.h"
 #include "common/base/options.h"
 #include "common/base/rng.h"
 #include "common/base/units.h"
@@ -12,6 +14,7 @@
 
 #include <ev.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_BASE_PORT 31300 /* below the kernel's ephemeral range */
@@ -71,8 +74,8 @@ static bool add_leak(void *into, const struct option_spec *spec, const char *val
         snprintf(why, cap, "'%s' is not COMPONENT=SHAPE:BYTES[/EVERY]", value);
         return false;
     }
-    if (options->leak_count == SCENARIO_MAX) {
-        snprintf(why, cap, "more than %d leaks", SCENARIO_MAX);
+    if (options->leak_count == OPTIONS_LEAKS_MAX) {
+        snprintf(why, cap, "more than %d leaks", OPTIONS_LEAKS_MAX);
         return false;
     }
     if (!leak_spec_parse(equals + 1, &leak, why, cap))
@@ -225,11 +228,16 @@ static void refuse_component(const struct scenario *scenario, const char *name)
 
 void options_scenario(const struct options *options, struct scenario *scenario)
 {
-    scenario_build(scenario, &(struct scenario_settings){.matrix = options->matrix,
-                                                         .base_port = options->base_port,
-                                                         .server_threads = options->server_threads,
-                                                         .server_heap = options->server_heap,
-                                                         .client_heap = options->client_heap});
+    const struct scenario_settings settings = {.matrix = options->matrix,
+                                               .base_port = options->base_port,
+                                               .server_threads = options->server_threads,
+                                               .server_heap = options->server_heap,
+                                               .client_heap = options->client_heap};
+
+    if (!scenario_build(scenario, &settings)) {
+        log_error("no memory");
+        exit(STATUS_ENVIRONMENT);
+    }
     for (size_t i = 0; i < options->leak_count; i++) {
         const struct leak_order *order = &options->leaks[i];
         char name[2 * COMPONENT_NAME];

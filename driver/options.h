@@ -23,6 +23,8 @@
 enum verb { VERB_RUN, VERB_TABLE(VERB_ENUM) VERB_COUNT };
 #undef VERB_ENUM
 
+#define OPTIONS_LEAKS_MAX 100
+
 struct leak_order {
     const char *component; /* not ended by NUL; see length */
     size_t length;
@@ -41,7 +43,7 @@ struct options {
     int server_threads;
     uint64_t server_heap, client_heap; /* 0: as calibrated */
     uint64_t chaos_low_ns, chaos_high_ns;
-    struct leak_order leaks[SCENARIO_MAX];
+    struct leak_order leaks[OPTIONS_LEAKS_MAX];
     size_t leak_count;
     bool seed_given, gen_charts, allow_inconclusive, verbose;
 };

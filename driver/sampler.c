@@ -29,7 +29,7 @@ struct sampler {
     uint64_t commit_ns;
     bool failure_told;
     struct sampler_totals totals;
-    struct counted counted[SCENARIO_MAX];
+    struct counted counted[]; /* beside the scenario's components */
 };
 
 static uint64_t count_calls(struct counted *counted, const struct process *process)
@@ -130,7 +130,8 @@ static void on_tick(struct ev_loop *loop, ev_io *watcher, int revents)
 struct sampler *sampler_new(struct ev_loop *loop, const struct sampler_settings *settings,
                             char *error, size_t cap)
 {
-    struct sampler *sampler = calloc(1, sizeof *sampler);
+    struct sampler *sampler =
+        calloc(1, sizeof *sampler + settings->scenario->count * sizeof *sampler->counted);
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
     if (sampler != NULL && fd >= 0)

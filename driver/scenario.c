@@ -3,6 +3,7 @@
 #include "driver/caps.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -66,51 +67,89 @@ static uint64_t cap_of(const struct component *c, const struct scenario_settings
     return (c->secure ? CAP_CLIENT_SECURE_MIB : CAP_CLIENT_INSECURE_MIB) * MIB;
 }
 
-static void add_server(struct scenario *scenario, int i, const struct scenario_settings *settings)
+struct component *scenario_add(struct scenario *scenario)
 {
-    struct component *c = &scenario->components[scenario->count++];
+    struct component *c = scenario->components;
 
-    *c = (struct component){.server = true,
-                            .stable = servers[i].stable,
-                            .secure = servers[i].secure,
-                            .port = settings->base_port + i,
-                            .peer = -1,
-                            .threads = settings->server_threads};
-    snprintf(c->name, sizeof c->name, "server-%s-%s", stability(c->stable), security(c->secure));
-    c->heap_cap = cap_of(c, settings);
+    if (scenario->count == scenario->room) {
+        size_t room = scenario->room == 0 ? 64 : 2 * scenario->room;
+
+        c = realloc(c, room * sizeof *c);
+        if (c == NULL)
+            return NULL;
+        scenario->components = c;
+        scenario->room = room;
+    }
+    c += scenario->count++;
+    *c = (struct component){.peer = -1};
+    return c;
 }
 
-static void add_client(struct scenario *scenario, int server, bool stable, enum pattern pattern,
+void scenario_clear(struct scenario *scenario)
+{
+    free(scenario->components);
+    *scenario = (struct scenario){0};
+}
+
+static bool add_server(struct scenario *scenario, int i, const struct scenario_settings *settings)
+{
+    struct component *c = scenario_add(scenario);
+
+    if (c == NULL)
+        return false;
+    c->server = true;
+    c->stable = servers[i].stable;
+    c->secure = servers[i].secure;
+    c->port = settings->base_port + i;
+    c->threads = settings->server_threads;
+    snprintf(c->name, sizeof c->name, "server-%s-%s", stability(c->stable), security(c->secure));
+    c->heap_cap = cap_of(c, settings);
+    return true;
+}
+
+static bool add_client(struct scenario *scenario, int server, bool stable, enum pattern pattern,
                        const struct scenario_settings *settings)
 {
-    struct component *c = &scenario->components[scenario->count++];
-    const struct component *peer = &scenario->components[server];
+    struct component *c = scenario_add(scenario);
 
-    *c = (struct component){.stable = stable,
-                            .secure = peer->secure,
-                            .pattern = pattern,
-                            .port = peer->port,
-                            .peer = server};
+    if (c == NULL)
+        return false;
+    c->stable = stable;
+    c->secure = scenario->components[server].secure;
+    c->pattern = pattern;
+    c->port = scenario->components[server].port;
+    c->peer = server;
     snprintf(c->name, sizeof c->name, "client-%d-%s-%s-%s", c->port, stability(stable),
              security(c->secure), pattern_name(pattern));
     c->heap_cap = cap_of(c, settings);
+    return true;
 }
 
-void scenario_build(struct scenario *scenario, const struct scenario_settings *settings)
+/* Both kinds of clients of one server. */
+static bool add_clients(struct scenario *scenario, int server,
+                        const struct scenario_settings *settings)
 {
-    scenario->count = 0;
-    for (int i = 0; i < SCENARIO_SERVERS; i++)
-        add_server(scenario, i, settings);
-    for (int i = 0; i < SCENARIO_SERVERS; i++) {
-        for (int unstable = 0; unstable < 2; unstable++) {
-            bool sparse = settings->matrix == MATRIX_56 && unstable && !servers[i].stable;
+    for (int unstable = 0; unstable < 2; unstable++) {
+        bool sparse = settings->matrix == MATRIX_56 && unstable && !servers[server].stable;
 
-            for (int p = 0; p < PATTERN_COUNT; p++) {
-                if (!(sparse && patterns[p].left_out))
-                    add_client(scenario, i, !unstable, (enum pattern)p, settings);
-            }
+        for (int p = 0; p < PATTERN_COUNT; p++) {
+            if (!(sparse && patterns[p].left_out) &&
+                !add_client(scenario, server, !unstable, (enum pattern)p, settings))
+                return false;
         }
     }
+    return true;
+}
+
+bool scenario_build(struct scenario *scenario, const struct scenario_settings *settings)
+{
+    bool ok = true;
+
+    for (int i = 0; ok && i < SCENARIO_SERVERS; i++)
+        ok = add_server(scenario, i, settings);
+    for (int i = 0; ok && i < SCENARIO_SERVERS; i++)
+        ok = add_clients(scenario, i, settings);
+    return ok;
 }
 
 int scenario_find(const struct scenario *scenario, const char *name)
@@ -153,8 +192,11 @@ static unsigned distance(const char *a, const char *b)
 
 size_t scenario_near(const struct scenario *scenario, const char *name, int *out, size_t cap)
 {
-    unsigned distances[SCENARIO_MAX];
+    unsigned distances[SCENARIO_NEAR];
     size_t count = 0;
+
+    if (cap > SCENARIO_NEAR)
+        cap = SCENARIO_NEAR;
 
     for (size_t i = 0; i < scenario->count; i++) {
         unsigned d = distance(scenario->components[i].name, name);

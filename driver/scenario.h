@@ -37,8 +37,8 @@ const char *const *pattern_arguments(enum pattern pattern);
 
 enum matrix { MATRIX_56, MATRIX_FULL };
 
-#define SCENARIO_SERVERS 4
-#define SCENARIO_MAX (SCENARIO_SERVERS + PATTERN_COUNT * SCENARIO_SERVERS * 2)
+#define SCENARIO_SERVERS 4 /* of the built-in matrix */
+#define SCENARIO_MAX 1000  /* components of any run */
 #define COMPONENT_NAME 64
 
 struct component {
@@ -53,9 +53,10 @@ struct component {
     const char *leak;     /* SHAPE:BYTES[/EVERY], or NULL */
 };
 
+/* All zero: no component yet. */
 struct scenario {
-    struct component components[SCENARIO_MAX]; /* the servers first */
-    size_t count;
+    struct component *components; /* the servers first */
+    size_t count, room;
 };
 
 struct scenario_settings {
@@ -65,12 +66,22 @@ struct scenario_settings {
     uint64_t server_heap, client_heap; /* 0: as calibrated, see caps.h */
 };
 
-void scenario_build(struct scenario *scenario, const struct scenario_settings *settings);
+/* The built-in matrix into an empty scenario. False: out of memory. */
+bool scenario_build(struct scenario *scenario, const struct scenario_settings *settings);
+
+/* One component more, all zero but for its peer (none); it moves when the next one is added. NULL:
+ * out of memory. */
+struct component *scenario_add(struct scenario *scenario);
+
+/* Empties it. */
+void scenario_clear(struct scenario *scenario);
 
 /* The index of the component of that name, or -1. */
 int scenario_find(const struct scenario *scenario, const char *name);
 
-/* The up to `cap` indices nearest to a name that is none, best first; returns how many. */
+/* The up to `cap` (at most SCENARIO_NEAR) indices nearest to a name that is none, best first;
+ * returns how many. */
+#define SCENARIO_NEAR 8
 size_t scenario_near(const struct scenario *scenario, const char *name, int *out, size_t cap);
 
 #endif

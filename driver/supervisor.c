@@ -28,7 +28,7 @@ struct supervisor {
     bool breach_told;
     ev_timer ready_poll;
     size_t count;
-    struct life lives[SCENARIO_MAX];
+    struct life lives[];
 };
 
 static bool is_one_of(const struct life *life, enum who who)
@@ -117,7 +117,8 @@ static void on_ready_poll(struct ev_loop *loop, ev_timer *watcher, int revents)
 struct supervisor *supervisor_new(struct ev_loop *loop, const struct supervisor_settings *settings,
                                   const struct supervisor_hooks *hooks, void *user)
 {
-    struct supervisor *s = calloc(1, sizeof *s);
+    size_t count = settings->fleet->scenario->count;
+    struct supervisor *s = calloc(1, sizeof *s + count * sizeof *s->lives);
 
     if (s == NULL)
         return NULL;
@@ -135,7 +136,7 @@ struct supervisor *supervisor_new(struct ev_loop *loop, const struct supervisor_
     s->duration_ns = settings->duration_ns;
     s->hooks = hooks;
     s->user = user;
-    s->count = settings->fleet->scenario->count;
+    s->count = count;
     for (size_t i = 0; i < s->count; i++)
         life_init(&s->lives[i], &s->shared, i);
     ev_timer_init(&s->ready_poll, on_ready_poll, READY_POLL_S, READY_POLL_S);

@@ -82,6 +82,7 @@ static void a_latest_that_is_a_folder_is_left_alone(void **state)
 
 static void fleet_on(struct scenario *scenario, int base_port, uint64_t heap)
 {
+    scenario_clear(scenario);
     scenario_build(scenario, &(struct scenario_settings){.matrix = MATRIX_56,
                                                          .base_port = base_port,
                                                          .server_heap = heap,
@@ -94,7 +95,7 @@ static void a_busy_port_is_named(void **state)
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     char error[256] = "", expected[256];
-    struct scenario scenario;
+    struct scenario scenario = {0};
     int port;
 
     (void)state;
@@ -110,11 +111,12 @@ static void a_busy_port_is_named(void **state)
              port);
     assert_string_equal(error, expected);
     close(fd);
+    scenario_clear(&scenario);
 }
 
 static void too_little_memory_is_named(void **state)
 {
-    struct scenario scenario;
+    struct scenario scenario = {0};
     char error[256] = "";
 
     (void)state;
@@ -123,12 +125,13 @@ static void too_little_memory_is_named(void **state)
     fleet_on(&scenario, 31300, UINT64_C(1) << 50);
     assert_false(preflight_memory(&scenario, error, sizeof error));
     assert_non_null(strstr(error, " of memory are available, 31457280 GB are needed"));
+    scenario_clear(&scenario);
 }
 
 static void the_limit_of_open_files_is_raised_or_named(void **state)
 {
     struct rlimit before, limit;
-    struct scenario scenario;
+    struct scenario scenario = {0};
     char error[256] = "";
 
     (void)state;
@@ -144,6 +147,7 @@ static void the_limit_of_open_files_is_raised_or_named(void **state)
     assert_false(preflight_files(&scenario, error, sizeof error));
     assert_string_equal(error, "64 open files are allowed, 424 are needed for 60 processes: raise "
                                "the limit (ulimit -n 424)");
+    scenario_clear(&scenario);
 }
 
 static void programs_that_are_not_there_are_named(void **state)

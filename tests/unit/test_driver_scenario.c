@@ -13,7 +13,9 @@
 
 static void build(struct scenario *s, enum matrix matrix)
 {
-    scenario_build(s, &(struct scenario_settings){.matrix = matrix, .base_port = 31300});
+    *s = (struct scenario){0};
+    assert_true(
+        scenario_build(s, &(struct scenario_settings){.matrix = matrix, .base_port = 31300}));
 }
 
 static size_t count_of(const struct scenario *s, enum pattern pattern, bool stable)
@@ -37,6 +39,7 @@ static void full_is_the_product(void **state)
         assert_int_equal(count_of(&s, (enum pattern)p, true), 4);
         assert_int_equal(count_of(&s, (enum pattern)p, false), 4);
     }
+    scenario_clear(&s);
 }
 
 static void default_leaves_out_eight(void **state)
@@ -59,6 +62,7 @@ static void default_leaves_out_eight(void **state)
         snprintf(name, sizeof name, "client-31301-unstable-secure-%s", missing[i]);
         assert_true(scenario_find(&s, name) > 0);
     }
+    scenario_clear(&s);
 }
 
 static void clients_are_secure_like_their_server(void **state)
@@ -79,21 +83,23 @@ static void clients_are_secure_like_their_server(void **state)
         assert_int_equal(c->port, s.components[c->peer].port);
         assert_int_equal(c->secure, s.components[c->peer].secure);
     }
+    scenario_clear(&s);
 }
 
 static void heap_options_override_the_calibration(void **state)
 {
-    struct scenario s;
+    struct scenario s = {0};
 
     (void)state;
     scenario_build(&s, &(struct scenario_settings){.base_port = 31300, .server_heap = 7});
     assert_int_equal(s.components[0].heap_cap, 7);
     assert_true(s.components[4].heap_cap >= 1 << 20);
+    scenario_clear(&s);
 }
 
 static void further_threads_widen_the_calibrated_cap(void **state)
 {
-    struct scenario one, four;
+    struct scenario one = {0}, four = {0};
     struct fleet *fleet;
 
     (void)state;
@@ -111,6 +117,8 @@ static void further_threads_widen_the_calibrated_cap(void **state)
     assert_non_null(fleet);
     assert_string_equal(fleet->commands[0].shell, "/x/server --port 31300 --telemetry-fd 3");
     fleet_free(fleet);
+    scenario_clear(&one);
+    scenario_clear(&four);
 }
 
 static void near_names_come_best_first(void **state)
@@ -124,6 +132,7 @@ static void near_names_come_best_first(void **state)
     assert_string_equal(s.components[near[0]].name, "server-stable-secure");
     assert_true(s.components[near[1]].server);
     assert_int_equal(scenario_near(&s, "", near, 1), 1);
+    scenario_clear(&s);
 }
 
 static void commands_say_what_the_scenario_says(void **state)
@@ -147,6 +156,7 @@ static void commands_say_what_the_scenario_says(void **state)
                         "run/tls/cert.pem --telemetry-fd 3 --inject-leak call:16/1000 --num-calls "
                         "0 --client-streaming 10");
     fleet_free(fleet);
+    scenario_clear(&s);
 }
 
 static void quoting_survives_a_shell(void **state)

@@ -33,12 +33,16 @@
 #define HEAP_CAP (64 << 20)
 #endif
 
+#define MEMBERS 32
+#define WORDS 16 /* of a member's command */
+
 #define LATE_NS NS_PER_S /* a timer on a busy machine; never early */
 
 struct world {
     struct scenario scenario;
     struct fleet fleet;
-    int64_t rows[SCENARIO_MAX];
+    struct fleet_command commands[MEMBERS];
+    int64_t rows[MEMBERS];
     struct ev_loop *loop;
     struct guardian *guardian;
     struct run_writer *writer;
@@ -96,12 +100,15 @@ static const struct supervisor_hooks hooks = {begun, breached, over};
 /* A member's command: words of `orders` after the fake child's name. */
 static void add(const char *name, bool server, bool stable, const char *orders)
 {
-    size_t i = w.scenario.count++, n = 0;
-    struct component *c = &w.scenario.components[i];
-    char **argv = w.fleet.commands[i].argv;
+    struct component *c = scenario_add(&w.scenario);
+    char **argv = calloc(WORDS, sizeof *argv);
     char *copy = strdup(orders), *rest = copy;
+    size_t n = 0;
 
-    *c = (struct component){.server = server, .stable = stable, .heap_cap = HEAP_CAP};
+    w.commands[w.scenario.count - 1].argv = argv;
+    c->server = server;
+    c->stable = stable;
+    c->heap_cap = HEAP_CAP;
     snprintf(c->name, sizeof c->name, "%s", name);
     argv[n++] = strdup(FAKE_CHILD);
     argv[n++] = strdup("--telemetry-fd");
@@ -120,6 +127,7 @@ static int set_up(void **state)
     (void)state;
     memset(&w, 0, sizeof w);
     w.fleet.scenario = &w.scenario;
+    w.fleet.commands = w.commands;
     w.run_ns = 300 * NS_PER_MS;
     strcpy(w.dir, "/tmp/flatline-supervisor.XXXXXX");
     if (mkdtemp(w.dir) == NULL)
@@ -145,7 +153,9 @@ static int tear_down(void **state)
     for (size_t i = 0; i < w.scenario.count; i++) {
         for (char **arg = w.fleet.commands[i].argv; *arg != NULL; arg++)
             free(*arg);
+        free(w.fleet.commands[i].argv);
     }
+    scenario_clear(&w.scenario);
     snprintf(command, sizeof command, "rm -rf %s", w.dir);
     return system(command);
 }
