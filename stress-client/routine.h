@@ -48,7 +48,7 @@ struct routine_host {
     struct tally *tally;
     struct rng *rng;
     enum routine_service service;
-    uint64_t progress; /* the routines': replies that earlier PARTs brought */
+    uint64_t progress; /* the routines': messages that earlier PARTs carried */
     enum grpc_encoding
         encoding;       /* FLATLINE: of requests; if not IDENTITY, replies must be compressed */
     const bool *paused; /* while true an endless stream sends no further message */

@@ -2,7 +2,8 @@
  * The four kinds over the official test services. Requests are made one at a time in a buffer of
  * the call, replies are taken whole. What the services cannot express is in docs/interop.md:
  * BenchmarkService knows no number of replies, so the call is cancelled after N; TestService wants
- * every reply's size listed, so one call asks for at most LISTED_MAX.
+ * every reply's size listed, so one call asks for at most LISTED_MAX, and adds up what it is sent
+ * in an int32, so one call sends at most SUMMED_MAX.
  */
 #include "common/base/clock.h"
 #include "common/engine/mem.h"
@@ -17,6 +18,8 @@
 #define LISTED_BYTES 5 /* of a ResponseParameters with a size of two varint bytes */
 #define BODY_MIN 128
 #define BODY_MAX 256
+#define SUMMED_MAX 1000000
+_Static_assert((int64_t)SUMMED_MAX *BODY_MAX <= INT32_MAX, "the sum must fit the reply");
 #define FRAME_MAX (GRPC_PREFIX + BODY_MAX + 32)
 
 enum request { SIMPLE, INPUT, OUTPUT };
@@ -61,7 +64,7 @@ struct testing {
     uint64_t made; /* messages */
     uint64_t bytes_sent;
     uint64_t since_ns;
-    uint32_t sum;  /* of the bodies sent, as the peer adds them: modulo 2^32 */
+    int32_t sum;   /* of the bodies sent */
     uint16_t size; /* of the last body sent */
     bool awaiting; /* turns: the last message has no reply yet */
     bool enough;   /* cancelled as planned */
@@ -130,14 +133,14 @@ static void make_frame(struct testing *r)
     r->made++;
 }
 
-static bool next_frame(struct testing *r)
+static bool next_frame(struct call *call, struct testing *r)
 {
     bool held = *r->host->paused && r->plan->messages == PLAN_ENDLESS;
 
     if (r->to_send == 0 || held || (takes_turns(r) && r->awaiting))
         return false;
-    if (r->to_send != FOR_EVER)
-        r->to_send--;
+    if (r->to_send != FOR_EVER && --r->to_send == 0 && !takes_turns(r))
+        call_half_close(call);
     make_frame(r);
     if (takes_turns(r)) {
         r->awaiting = true;
@@ -151,7 +154,7 @@ static size_t produce(struct call *call, uint8_t *out, size_t cap)
     struct testing *r = call_state(call);
     size_t used = 0;
 
-    while (used < cap && (r->frame_sent < r->frame_size || next_frame(r))) {
+    while (used < cap && (r->frame_sent < r->frame_size || next_frame(call, r))) {
         size_t left = (size_t)(r->frame_size - r->frame_sent);
         size_t n = left < cap - used ? left : cap - used;
 
@@ -231,8 +234,8 @@ static void check_sum(struct testing *r, const uint8_t *data, size_t size)
         snprintf(r->fault, sizeof r->fault, "is no StreamingInputCallResponse");
         return;
     }
-    if ((uint32_t)reply->aggregated_payload_size != r->sum)
-        snprintf(r->fault, sizeof r->fault, "adds up to %" PRId32 " bytes instead of %" PRIu32,
+    if (reply->aggregated_payload_size != r->sum)
+        snprintf(r->fault, sizeof r->fault, "adds up to %" PRId32 " bytes instead of %" PRId32,
                  reply->aggregated_payload_size, r->sum);
     grpc__testing__streaming_input_call_response__free_unpacked(reply, &counted);
 }
@@ -290,9 +293,12 @@ static bool all_sent(const struct testing *r)
 /* One call may be a part of what the plan calls one. */
 static enum routine_fate complete(const struct testing *r)
 {
-    if (!r->shape->listed)
+    if (r->shape->listed)
+        r->host->progress += r->received;
+    else if (r->shape->reply == SUM)
+        r->host->progress += r->made;
+    else
         return ROUTINE_DONE;
-    r->host->progress += r->received;
     return r->plan->messages == PLAN_ENDLESS || r->host->progress < r->plan->messages
                ? ROUTINE_PART
                : ROUTINE_DONE;
@@ -359,6 +365,14 @@ static uint64_t messages(const struct plan_call *plan, bool streams)
     return plan->messages == PLAN_ENDLESS ? FOR_EVER : plan->messages;
 }
 
+/* How many of `planned` this call is to carry, if no call carries more than `most`. */
+static uint64_t part(const struct routine_host *host, uint64_t planned, uint64_t most)
+{
+    uint64_t left = planned == FOR_EVER ? most : planned - host->progress;
+
+    return left < most ? left : most;
+}
+
 static void init(struct testing *r, const struct shape *shape, const struct plan_call *plan,
                  struct routine_host *host)
 {
@@ -369,12 +383,10 @@ static void init(struct testing *r, const struct shape *shape, const struct plan
     r->since_ns = clock_now_ns();
     r->expected = messages(plan, shape->streams_in);
     r->to_send = shape->listed ? 0 : messages(plan, shape->streams_out);
-    if (!shape->listed)
-        return;
-    if (r->expected != FOR_EVER)
-        r->expected -= host->progress;
-    if (r->expected > LISTED_MAX)
-        r->expected = LISTED_MAX;
+    if (shape->listed)
+        r->expected = part(host, r->expected, LISTED_MAX);
+    else if (shape->reply == SUM)
+        r->to_send = part(host, r->to_send, SUMMED_MAX);
 }
 
 struct call *routine_testing_start(struct client *client, const struct plan_call *plan,
@@ -392,7 +404,7 @@ struct call *routine_testing_start(struct client *client, const struct plan_call
     init(r, shape, plan, host);
     if (shape->listed && !send_list(call))
         call_cancel(call);
-    if (!takes_turns(r) && r->to_send != FOR_EVER)
+    if (shape->listed)
         call_half_close(call);
     return call;
 }

@@ -63,6 +63,10 @@ tap_run long "$STRESS_CLIENT" --port "$PORT" --service interop --server-streamin
 tap_is "25,000 listed replies" 0 "$TAP_STATUS"
 tap_matches "come in three calls" '^  calls +1 done .*, 0 cut short, 2 calls were parts$' "$TAP_DIR/long.out"
 tap_matches "and every reply came" '^  messages +3 sent, 25000 received$' "$TAP_DIR/long.out"
+tap_run sum "$STRESS_CLIENT" --port "$PORT" --service interop --client-streaming 2500000
+tap_is "2,500,000 requests" 0 "$TAP_STATUS"
+tap_matches "come in three calls" '^  calls +1 done .*, 0 cut short, 2 calls were parts$' "$TAP_DIR/sum.out"
+tap_matches "each with its sum" '^  messages +2500000 sent, 3 received$' "$TAP_DIR/sum.out"
 tap_stop "$PID"
 
 grpcio test-service

@@ -469,6 +469,58 @@ static void long_listed_streams_come_in_parts(void **unused)
     assert_int_equal(w.host.progress, 0);
 }
 
+/* Plays a TestService that adds up the bodies, until the end or `limit` messages. Returns how many
+ * there were. */
+static uint64_t serve_sum(uint64_t limit)
+{
+    uint8_t in[512], reply[8] = {0x08};
+    size_t length, size = 1;
+    uint64_t count = 0;
+    uint32_t sum = 0;
+
+    for (; count < limit && fake.ops->produce(&fake, in, GRPC_PREFIX) > 0; count++) {
+        length = (size_t)in[3] << 8 | in[4];
+        assert_int_equal(fake.ops->produce(&fake, in, length), length);
+        assert_int_equal(in[3], 0x12); /* the payload's body */
+        sum += (uint32_t)(in[4] & 0x7f) | (uint32_t)in[5] << 7;
+    }
+    for (; fake.half_closed && (size == 1 || sum > 0); sum >>= 7)
+        reply[size++] = (uint8_t)((sum & 0x7f) | (sum > 0x7f ? 0x80 : 0));
+    if (fake.half_closed)
+        assert_int_equal(fake.ops->on_whole(&fake, reply, size), 0);
+    return count;
+}
+
+/* The reply's sum is an int32. */
+static void long_summed_streams_come_in_parts(void **unused)
+{
+    struct plan_call counted = {CALL_CLIENT_STREAMING, 1000003};
+    struct plan_call endless = {CALL_CLIENT_STREAMING, PLAN_ENDLESS};
+    struct witness w = {.done = false};
+
+    (void)unused;
+    start_testing(&w, ROUTINE_INTEROP, &endless);
+    assert_int_equal(serve_sum(UINT64_MAX), 1000000);
+    end(GRPC_OK, "");
+    assert_int_equal(w.end.fate, ROUTINE_PART);
+    assert_int_equal(w.host.progress, 1000000);
+    start_testing(&w, ROUTINE_INTEROP, &counted);
+    assert_int_equal(serve_sum(UINT64_MAX), 3);
+    end(GRPC_OK, "");
+    assert_int_equal(w.end.fate, ROUTINE_DONE);
+    assert_int_equal(w.host.progress, 0);
+
+    start_testing(&w, ROUTINE_INTEROP, &endless);
+    assert_int_equal(serve_sum(10), 10);
+    w.paused = true;
+    assert_int_equal(serve_sum(10), 0);
+    assert_false(fake.half_closed);
+    w.paused = false;
+    assert_int_equal(serve_sum(10), 10);
+    end(GRPC_UNAVAILABLE, "");
+    assert_int_equal(w.end.fate, ROUTINE_LOST);
+}
+
 static void a_benchmark_stream_is_cancelled_after_its_last_reply(void **unused)
 {
     struct plan_call three = {CALL_SERVER_STREAMING, 3};
@@ -478,8 +530,8 @@ static void a_benchmark_stream_is_cancelled_after_its_last_reply(void **unused)
 
     (void)unused;
     start_testing(&w, ROUTINE_BENCHMARK, &three);
-    assert_true(fake.half_closed);
     listen_to(&ear, 100, SIZE_MAX);
+    assert_true(fake.half_closed);
     assert_int_equal(ear.messages, 1);
     assert_int_equal(ear.frame[GRPC_PREFIX], 0x10); /* response_size */
     size = (size_t)(ear.frame[GRPC_PREFIX + 1] & 0x7f) | (size_t)ear.frame[GRPC_PREFIX + 2] << 7;
@@ -528,6 +580,7 @@ int main(void)
         cmocka_unit_test(wrong_replies_are_named),
         cmocka_unit_test(plain_replies_break_a_call_that_insists),
         cmocka_unit_test(long_listed_streams_come_in_parts),
+        cmocka_unit_test(long_summed_streams_come_in_parts),
         cmocka_unit_test(a_benchmark_stream_is_cancelled_after_its_last_reply),
         cmocka_unit_test(an_endless_stream_that_ends_may_be_a_loss),
     };
