@@ -29,6 +29,8 @@ enum metric_source { METRIC_PAGE, METRIC_PROC };
     X(LOSSES, 12, "losses", "1", COUNTER, PAGE)                                                    \
     X(ERRORS, 13, "errors", "1", COUNTER, PAGE)                                                    \
     X(FIRST_MESSAGE, 14, "first_message", "ns", GAUGE, PAGE) /* time of the first one received */  \
+    X(RESETS, 15, "resets", "1", COUNTER, PAGE)   /* connections that the peer ended by RST */     \
+    X(CANCELS, 16, "cancels", "1", COUNTER, PAGE) /* calls ended by RST_STREAM with CANCEL */      \
     /* memory: live bytes by subsystem, exact, by our own counters */                              \
     X(LIVE_APP, 20, "live_app", "B", GAUGE, PAGE)                                                  \
     X(LIVE_NGHTTP2, 21, "live_nghttp2", "B", GAUGE, PAGE)                                          \

@@ -132,6 +132,7 @@ void call_end(struct call *call, uint32_t h2_error)
         stats_of(call)->calls_done++;
     else
         stats_of(call)->calls_failed++;
+    stats_of(call)->cancels += h2_error == NGHTTP2_CANCEL;
     if (call->ops->on_done != NULL)
         call->ops->on_done(call, &status);
     release_buffers(call);

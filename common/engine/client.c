@@ -205,7 +205,9 @@ static void on_end(struct conn *conn, enum client_end end, int detail, const cha
     if (try_next_address(client, end))
         return;
     stats->connections--;
-    if (end == CLIENT_NO_MEMORY)
+    if (end == CLIENT_RESET)
+        stats->resets++;
+    else if (end == CLIENT_NO_MEMORY)
         stats->memory_drops++;
     else if (end == CLIENT_PROTOCOL && !conn->fault)
         stats->protocol_errors++;
@@ -388,6 +390,11 @@ void client_abort(struct client *client)
 {
     client->closing = true;
     conn_abort(&client->session.conn);
+}
+
+void client_hold(struct client *client, bool shut)
+{
+    session_hold(&client->session, shut);
 }
 
 uint64_t client_connect_ns(const struct client *client)

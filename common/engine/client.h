@@ -75,6 +75,10 @@ void client_close(struct client *client);
 /* RST at once; on_end(CLIENT_CLOSED) comes from the loop, not from inside this call. */
 void client_abort(struct client *client);
 
+/* Holds the connection's receive window shut, or opens it again: a slow reader. From on_ready on.
+ */
+void client_hold(struct client *client, bool shut);
+
 /* ns from client_new to usable, and the TLS part of it; 0 before. */
 uint64_t client_connect_ns(const struct client *client);
 uint64_t client_handshake_ns(const struct client *client);

@@ -119,5 +119,7 @@ void engine_stats_add(struct engine_stats *sum, const struct engine_stats *more)
     sum->bytes_received += more->bytes_received;
     sum->protocol_errors += more->protocol_errors;
     sum->memory_drops += more->memory_drops;
+    sum->resets += more->resets;
+    sum->cancels += more->cancels;
     sum->first_message_ns = first;
 }

@@ -24,6 +24,8 @@ struct engine_stats {
     uint64_t bytes_sent, bytes_received;       /* message bytes with their prefixes */
     uint64_t protocol_errors;
     uint64_t memory_drops;     /* connections dropped because an allocation was refused */
+    uint64_t resets;           /* connections that the peer ended by RST */
+    uint64_t cancels;          /* calls ended by RST_STREAM with CANCEL, by either end */
     uint64_t first_message_ns; /* when the first message arrived; 0 before */
 };
 

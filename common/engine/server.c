@@ -24,6 +24,7 @@ struct server_conn {
     struct session session;
     struct server *server;
     struct server_conn *next, *prev;
+    bool leaving; /* is, or will be, told to go */
 };
 
 struct server {
@@ -36,7 +37,10 @@ struct server {
     void (*drained)(void *arg);
     void *drained_arg;
     uint16_t port;
-    bool draining, goaway_sent, told_full;
+    bool draining;    /* for good */
+    bool leave;       /* those that are leaving are being told */
+    bool goaway_sent; /* the last stream id, not only the notice */
+    bool hold, told_full;
 };
 
 static const struct call_ops *find_method(struct session *s, const char *path, size_t size)
@@ -91,7 +95,9 @@ static void on_end(struct conn *conn, enum client_end end, int detail, const cha
 {
     struct engine_stats *stats = &conn->loop->stats;
 
-    if (end == CLIENT_NO_MEMORY)
+    if (end == CLIENT_RESET)
+        stats->resets++;
+    else if (end == CLIENT_NO_MEMORY)
         stats->memory_drops++;
     else if (end == CLIENT_PROTOCOL && !conn->fault)
         stats->protocol_errors++;
@@ -109,6 +115,8 @@ static bool on_open(struct conn *conn)
         return false;
     if (server->draining)
         session_terminate(s);
+    if (server->hold)
+        session_hold(s, true);
     return true;
 }
 
@@ -260,6 +268,8 @@ static void send_goaways(struct server *server, void (*say)(struct session *s), 
 {
     for (struct server_conn *sc = server->conns, *next; sc != NULL; sc = next) {
         next = sc->next;
+        if (!sc->leaving)
+            continue;
         if (sc->session.conn.h2 != NULL)
             say(&sc->session);
         else if (last)
@@ -289,6 +299,7 @@ static void on_drain(struct ev_loop *ev, ev_timer *w, int revents)
 
     (void)ev, (void)revents;
     if (server->goaway_sent) {
+        server->leave = false;
         send_goaways(server, session_terminate, true);
         return;
     }
@@ -338,6 +349,19 @@ static void stop_listening(struct server *server)
     ev_io_set(&server->listener, -1, EV_READ);
 }
 
+/* Of all connections, or of those that are open. */
+static void tell_to_leave(struct server *server, bool all, uint64_t limit_ns)
+{
+    for (struct server_conn *sc = server->conns; sc != NULL; sc = sc->next)
+        sc->leaving = all || sc->session.conn.h2 != NULL;
+    server->leave = true;
+    server->goaway_sent = false;
+    server->drain_left_ns = limit_ns - limit_ns / NOTICE_PART;
+    ev_timer_stop(server->loop->ev, &server->drain);
+    send_goaways(server, say_notice, false);
+    set_drain_timer(server, limit_ns / NOTICE_PART);
+}
+
 void server_drain(struct server *server, uint64_t drain_ns, void (*done)(void *arg), void *arg)
 {
     if (server->draining)
@@ -351,9 +375,28 @@ void server_drain(struct server *server, uint64_t drain_ns, void (*done)(void *a
         done(arg);
         return;
     }
-    server->drain_left_ns = drain_ns - drain_ns / NOTICE_PART;
-    send_goaways(server, say_notice, false);
-    set_drain_timer(server, drain_ns / NOTICE_PART);
+    tell_to_leave(server, true, drain_ns);
+}
+
+void server_turn_away(struct server *server, uint64_t grace_ns)
+{
+    if (!server->draining && !server->leave)
+        tell_to_leave(server, false, grace_ns);
+}
+
+void server_abort(struct server *server)
+{
+    for (struct server_conn *sc = server->conns; sc != NULL; sc = sc->next) {
+        if (sc->session.conn.h2 != NULL)
+            conn_abort(&sc->session.conn);
+    }
+}
+
+void server_hold(struct server *server, bool shut)
+{
+    server->hold = shut;
+    for (struct server_conn *sc = server->conns; sc != NULL; sc = sc->next)
+        session_hold(&sc->session, shut);
 }
 
 void server_free(struct server *server)

@@ -38,6 +38,23 @@ uint16_t server_port(const struct server *server);
  */
 void server_drain(struct server *server, uint64_t drain_ns, void (*done)(void *arg), void *arg);
 
+/*
+ * What can befall the connections that are open, while the server goes on serving. Those still in
+ * their handshake are spared.
+ */
+
+/* RST on each of them. */
+void server_abort(struct server *server);
+
+/*
+ * GOAWAY on each of them, and after grace_ns the end of what has not finished: what a server does
+ * that limits the age of its connections. One at a time: not while another is under way.
+ */
+void server_turn_away(struct server *server, uint64_t grace_ns);
+
+/* Holds their receive windows shut, and those of connections to come, until told otherwise. */
+void server_hold(struct server *server, bool shut);
+
 /* Closes everything at once. */
 void server_free(struct server *server);
 

@@ -421,6 +421,17 @@ void session_terminate(struct session *s)
     conn_wake(&s->conn);
 }
 
+bool session_hold(struct session *s, bool shut)
+{
+    if (s->conn.h2 == NULL)
+        return false;
+    session_check(s, nghttp2_session_set_local_window_size(
+                         s->conn.h2, NGHTTP2_FLAG_NONE, 0,
+                         shut ? 0 : NGHTTP2_INITIAL_CONNECTION_WINDOW_SIZE));
+    conn_wake(&s->conn);
+    return true;
+}
+
 void session_drop_calls(struct session *s)
 {
     while (s->first_call != NULL)

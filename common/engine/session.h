@@ -14,6 +14,13 @@ bool session_open(struct session *s);
 void session_goaway(struct session *s);
 void session_terminate(struct session *s);
 
+/*
+ * Holds the connection's receive window shut: what was announced may still come, no more is (RFC
+ * 9113, section 6.9). Opened again, the peer goes on. False: nothing to hold, the session is not
+ * open.
+ */
+bool session_hold(struct session *s, bool shut);
+
 /* Ends every call as a lost connection would, and frees a half-received head: a teardown begins
  * with it. */
 void session_drop_calls(struct session *s);
