@@ -201,6 +201,8 @@ static const struct option_spec specs[] = {
     {NULL, 0, NULL, "Beside", NULL, 0},
     {"telemetry-fd", 0, "N", "publish to the driver's page; retry for ever", options_set_fd,
      MEMBER(telemetry_fd)},
+    {"profile-dir", 0, "DIR", "where heap profiles go that the driver asks for", options_set_text,
+     MEMBER(profile_dir)},
     {"inject-leak", 0, "LEAK", "leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {0},

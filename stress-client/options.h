@@ -27,8 +27,9 @@ struct options {
     bool probe;
     const char *interop_case;                                 /* or "all"; NULL: none */
     uint64_t soak_iterations, soak_latency_ns, soak_failures; /* interop.h; UINT64_MAX: not given */
-    uint64_t timeout_ns;   /* of the probe, or of an interop case; 0: not given */
-    int telemetry_fd;      /* -1: by hand */
+    uint64_t timeout_ns; /* of the probe, or of an interop case; 0: not given */
+    int telemetry_fd;    /* -1: by hand */
+    const char *profile_dir;
     struct leak_spec leak; /* bytes 0: none */
     struct plan *plan;
 };

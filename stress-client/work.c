@@ -245,6 +245,7 @@ int work_run(const struct options *options)
             log_error("%s", error);
             return STATUS_ENVIRONMENT;
         }
+        telemetry_set_profile_dir(work.telemetry, options->profile_dir);
     }
     if (set_up_network(&work))
         status = run(&work);

@@ -23,6 +23,7 @@ struct options {
     uint64_t drain_ns;
     const char *make_cert; /* folder; NULL: serve */
     int telemetry_fd;      /* -1: run by hand */
+    const char *profile_dir;
     struct leak_spec leak; /* bytes 0: none planted */
     bool verbose;
 };

@@ -154,6 +154,7 @@ static bool set_up(struct app *app, char *error, size_t cap)
         app->telemetry = telemetry_new(o->telemetry_fd, error, cap);
         if (app->telemetry == NULL)
             return false;
+        telemetry_set_profile_dir(app->telemetry, o->profile_dir);
     }
     if (o->secure) {
         app->tls = load_tls(o, error, cap);

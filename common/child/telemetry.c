@@ -4,6 +4,7 @@
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
 #include "common/child/jemalloc_stats.h"
+#include "common/child/profile.h"
 #include "common/engine/mem.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ struct telemetry {
     void *user;
     ev_timer publish;
     ev_prepare commands;
+    const char *profile_dir;       /* or NULL */
     struct page_snapshot snapshot; /* state and ready_ns persist, the rest is set anew each time */
 };
 
@@ -138,6 +140,12 @@ struct telemetry *telemetry_new(int fd, char *error, size_t cap)
     return t;
 }
 
+void telemetry_set_profile_dir(struct telemetry *t, const char *dir)
+{
+    if (t != NULL)
+        t->profile_dir = dir;
+}
+
 void telemetry_free(struct telemetry *t)
 {
     if (t == NULL)
@@ -175,17 +183,31 @@ void telemetry_publish(struct telemetry *t)
     pthread_mutex_unlock(&t->writing);
 }
 
+/* False: not done yet. */
+static bool carry_out(struct telemetry *t, enum page_command_op op, uint64_t argument,
+                      enum page_command_result *result)
+{
+    switch (op) {
+    case PAGE_COMMAND_PUBLISH:
+        *result = PAGE_RESULT_DONE;
+        return true;
+    case PAGE_COMMAND_PROFILE_START:
+    case PAGE_COMMAND_PROFILE_DUMP:
+    case PAGE_COMMAND_PROFILE_STOP:
+        *result = profile_obey(t->profile_dir, op, argument);
+        return true;
+    default:
+        return t->hooks->command == NULL || t->hooks->command(t->user, op, argument, result);
+    }
+}
+
 static void obey(struct telemetry *t)
 {
     uint64_t argument = 0;
     enum page_command_op op = page_pending(t->page, &argument);
     enum page_command_result result = PAGE_RESULT_UNSUPPORTED;
 
-    if (op == PAGE_COMMAND_NONE)
-        return;
-    if (op == PAGE_COMMAND_PUBLISH)
-        result = PAGE_RESULT_DONE;
-    else if (t->hooks->command != NULL && !t->hooks->command(t->user, op, argument, &result))
+    if (op == PAGE_COMMAND_NONE || !carry_out(t, op, argument, &result))
         return;
     /* So that whoever sees the acknowledgement also sees a snapshot made after the command. */
     telemetry_publish(t);

@@ -23,9 +23,9 @@ struct telemetry_hooks {
      */
     void (*fill)(void *user, struct page_snapshot *snapshot);
     /*
-     * Carries out a command other than PUBLISH, which is handled here; *result is acknowledged
-     * when it returns true. False: not done yet, it is asked again on the loop's next turn. NULL:
-     * UNSUPPORTED.
+     * Carries out a command other than PUBLISH and those of the profiler, which are handled here;
+     * *result is acknowledged when it returns true. False: not done yet, it is asked again on the
+     * loop's next turn. NULL: UNSUPPORTED.
      */
     bool (*command)(void *user, enum page_command_op op, uint64_t argument,
                     enum page_command_result *result);
@@ -42,6 +42,9 @@ struct telemetry_hooks {
  * options. NULL: *error holds one line. fd stays open, close-on-exec.
  */
 struct telemetry *telemetry_new(int fd, char *error, size_t cap);
+
+/* Where heap profiles are written (--profile-dir); not copied. NULL, the default: nowhere. */
+void telemetry_set_profile_dir(struct telemetry *telemetry, const char *dir);
 
 /* Stops the timer and unmaps the page; its last values stay readable. Before engine_loop_free. */
 void telemetry_free(struct telemetry *telemetry);

@@ -69,6 +69,10 @@ enum page_command_op {
     PAGE_COMMAND_PAUSE,
     PAGE_COMMAND_RESUME,
     PAGE_COMMAND_PUBLISH, /* publish a snapshot now */
+    /* The heap profiler, which is off while a run is judged: it changes what is measured. */
+    PAGE_COMMAND_PROFILE_START, /* argument: log2 of the mean bytes between two samples */
+    PAGE_COMMAND_PROFILE_DUMP,  /* argument N: writes --profile-dir/PID.N.heap */
+    PAGE_COMMAND_PROFILE_STOP,
 };
 enum page_command_result { PAGE_RESULT_DONE, PAGE_RESULT_UNSUPPORTED, PAGE_RESULT_FAILED };
 
