@@ -199,7 +199,12 @@ test("1 loop", 1, [], [])
 with tempfile.TemporaryDirectory() as tls:
     subprocess.run([SERVER, "--make-cert", tls], check=True)
     cert, key = os.path.join(tls, "cert.pem"), os.path.join(tls, "key.pem")
-    test("3 loops, TLS", 3, ["--secure", "--tls-pub", cert, "--tls-priv", key], ["--secure", "--cert-store-from-path", cert])
+    test(
+        "3 loops, TLS",
+        3,
+        ["--secure", "--tls-pub", cert, "--tls-priv", key],
+        ["--secure", "--cert-store-from-path", cert],
+    )
 while_draining()
 drained_in_a_pause(1)
 drained_in_a_pause(3)
