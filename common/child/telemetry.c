@@ -28,8 +28,18 @@ struct telemetry {
     ev_timer publish;
     ev_prepare commands;
     const char *profile_dir;       /* or NULL */
+    int64_t live_boot;             /* live bytes when it became ready; 0 before */
     struct page_snapshot snapshot; /* state and ready_ns persist, the rest is set anew each time */
 };
+
+static int64_t sum_live(void)
+{
+    int64_t sum = 0;
+
+    for (int zone = 0; zone < MEM_ZONES; zone++)
+        sum += mem_live((enum mem_zone)zone);
+    return sum;
+}
 
 static void fill_memory(struct metric_values *m)
 {
@@ -89,11 +99,9 @@ static void die_of_refusal(void *arg, enum mem_zone zone, size_t size)
 {
     struct telemetry *t = arg;
     char text[PAGE_OBITUARY];
-    int64_t live = 0;
+    int64_t live = sum_live();
 
     pthread_mutex_lock(&t->writing);
-    for (int i = 0; i < MEM_ZONES; i++)
-        live += mem_live((enum mem_zone)i);
     snprintf(text, sizeof text,
              "heap overflow: %zu bytes refused to %s with %" PRId64 " live bytes", size,
              mem_zone_name(zone), live);
@@ -176,6 +184,8 @@ void telemetry_publish(struct telemetry *t)
     m->present = 0;
     fill_own_traffic(t);
     fill_memory(m);
+    if (t->live_boot != 0)
+        metric_set(m, METRIC_LIVE_BOOT, t->live_boot);
     jemalloc_stats_fill(m);
     if (t->hooks->fill != NULL)
         t->hooks->fill(t->user, &t->snapshot);
@@ -260,8 +270,10 @@ void telemetry_set_state(struct telemetry *t, enum page_state state)
         return;
     pthread_mutex_lock(&t->writing);
     t->snapshot.state = state;
-    if (state == PAGE_READY && t->snapshot.ready_ns == 0)
+    if (state == PAGE_READY && t->snapshot.ready_ns == 0) {
         t->snapshot.ready_ns = clock_now_ns();
+        t->live_boot = sum_live();
+    }
     telemetry_publish(t);
     pthread_mutex_unlock(&t->writing);
 }

@@ -37,8 +37,9 @@ enum metric_source { METRIC_PAGE, METRIC_PROC };
     X(LIVE_OPENSSL, 22, "live_openssl", "B", GAUGE, PAGE)                                          \
     X(LIVE_EV, 23, "live_ev", "B", GAUGE, PAGE)                                                    \
     X(LIVE_ZLIB, 26, "live_zlib", "B", GAUGE, PAGE)                                                \
-    X(LIVE, 24, "live", "B", GAUGE, PAGE)         /* the sum of the five */                        \
-    X(REFUSED, 25, "refused", "1", COUNTER, PAGE) /* allocations refused */                        \
+    X(LIVE, 24, "live", "B", GAUGE, PAGE)           /* the sum of the five */                      \
+    X(LIVE_BOOT, 27, "live_boot", "B", GAUGE, PAGE) /* live when it first became ready */          \
+    X(REFUSED, 25, "refused", "1", COUNTER, PAGE)   /* allocations refused */                      \
     /* memory: jemalloc's view (absent without jemalloc) */                                        \
     X(JE_ALLOCATED, 30, "allocated", "B", GAUGE, PAGE)                                             \
     X(JE_ACTIVE, 31, "active", "B", GAUGE, PAGE)                                                   \

@@ -149,36 +149,80 @@ const struct run_plan_row *run_reader_plan(const struct run_reader *r, size_t *c
     return r->tables.plan;
 }
 
+const struct run_checkpoint_row *run_reader_checkpoints(const struct run_reader *r, size_t *count)
+{
+    *count = r->tables.checkpoint_count;
+    return r->tables.checkpoints;
+}
+
+const struct run_hold_row *run_reader_holds(const struct run_reader *r, size_t *count)
+{
+    *count = r->tables.hold_count;
+    return r->tables.holds;
+}
+
+const struct run_fault_row *run_reader_faults(const struct run_reader *r, size_t *count)
+{
+    *count = r->tables.fault_count;
+    return r->tables.faults;
+}
+
+const struct run_limit_row *run_reader_limits(const struct run_reader *r, size_t *count)
+{
+    *count = r->tables.limit_count;
+    return r->tables.limits;
+}
+
 const char *run_reader_error(const struct run_reader *r)
 {
     return r->error;
 }
 
-/* Columns are known by name: what this program does not know is passed over, what the run lacks
- * stays absent. */
-struct sample_stream {
-    bool (*fn)(void *arg, const struct run_sample_row *row);
-    void *arg;
-    const struct run_reader *r;
-    int64_t only;             /* the incarnation asked for; 0: any */
-    int columns;              /* 0: not looked at yet */
-    int metric[METRIC_COUNT]; /* the column of each, or -1 */
-    bool stopped;
+/*
+ * Where a query has which metric. Columns are known by name: what this program does not know is
+ * passed over, what the run lacks stays absent.
+ */
+struct metric_columns {
+    bool known;               /* looked up */
+    int column[METRIC_COUNT]; /* or -1 */
 };
 
-static void map_columns(struct sample_stream *stream, sqlite3_stmt *s)
+static void look_up(struct metric_columns *columns, sqlite3_stmt *s, int first)
 {
-    stream->columns = sqlite3_column_count(s);
     for (int i = 0; i < METRIC_COUNT; i++)
-        stream->metric[i] = -1;
-    for (int i = 0; i < stream->columns; i++) {
+        columns->column[i] = -1;
+    for (int i = first; i < sqlite3_column_count(s); i++) {
         const char *name = sqlite3_column_name(s, i);
         int metric = name == NULL ? -1 : metric_find(name);
 
         if (metric >= 0)
-            stream->metric[metric] = i;
+            columns->column[metric] = i;
+    }
+    columns->known = true;
+}
+
+/* From column `first` on. */
+static void take_metrics(struct metric_columns *columns, sqlite3_stmt *s, int first,
+                         struct metric_values *values)
+{
+    if (!columns->known)
+        look_up(columns, s, first);
+    for (int i = 0; i < METRIC_COUNT; i++) {
+        int column = columns->column[i];
+
+        if (column >= 0 && sqlite3_column_type(s, column) != SQLITE_NULL)
+            metric_set(values, (enum metric)i, sqlite3_column_int64(s, column));
     }
 }
+
+struct sample_stream {
+    bool (*fn)(void *arg, const struct run_sample_row *row);
+    void *arg;
+    const struct run_reader *r;
+    int64_t only; /* the incarnation asked for; 0: any */
+    struct metric_columns columns;
+    bool stopped;
+};
 
 #define SAMPLE_FIXED 3 /* incarnation, time_ns, stale, then the metrics */
 
@@ -194,14 +238,7 @@ static bool take_sample(void *arg, sqlite3_stmt *s)
         (stream->only != 0 && row.incarnation != stream->only))
         return run_db_refuse(&stream->r->db, "%s: damaged: a sample of incarnation %lld",
                              stream->r->path, (long long)row.incarnation);
-    if (stream->columns == 0)
-        map_columns(stream, s);
-    for (int i = 0; i < METRIC_COUNT; i++) {
-        int column = stream->metric[i];
-
-        if (column >= SAMPLE_FIXED && sqlite3_column_type(s, column) != SQLITE_NULL)
-            metric_set(&row.values, (enum metric)i, sqlite3_column_int64(s, column));
-    }
+    take_metrics(&stream->columns, s, SAMPLE_FIXED, &row.values);
     stream->stopped = !stream->fn(stream->arg, &row);
     return !stream->stopped;
 }
@@ -228,6 +265,55 @@ bool run_reader_samples(struct run_reader *r, int64_t component,
             return stream.stopped;
     }
     return true;
+}
+
+struct reading_stream {
+    bool (*fn)(void *arg, const struct run_reading_row *row);
+    void *arg;
+    const struct run_reader *r;
+    struct metric_columns columns;
+    bool stopped;
+};
+
+#define READING_FIXED 5
+
+static bool take_reading(void *arg, sqlite3_stmt *s)
+{
+    struct reading_stream *stream = arg;
+    const struct run_tables *t = &stream->r->tables;
+    struct run_reading_row row = {.checkpoint = sqlite3_column_int64(s, 0),
+                                  .incarnation = sqlite3_column_int64(s, 1),
+                                  .time_ns = (uint64_t)sqlite3_column_int64(s, 2),
+                                  .valid = sqlite3_column_int(s, 3) != 0,
+                                  .why = (const char *)sqlite3_column_text(s, 4)};
+
+    if (row.incarnation < 1 || (size_t)row.incarnation > t->incarnation_count ||
+        row.checkpoint < 1 || (size_t)row.checkpoint > t->checkpoint_count)
+        return run_db_refuse(
+            &stream->r->db, "%s: damaged: a reading of incarnation %lld at checkpoint %lld",
+            stream->r->path, (long long)row.incarnation, (long long)row.checkpoint);
+    take_metrics(&stream->columns, s, READING_FIXED, &row.values);
+    stream->stopped = !stream->fn(stream->arg, &row);
+    return !stream->stopped;
+}
+
+#define READING_COLUMNS \
+    "SELECT checkpoint, incarnation, time_ns, valid, why, reading.* FROM reading "
+
+bool run_reader_readings(struct run_reader *r, int64_t component,
+                         bool (*fn)(void *arg, const struct run_reading_row *row), void *arg)
+{
+    struct reading_stream stream = {.fn = fn, .arg = arg, .r = r};
+
+    if (r->tables.checkpoint_count == 0)
+        return true; /* a run of schema version 1 has no such table */
+    return run_db_each(&r->db,
+                       component == 0 ? READING_COLUMNS "ORDER BY checkpoint, incarnation"
+                                      : READING_COLUMNS
+                           "WHERE incarnation IN (SELECT id FROM incarnation WHERE component = ?)"
+                           " ORDER BY checkpoint, incarnation",
+                       component, take_reading, &stream, "cannot read the readings") ||
+           stream.stopped;
 }
 
 struct event_stream {

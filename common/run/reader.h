@@ -32,6 +32,7 @@ struct run_component_row {
     int port;
     int64_t peer; /* the server's id; 0 for servers */
     uint64_t heap_cap;
+    const char *coverage, *service, *cap_kind; /* never NULL */
 };
 
 struct run_incarnation_row {
@@ -66,6 +67,39 @@ struct run_sample_row {
     struct metric_values values;
 };
 
+/* Absent from runs of schema version 1, like all of these. */
+struct run_checkpoint_row {
+    int64_t id;  /* dense, in order of time */
+    bool closed; /* all clients had ended; else at rest, connections open */
+    uint64_t start_ns, end_ns;
+    const char *held; /* the family held back in the interval that ends here, or NULL */
+};
+
+struct run_reading_row {
+    int64_t checkpoint, incarnation;
+    uint64_t time_ns;
+    bool valid;
+    const char *why; /* not valid; valid during the callback; NULL if it is */
+    struct metric_values values;
+};
+
+struct run_hold_row {
+    int64_t component;
+    uint64_t from_ns, to_ns;
+};
+
+struct run_fault_row {
+    int64_t id, component, incarnation; /* dense; incarnation 0: none in particular */
+    const char *kind, *effect;          /* effect NULL: not observed */
+    uint64_t ordered_ns, effect_ns;
+    bool observed;
+};
+
+struct run_limit_row {
+    const char *name;
+    double value;
+};
+
 /*
  * NULL: *error holds one line saying what and why (no run.db, not a run.db, truncated, newer schema
  * ...). `path` is the run folder or its run.db.
@@ -80,6 +114,13 @@ const struct run_incarnation_row *run_reader_incarnations(const struct run_reade
                                                           size_t *count);
 const struct run_plan_row *run_reader_plan(const struct run_reader *r, size_t *count);
 
+const struct run_checkpoint_row *run_reader_checkpoints(const struct run_reader *r, size_t *count);
+/* In order of component, then time. */
+const struct run_hold_row *run_reader_holds(const struct run_reader *r, size_t *count);
+const struct run_fault_row *run_reader_faults(const struct run_reader *r, size_t *count);
+/* In order of name. */
+const struct run_limit_row *run_reader_limits(const struct run_reader *r, size_t *count);
+
 /*
  * Streams rows in order of time (samples: of one component, all its incarnations, or of all when
  * component is 0). The callback returns false to stop early. False on a read error:
@@ -89,6 +130,10 @@ bool run_reader_samples(struct run_reader *r, int64_t component,
                         bool (*fn)(void *arg, const struct run_sample_row *row), void *arg);
 bool run_reader_events(struct run_reader *r, bool (*fn)(void *arg, const struct run_event_row *row),
                        void *arg);
+
+/* Of one component, in order of checkpoint, or of all when component is 0; see above. */
+bool run_reader_readings(struct run_reader *r, int64_t component,
+                         bool (*fn)(void *arg, const struct run_reading_row *row), void *arg);
 
 /* The histogram of that name, merged over a component's incarnations; false on error; empty if
  * none. */

@@ -10,14 +10,24 @@
  * is NULL. `metric` is the catalogue as it was when the run was written. `sample` has one column
  * per catalogue row, named like it, made from the catalogue when the run starts: readers look
  * columns up by name, keep unknown ones and treat absent ones as NULL, so a new metric breaks no
- * old run.
+ * old run. Version 1 lacks checkpoint, reading, hold, fault, limit_used and the last three columns
+ * of component.
  */
 #ifndef FLATLINE_RUN_SCHEMA_H
 #define FLATLINE_RUN_SCHEMA_H
 
-#define RUN_SCHEMA_VERSION 1
+#define RUN_SCHEMA_VERSION 2
 #define RUN_APPLICATION_ID 0x464c4154 /* "FLAT": PRAGMA application_id */
 #define RUN_DB_NAME "run.db"
+
+/* checkpoint.kind */
+#define RUN_CHECKPOINT_REST "rest"
+#define RUN_CHECKPOINT_CLOSED "closed"
+
+/* What NULL means in component: coverage, service and cap_kind of our own programs. */
+#define RUN_OWN_COVERAGE "exact"
+#define RUN_OWN_SERVICE "flatline"
+#define RUN_OWN_CAP "data"
 
 /*
  * meta keys: schema_version, flatline_version, seed, argv, host, start_wall_ns, start_ns, ready_ns
@@ -30,7 +40,8 @@
     "TEXT);"                                                                                       \
     "CREATE TABLE component (id INTEGER PRIMARY KEY, name TEXT UNIQUE, role TEXT,"                 \
     " stable INTEGER, secure INTEGER, pattern TEXT, port INTEGER,"                                 \
-    " peer INTEGER REFERENCES component, heap_cap INTEGER, command TEXT);"                         \
+    " peer INTEGER REFERENCES component, heap_cap INTEGER, command TEXT,"                          \
+    " coverage TEXT, service TEXT, cap_kind TEXT);"                                                \
     "CREATE TABLE plan (component INTEGER REFERENCES component, incarnation INTEGER,"              \
     " after_ready_ns INTEGER, signal INTEGER, restart_delay_ns INTEGER,"                           \
     " PRIMARY KEY (component, incarnation)) WITHOUT ROWID;"                                        \
@@ -46,10 +57,19 @@
     " sum_ns INTEGER, min_ns INTEGER, max_ns INTEGER, buckets BLOB,"                               \
     " PRIMARY KEY (incarnation, name)) WITHOUT ROWID;"                                             \
     "CREATE TABLE file (path TEXT PRIMARY KEY, kind TEXT, bytes INTEGER, sha256 TEXT) WITHOUT "    \
-    "ROWID;"
+    "ROWID;"                                                                                       \
+    "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY, kind TEXT, start_ns INTEGER, end_ns "        \
+    "INTEGER, held TEXT);"                                                                         \
+    "CREATE TABLE hold (component INTEGER REFERENCES component, from_ns INTEGER, to_ns INTEGER);"  \
+    "CREATE TABLE fault (id INTEGER PRIMARY KEY, component INTEGER REFERENCES component, "         \
+    "incarnation INTEGER REFERENCES incarnation, kind TEXT, ordered_ns INTEGER, effect_ns "        \
+    "INTEGER, effect TEXT, observed INTEGER);"                                                     \
+    "CREATE TABLE limit_used (name TEXT PRIMARY KEY, value REAL) WITHOUT ROWID;"
 /*
  * and: CREATE TABLE sample (incarnation INTEGER, time_ns INTEGER, stale INTEGER, <one column a
- * metric>, PRIMARY KEY (incarnation, time_ns)) WITHOUT ROWID.
+ * metric>, PRIMARY KEY (incarnation, time_ns)) WITHOUT ROWID; CREATE TABLE reading (checkpoint
+ * INTEGER, incarnation INTEGER, time_ns INTEGER, valid INTEGER, why TEXT, <the same>, PRIMARY KEY
+ * (incarnation, checkpoint)) WITHOUT ROWID.
  *
  * histogram.buckets: 32-bit little-endian counts from bucket 0 on (common/base/histogram.h),
  * without the zeros at the end. file.path is relative to the run folder; sha256 is hex.

@@ -133,9 +133,35 @@ static bool take_component(void *arg, sqlite3_stmt *s)
     row->peer = sqlite3_column_int64(s, 7);
     row->heap_cap = get_time(s, 8);
     row->command = keep_name(load, s, 9, &ok);
+    row->coverage = RUN_OWN_COVERAGE;
+    row->service = RUN_OWN_SERVICE;
+    row->cap_kind = RUN_OWN_CAP;
     if (row->id != (int64_t)t->component_count)
         return run_db_refuse(load->db, "%s: damaged: component %lld is out of order",
                              load->db->path, (long long)row->id);
+    return ok;
+}
+
+static void keep_over(const struct load *load, sqlite3_stmt *s, int column, const char **into,
+                      bool *ok)
+{
+    const char *text = keep_text(load, s, column, ok);
+
+    if (text != NULL)
+        *into = text;
+}
+
+/* After the components themselves, in the same order. */
+static bool take_component_kind(void *arg, sqlite3_stmt *s)
+{
+    const struct load *load = arg;
+    int64_t id = sqlite3_column_int64(s, 0);
+    struct run_component_row *row = &load->t->components[id - 1];
+    bool ok = true;
+
+    keep_over(load, s, 1, &row->coverage, &ok);
+    keep_over(load, s, 2, &row->service, &ok);
+    keep_over(load, s, 3, &row->cap_kind, &ok);
     return ok;
 }
 
@@ -173,6 +199,13 @@ static bool take_incarnation(void *arg, sqlite3_stmt *s)
     return ok;
 }
 
+static bool is_component(const struct load *load, int64_t component, const char *what)
+{
+    return (component >= 1 && component <= (int64_t)load->t->component_count) ||
+           run_db_refuse(load->db, "%s: damaged: %s component %lld", load->db->path, what,
+                         (long long)component);
+}
+
 static bool take_plan(void *arg, sqlite3_stmt *s)
 {
     const struct load *load = arg;
@@ -188,10 +221,84 @@ static bool take_plan(void *arg, sqlite3_stmt *s)
     row->after_ready_ns = get_time(s, 2);
     row->signal = sqlite3_column_int(s, 3);
     row->restart_delay_ns = get_time(s, 4);
-    if (row->component < 1 || row->component > (int64_t)t->component_count)
-        return run_db_refuse(load->db, "%s: damaged: a plan for component %lld", load->db->path,
-                             (long long)row->component);
-    return true;
+    return is_component(load, row->component, "a plan for");
+}
+
+static bool take_checkpoint(void *arg, sqlite3_stmt *s)
+{
+    const struct load *load = arg;
+    struct run_tables *t = load->t;
+    struct run_checkpoint_row *row = grow(load, t->checkpoints, t->checkpoint_count, sizeof *row);
+    const char *kind = (const char *)sqlite3_column_text(s, 1);
+    bool ok = true;
+
+    if (row == NULL)
+        return false;
+    t->checkpoints = row;
+    row += t->checkpoint_count++;
+    row->id = sqlite3_column_int64(s, 0);
+    row->closed = kind != NULL && strcmp(kind, RUN_CHECKPOINT_CLOSED) == 0;
+    row->start_ns = get_time(s, 2);
+    row->end_ns = get_time(s, 3);
+    row->held = keep_text(load, s, 4, &ok);
+    if (row->id != (int64_t)t->checkpoint_count)
+        return run_db_refuse(load->db, "%s: damaged: checkpoint %lld is out of order",
+                             load->db->path, (long long)row->id);
+    return ok;
+}
+
+static bool take_hold(void *arg, sqlite3_stmt *s)
+{
+    const struct load *load = arg;
+    struct run_tables *t = load->t;
+    struct run_hold_row *row = grow(load, t->holds, t->hold_count, sizeof *row);
+
+    if (row == NULL)
+        return false;
+    t->holds = row;
+    row += t->hold_count++;
+    row->component = sqlite3_column_int64(s, 0);
+    row->from_ns = get_time(s, 1);
+    row->to_ns = get_time(s, 2);
+    return is_component(load, row->component, "a hold of");
+}
+
+static bool take_fault(void *arg, sqlite3_stmt *s)
+{
+    const struct load *load = arg;
+    struct run_tables *t = load->t;
+    struct run_fault_row *row = grow(load, t->faults, t->fault_count, sizeof *row);
+    bool ok = true;
+
+    if (row == NULL)
+        return false;
+    t->faults = row;
+    row += t->fault_count++;
+    row->id = sqlite3_column_int64(s, 0);
+    row->component = sqlite3_column_int64(s, 1);
+    row->incarnation = sqlite3_column_int64(s, 2);
+    row->kind = keep_name(load, s, 3, &ok);
+    row->ordered_ns = get_time(s, 4);
+    row->effect_ns = get_time(s, 5);
+    row->effect = keep_text(load, s, 6, &ok);
+    row->observed = sqlite3_column_int(s, 7) != 0;
+    return ok && is_component(load, row->component, "a fault of");
+}
+
+static bool take_limit(void *arg, sqlite3_stmt *s)
+{
+    const struct load *load = arg;
+    struct run_tables *t = load->t;
+    struct run_limit_row *row = grow(load, t->limits, t->limit_count, sizeof *row);
+    bool ok = true;
+
+    if (row == NULL)
+        return false;
+    t->limits = row;
+    row += t->limit_count++;
+    row->name = keep_name(load, s, 0, &ok);
+    row->value = sqlite3_column_double(s, 1);
+    return ok;
 }
 
 static bool take_identity(void *arg, sqlite3_stmt *s)
@@ -211,20 +318,28 @@ static bool take_table_count(void *arg, sqlite3_stmt *s)
            run_db_refuse(load->db, "%s: a run that never began: no tables", load->db->path);
 }
 
-/* The table of what is read, in the order it is read in. */
+/* The table of what is read, in the order it is read in; since: which schema version has it. */
 static const struct {
-    const char *sql;
+    int since;
     bool (*take)(void *arg, sqlite3_stmt *s);
+    const char *sql;
 } queries[] = {
-    {"SELECT id, name, role, stable, secure, pattern, port, peer, heap_cap, command"
-     " FROM component ORDER BY id",
-     take_component},
-    {"SELECT id, component, number, pid, spawn_ns, ready_ns, ordered_ns, ordered_signal, exit_ns,"
-     " exit_code, exit_signal, reason, obituary, log FROM incarnation ORDER BY id",
-     take_incarnation},
-    {"SELECT component, incarnation, after_ready_ns, signal, restart_delay_ns"
-     " FROM plan ORDER BY component, incarnation",
-     take_plan},
+    {1, take_component,
+     "SELECT id, name, role, stable, secure, pattern, port, peer, heap_cap, command"
+     " FROM component ORDER BY id"},
+    {2, take_component_kind, "SELECT id, coverage, service, cap_kind FROM component ORDER BY id"},
+    {1, take_incarnation,
+     "SELECT id, component, number, pid, spawn_ns, ready_ns, ordered_ns, ordered_signal, exit_ns,"
+     " exit_code, exit_signal, reason, obituary, log FROM incarnation ORDER BY id"},
+    {1, take_plan,
+     "SELECT component, incarnation, after_ready_ns, signal, restart_delay_ns"
+     " FROM plan ORDER BY component, incarnation"},
+    {2, take_checkpoint, "SELECT id, kind, start_ns, end_ns, held FROM checkpoint ORDER BY id"},
+    {2, take_hold, "SELECT component, from_ns, to_ns FROM hold ORDER BY component, from_ns"},
+    {2, take_fault,
+     "SELECT id, component, incarnation, kind, ordered_ns, effect_ns, effect, observed"
+     " FROM fault ORDER BY id"},
+    {2, take_limit, "SELECT name, value FROM limit_used ORDER BY name"},
 };
 
 static bool load_meta(const struct load *load)
@@ -232,6 +347,7 @@ static bool load_meta(const struct load *load)
     struct run_info *info = &load->t->info;
 
     info->version = info->argv = info->host = "";
+    info->schema_version = 1;
     if (!run_db_each(load->db, "PRAGMA application_id", 0, take_identity, (void *)load,
                      "cannot read") ||
         !run_db_each(load->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'", 0,
@@ -253,7 +369,8 @@ bool run_tables_load(struct run_tables *t, const struct run_db *db)
     bool ok = load_meta(&load);
 
     for (size_t i = 0; ok && i < sizeof queries / sizeof *queries; i++)
-        ok = run_db_each(db, queries[i].sql, 0, queries[i].take, &load, "cannot read");
+        ok = queries[i].since > t->info.schema_version ||
+             run_db_each(db, queries[i].sql, 0, queries[i].take, &load, "cannot read");
     return ok;
 }
 
@@ -268,4 +385,8 @@ void run_tables_free(struct run_tables *t)
     free(t->components);
     free(t->incarnations);
     free(t->plan);
+    free(t->checkpoints);
+    free(t->holds);
+    free(t->faults);
+    free(t->limits);
 }

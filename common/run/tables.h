@@ -12,7 +12,12 @@ struct run_tables {
     struct run_component_row *components;
     struct run_incarnation_row *incarnations;
     struct run_plan_row *plan;
+    struct run_checkpoint_row *checkpoints;
+    struct run_hold_row *holds;
+    struct run_fault_row *faults;
+    struct run_limit_row *limits;
     size_t component_count, incarnation_count, plan_count;
+    size_t checkpoint_count, hold_count, fault_count, limit_count;
     struct run_text *texts; /* all their strings */
 };
 

@@ -26,7 +26,9 @@ struct run_component {
     int64_t peer;        /* component id of the server; 0 for servers */
     int port;
     bool stable, secure;
-    uint64_t heap_cap; /* RLIMIT_DATA, bytes */
+    uint64_t heap_cap; /* bytes */
+    /* NULL: as of our own programs, see schema.h. */
+    const char *coverage, *service, *cap_kind;
 };
 
 struct run_exit {
@@ -37,6 +39,26 @@ struct run_exit {
     int signal; /* terminating signal, or 0 */
     enum reason reason;
     const char *obituary; /* one line, or NULL */
+};
+
+/* Nothing was to be sent from start to end. */
+struct run_checkpoint {
+    bool closed; /* all clients have ended; else at rest, connections open */
+    uint64_t start_ns, end_ns;
+    const char *held; /* the family that was held back since the checkpoint before, or NULL */
+};
+
+struct run_reading {
+    int64_t incarnation;
+    uint64_t time_ns;
+    const char *why; /* it is not valid, one line; NULL: it is */
+    const struct metric_values *values;
+};
+
+struct run_fault {
+    const char *kind;
+    int64_t component, incarnation; /* incarnation 0: none in particular */
+    uint64_t ordered_ns;
 };
 
 /* Creates DIR/run.db, which must not exist. NULL: *error holds one line. */
@@ -62,6 +84,19 @@ bool run_writer_sample(struct run_writer *w, int64_t incarnation, uint64_t time_
 /* Replaces an earlier one of the same name ("rtt", "connect"). */
 bool run_writer_histogram(struct run_writer *w, int64_t incarnation, const char *name,
                           const struct histogram *h);
+
+/* A checkpoint, then what each incarnation published at it. */
+bool run_writer_checkpoint(struct run_writer *w, const struct run_checkpoint *c, int64_t *id);
+bool run_writer_reading(struct run_writer *w, int64_t checkpoint,
+                        const struct run_reading *reading);
+/* A component was told to send nothing, besides what checkpoints told all. */
+bool run_writer_hold(struct run_writer *w, int64_t component, uint64_t from_ns, uint64_t to_ns);
+/* A fault was ordered; its effect, once it is observed: without that it never was. */
+bool run_writer_fault(struct run_writer *w, const struct run_fault *fault, int64_t *id);
+bool run_writer_fault_effect(struct run_writer *w, int64_t id, uint64_t time_ns,
+                             const char *effect);
+/* A threshold of the gate, by name; replaces an earlier one. */
+bool run_writer_limit(struct run_writer *w, const char *name, double value);
 
 /* Ends the transaction under way; the next write begins another. Call about once a second. */
 bool run_writer_commit(struct run_writer *w);

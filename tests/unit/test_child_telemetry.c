@@ -140,6 +140,9 @@ static void test_publishes_what_it_should(void **state)
 #else
     assert_false(metric_has(&s.metrics, METRIC_JE_ALLOCATED));
 #endif
+    assert_false(metric_has(&s.metrics, METRIC_LIVE_BOOT)); /* it has not been ready yet */
+    telemetry_set_state(f->telemetry, PAGE_READY);
+    s = read_page(f);
     /* All that the process itself publishes is there, but for what only a client knows. */
     for (int m = 0; m < METRIC_JE_ALLOCATED; m++) {
         if (m != METRIC_RECONNECTS && m != METRIC_ERRORS && m != METRIC_FIRST_MESSAGE)
@@ -154,10 +157,17 @@ static void test_live_follows_an_allocation(void **state)
     void *block;
 
     telemetry_start(f->telemetry, f->loop, &hooks, f);
+    telemetry_set_state(f->telemetry, PAGE_READY);
     before = read_page(f).metrics.value[METRIC_LIVE_APP];
     block = mem_alloc(MEM_APP, 100000);
+    telemetry_set_state(f->telemetry, PAGE_PAUSED);
+    telemetry_set_state(f->telemetry, PAGE_READY);
     telemetry_publish(f->telemetry);
     assert_in_range(read_page(f).metrics.value[METRIC_LIVE_APP] - before, 100000, 140000);
+    /* Boot is when it was ready first. */
+    assert_in_range(read_page(f).metrics.value[METRIC_LIVE] -
+                        read_page(f).metrics.value[METRIC_LIVE_BOOT],
+                    100000, 140000);
     mem_free(MEM_APP, block);
     telemetry_publish(f->telemetry);
     assert_true(read_page(f).metrics.value[METRIC_LIVE_APP] == before);

@@ -126,6 +126,38 @@ static void write_run(struct run_writer *w)
     assert_true(run_writer_histogram(w, 3, "rtt", &rtt));
 }
 
+/* Two checkpoints, readings of one and of the other kind, and what else version 2 brought. */
+static void write_checkpoints(struct run_writer *w)
+{
+    struct run_checkpoint rest = {.start_ns = 300, .end_ns = 400, .held = "connections"};
+    struct run_checkpoint closed = {.closed = true, .start_ns = 1700, .end_ns = 1800};
+    struct metric_values values = {0};
+    struct run_reading good = {.incarnation = 1, .time_ns = 390, .values = &values};
+    struct run_reading bad = {.incarnation = 2, .why = "did not fall quiet", .values = &values};
+    struct run_fault fault = {.kind = "freeze", .component = 2, .ordered_ns = 500};
+    int64_t id;
+
+    metric_set(&values, METRIC_LIVE, 4711);
+    assert_true(run_writer_checkpoint(w, &rest, &id));
+    assert_int_equal(id, 1);
+    assert_true(run_writer_reading(w, id, &good));
+    assert_true(run_writer_reading(w, id, &bad));
+    assert_true(run_writer_checkpoint(w, &closed, &id));
+    assert_int_equal(id, 2);
+    good.time_ns = 1790;
+    good.incarnation = 3;
+    assert_true(run_writer_reading(w, id, &good));
+    assert_true(run_writer_hold(w, 2, 200, 300));
+    assert_true(run_writer_fault(w, &fault, &id));
+    assert_int_equal(id, 1);
+    assert_true(run_writer_fault_effect(w, id, 520, "no publication for 2 s"));
+    fault.incarnation = 2;
+    assert_true(run_writer_fault(w, &fault, &id));
+    assert_true(run_writer_limit(w, "recovery", 2e9));
+    assert_true(run_writer_limit(w, "heap-share", 0.8));
+    assert_true(run_writer_limit(w, "heap-share", 0.9)); /* in place of the first */
+}
+
 static void finish_run(struct run_writer *w)
 {
     char error[ERROR_CAP] = "";
@@ -158,6 +190,21 @@ static bool see_sample(void *arg, const struct run_sample_row *row)
 
     seen->samples[seen->count++] = *row;
     return seen->count != seen->stop_at;
+}
+
+struct seen_readings {
+    size_t count;
+    struct run_reading_row rows[4];
+    char why[4][32];
+};
+
+static bool see_reading(void *arg, const struct run_reading_row *row)
+{
+    struct seen_readings *seen = arg;
+
+    snprintf(seen->why[seen->count], sizeof seen->why[0], "%s", row->why == NULL ? "" : row->why);
+    seen->rows[seen->count++] = *row;
+    return true;
 }
 
 static bool see_event(void *arg, const struct run_event_row *row)
@@ -246,6 +293,115 @@ static void test_streams(void **state)
     assert_int_equal(histogram_percentile(&h, 100), 1000000);
     assert_true(run_reader_histogram(r, 2, "rtt", &h));
     assert_int_equal(h.count, 0);
+    run_reader_free(r);
+}
+
+static void test_checkpoints(void **state)
+{
+    const struct run_checkpoint_row *checkpoints;
+    struct seen_readings seen = {0};
+    struct run_reader *r;
+    size_t count;
+
+    (void)state;
+    struct run_writer *w = begin_run();
+    write_run(w);
+    write_checkpoints(w);
+    finish_run(w);
+    r = read_run();
+    checkpoints = run_reader_checkpoints(r, &count);
+    assert_int_equal(count, 2);
+    assert_true(!checkpoints[0].closed && checkpoints[0].start_ns == 300);
+    assert_string_equal(checkpoints[0].held, "connections");
+    assert_true(checkpoints[1].closed && checkpoints[1].held == NULL);
+    assert_true(run_reader_readings(r, 0, see_reading, &seen));
+    assert_int_equal(seen.count, 3);
+    assert_true(seen.rows[0].valid && seen.rows[0].values.value[METRIC_LIVE] == 4711);
+    assert_false(metric_has(&seen.rows[0].values, METRIC_FDS));
+    assert_true(!seen.rows[1].valid && seen.rows[1].incarnation == 2);
+    assert_string_equal(seen.why[1], "did not fall quiet");
+    seen = (struct seen_readings){0};
+    assert_true(run_reader_readings(r, 1, see_reading, &seen));
+    assert_int_equal(seen.count, 2); /* of both incarnations of component 1 */
+    assert_true(seen.rows[0].checkpoint == 1 && seen.rows[1].checkpoint == 2);
+    assert_int_equal(seen.rows[1].time_ns, 1790);
+    run_reader_free(r);
+}
+
+static void test_later_tables(void **state)
+{
+    const struct run_component_row *components;
+    const struct run_hold_row *holds;
+    const struct run_fault_row *faults;
+    const struct run_limit_row *limits;
+    struct run_reader *r;
+    size_t count;
+
+    (void)state;
+    struct run_writer *w = begin_run();
+    write_run(w);
+    write_checkpoints(w);
+    finish_run(w);
+    synthetic_run_bend(scratch, "UPDATE component SET coverage = 'none' WHERE id = 2");
+    r = read_run();
+    holds = run_reader_holds(r, &count);
+    assert_int_equal(count, 1);
+    assert_true(holds[0].component == 2 && holds[0].from_ns == 200 && holds[0].to_ns == 300);
+    faults = run_reader_faults(r, &count);
+    assert_int_equal(count, 2);
+    assert_true(faults[0].observed && faults[0].effect_ns == 520 && faults[0].incarnation == 0);
+    assert_string_equal(faults[0].effect, "no publication for 2 s");
+    assert_true(!faults[1].observed && faults[1].effect == NULL && faults[1].incarnation == 2);
+    assert_string_equal(faults[1].kind, "freeze");
+    limits = run_reader_limits(r, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(limits[0].name, "heap-share");
+    assert_true(limits[0].value == 0.9 && limits[1].value == 2e9);
+    components = run_reader_components(r, &count);
+    assert_string_equal(components[0].coverage, "exact"); /* what NULL stands for */
+    assert_string_equal(components[0].service, "flatline");
+    assert_string_equal(components[0].cap_kind, "data");
+    assert_string_equal(components[1].coverage, "none");
+    run_reader_free(r);
+}
+
+/* A run as version 1 wrote it. */
+static void test_first_version(void **state)
+{
+    const struct run_component_row *components;
+    struct seen_readings readings = {0};
+    struct seen samples = {0};
+    struct run_reader *r;
+    size_t count;
+
+    (void)state;
+    struct run_writer *w = begin_run();
+    write_run(w);
+    finish_run(w);
+    synthetic_run_bend(scratch, "DROP TABLE checkpoint; DROP TABLE reading; DROP TABLE hold;"
+                                "DROP TABLE fault; DROP TABLE limit_used;"
+                                "ALTER TABLE component DROP COLUMN coverage;"
+                                "ALTER TABLE component DROP COLUMN service;"
+                                "ALTER TABLE component DROP COLUMN cap_kind;"
+                                "ALTER TABLE sample DROP COLUMN live_boot;"
+                                "UPDATE meta SET value = 1 WHERE key = 'schema_version'");
+    r = read_run();
+    assert_int_equal(run_reader_info(r)->schema_version, 1);
+    components = run_reader_components(r, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(components[1].coverage, "exact");
+    run_reader_checkpoints(r, &count);
+    assert_int_equal(count, 0);
+    run_reader_holds(r, &count);
+    assert_int_equal(count, 0);
+    run_reader_faults(r, &count);
+    assert_int_equal(count, 0);
+    run_reader_limits(r, &count);
+    assert_int_equal(count, 0);
+    assert_true(run_reader_readings(r, 1, see_reading, &readings));
+    assert_int_equal(readings.count, 0);
+    assert_true(run_reader_samples(r, 1, see_sample, &samples));
+    assert_int_equal(samples.count, 3);
     run_reader_free(r);
 }
 
@@ -364,9 +520,10 @@ static void test_live_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_round_trip), TEST(test_streams),       TEST(test_single_file),
-        TEST(test_files),      TEST(test_other_columns), TEST(test_killed_driver),
-        TEST(test_live_run),
+        TEST(test_round_trip),    TEST(test_streams),       TEST(test_single_file),
+        TEST(test_files),         TEST(test_other_columns), TEST(test_killed_driver),
+        TEST(test_live_run),      TEST(test_checkpoints),   TEST(test_later_tables),
+        TEST(test_first_version),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

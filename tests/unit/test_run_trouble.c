@@ -93,7 +93,7 @@ static void test_newer_schema(void **state)
     (void)state;
     synthetic_run_write(scratch);
     synthetic_run_bend(scratch, "UPDATE meta SET value = 99 WHERE key = 'schema_version'");
-    assert_unreadable(scratch, "schema version 99 is newer than the 1 known here");
+    assert_unreadable(scratch, "schema version 99 is newer than the 2 known here");
 }
 
 static void test_wrong_ids(void **state)
@@ -105,6 +105,12 @@ static void test_wrong_ids(void **state)
     synthetic_run_bend(scratch, "UPDATE incarnation SET component = 1 WHERE id = 2;"
                                 "UPDATE component SET id = 9 WHERE id = 3");
     assert_unreadable(scratch, "damaged: component 4 is out of order");
+    synthetic_run_bend(scratch, "UPDATE component SET id = 3 WHERE id = 9;"
+                                "INSERT INTO hold VALUES (99, 1, 2)");
+    assert_unreadable(scratch, "damaged: a hold of component 99");
+    synthetic_run_bend(scratch, "DELETE FROM hold;"
+                                "INSERT INTO checkpoint (id, kind) VALUES (3, 'rest')");
+    assert_unreadable(scratch, "damaged: checkpoint 3 is out of order");
 }
 
 static void test_truncated(void **state)

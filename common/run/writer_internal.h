@@ -1,0 +1,79 @@
+/* What the writer's halves share: writer.c opens and closes run.db, writer_rows.c fills it. */
+#ifndef FLATLINE_RUN_WRITER_INTERNAL_H
+#define FLATLINE_RUN_WRITER_INTERNAL_H
+
+#include "common/run/db.h"
+#include "common/run/files.h"
+#include "common/run/schema.h"
+#include "common/run/writer.h"
+
+#include <limits.h>
+
+/*
+ * The samples of an incarnation lie together: charts and gate read one component at a time, and a
+ * run of hours is too large to be searched once for each.
+ */
+#define METRIC_COLUMN(ident, id, name, unit, kind, source) ", \"" name "\" INTEGER"
+#define METRIC_COLUMNS METRIC_TABLE(METRIC_COLUMN)
+#define RUN_METRICS_SQL                                                                    \
+    "CREATE TABLE sample (incarnation INTEGER REFERENCES incarnation, time_ns INTEGER,"    \
+    " stale INTEGER" METRIC_COLUMNS ", PRIMARY KEY (incarnation, time_ns)) WITHOUT ROWID;" \
+    "CREATE TABLE reading (checkpoint INTEGER REFERENCES checkpoint,"                      \
+    " incarnation INTEGER REFERENCES incarnation, time_ns INTEGER, valid INTEGER, why "    \
+    "TEXT" METRIC_COLUMNS ", PRIMARY KEY (incarnation, checkpoint)) WITHOUT ROWID;"
+#define METRIC_SLOT(ident, id, name, unit, kind, source) ", ?"
+#define METRIC_SLOTS METRIC_TABLE(METRIC_SLOT)
+
+#define STATEMENT_TABLE(X)                                                                        \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                   \
+    X(COMMIT, "COMMIT")                                                                           \
+    X(META, "INSERT OR REPLACE INTO meta VALUES (?, ?)")                                          \
+    X(METRIC, "INSERT INTO metric VALUES (?, ?, ?, ?, ?)")                                        \
+    X(COMPONENT, "INSERT INTO component VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")          \
+    X(PLAN, "INSERT INTO plan VALUES (?, ?, ?, ?, ?)")                                            \
+    X(SPAWN, "INSERT INTO incarnation (id, component, number, pid, spawn_ns, log)"                \
+             " VALUES (?, ?, ?, ?, ?, ?)")                                                        \
+    X(READY, "UPDATE incarnation SET ready_ns = ?2 WHERE id = ?1")                                \
+    X(EXIT, "UPDATE incarnation SET exit_ns = ?2, ordered_ns = ?3, ordered_signal = ?4,"          \
+            " exit_code = ?5, exit_signal = ?6, reason = ?7, obituary = ?8 WHERE id = ?1")        \
+    X(EVENT, "INSERT INTO event VALUES (?, ?, ?, ?, ?)")                                          \
+    X(SAMPLE, "INSERT OR REPLACE INTO sample VALUES (?, ?, ?" METRIC_SLOTS ")")                   \
+    X(CHECKPOINT, "INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?)")                                \
+    X(READING, "INSERT INTO reading VALUES (?, ?, ?, ?, ?" METRIC_SLOTS ")")                      \
+    X(HOLD, "INSERT INTO hold VALUES (?, ?, ?)")                                                  \
+    X(FAULT, "INSERT INTO fault (id, component, incarnation, kind, ordered_ns, observed) VALUES " \
+             "(?, ?, ?, ?, ?, 0)")                                                                \
+    X(FAULT_EFFECT, "UPDATE fault SET effect_ns = ?2, effect = ?3, observed = 1 WHERE id = ?1")   \
+    X(LIMIT, "INSERT OR REPLACE INTO limit_used VALUES (?, ?)")                                   \
+    X(HISTOGRAM, "INSERT OR REPLACE INTO histogram VALUES (?, ?, ?, ?, ?, ?, ?)")                 \
+    X(FILE, "INSERT INTO file VALUES (?, ?, ?, ?)")
+
+#define STATEMENT_ENUM(ident, sql) STATEMENT_##ident,
+enum statement { STATEMENT_TABLE(STATEMENT_ENUM) STATEMENT_COUNT };
+#undef STATEMENT_ENUM
+
+struct run_writer {
+    struct run_db db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    bool in_transaction;
+    bool failed;
+    int64_t components, incarnations, checkpoints, faults; /* ids given out */
+    char dir[PATH_MAX];
+    char path[PATH_MAX + sizeof RUN_DB_NAME];
+    char error[PATH_MAX + 256];
+};
+
+/* Remembers the first failure, what db says of it; false. */
+bool run_writer_fail(struct run_writer *w, const char *doing);
+
+/* The statement to bind, in a transaction; NULL once anything has failed. */
+sqlite3_stmt *run_writer_begin(struct run_writer *w, enum statement which);
+
+/* Carries it out; false: failed. */
+bool run_writer_step(struct run_writer *w, enum statement which, const char *doing);
+
+/* Rows that the file itself asks for. */
+bool run_writer_catalogue(struct run_writer *w);
+bool run_writer_file(struct run_writer *w, const struct run_file *file);
+
+#endif
