@@ -100,6 +100,12 @@ for how in gzip deflate; do
     tap_matches "$how: all messages are counted" '^  messages +2040 sent, 2040 received' "$TAP_DIR/$how.out"
     tap_is "$how: the server never saw a bad request" "" "$(grep 'bad request' "$TAP_DIR/$how.err")"
     tap_stop "$PID"
+    start_grpcio "$how-tls" --compress "$how" --cert "$TAP_DIR/tls/cert.pem" --key "$TAP_DIR/tls/key.pem"
+    # shellcheck disable=SC2086
+    tap_run "$how" "$STRESS_CLIENT" --port "$PORT" --secure --cert-store-from-path "$TAP_DIR/tls/cert.pem" "--$how" \
+        $all_kinds
+    tap_is "grpcio compresses by $how over TLS: four kinds" 0 "$TAP_STATUS"
+    tap_stop "$PID"
 done
 start_grpcio not-compressed
 wrong "insisting in vain" "--gzip --non-streaming" \

@@ -1,6 +1,6 @@
 // libgrpc++ as the other end of our programs; see cpp_peers.py. Prints "ok WHAT" or "not ok WHAT: WHY".
 //
-//   cpp_peer client PORT [CERT]      calls flatline.v1.Stress and grpc.health.v1.Health
+//   cpp_peer client PORT [CERT]      calls flatline.v1.Stress, TestService and grpc.health.v1.Health
 //   cpp_peer server [CERT KEY]       serves them and grpc.testing.TestService until SIGTERM
 //
 // The generated stubs are included, not compiled beside: grpc's headers are what takes the time.
@@ -200,6 +200,30 @@ void TestHealth(grpc::health::v1::Health::Stub *stub, const char *service, Statu
         status.error_code() == expected && serving == (expected == StatusCode::OK), status);
 }
 
+// TestService sends back one header of each sort: text leading, binary trailing.
+void TestMetadata(grpc::testing::TestService::Stub *stub)
+{
+    static const char initial[] = "x-grpc-test-echo-initial", trailing[] = "x-grpc-test-echo-trailing-bin";
+    const std::string text = "a text, with ~ and \" in it", octets("\0\1\n,\xfe\xff", 6);
+    ClientContext context;
+    grpc::testing::SimpleRequest request;
+    grpc::testing::SimpleResponse reply;
+    context.AddMetadata(initial, text);
+    context.AddMetadata(trailing, octets);
+    Status status = stub->UnaryCall(&context, request, &reply);
+    const auto &leading = context.GetServerInitialMetadata();
+    const auto &last = context.GetServerTrailingMetadata();
+    auto first = leading.find(initial);
+    auto second = last.find(trailing);
+    Say("text metadata comes back in the headers",
+        status.ok() && first != leading.end() && std::string(first->second.data(), first->second.size()) == text,
+        status);
+    Say("binary metadata comes back in the trailers",
+        status.ok() && second != last.end() &&
+            std::string(second->second.data(), second->second.size()) == octets,
+        status);
+}
+
 int Client(const char *port, const char *cert)
 {
     std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
@@ -224,6 +248,7 @@ int Client(const char *port, const char *cert)
     }
     TestEndless(stress.get());
     TestRefusals(stress.get());
+    TestMetadata(grpc::testing::TestService::NewStub(channel).get());
     TestHealth(health.get(), "", StatusCode::OK);
     TestHealth(health.get(), "flatline.v1.Stress", StatusCode::OK);
     TestHealth(health.get(), "nobody", StatusCode::NOT_FOUND);
@@ -239,9 +264,20 @@ bool Check(const Payload &request)
 }
 
 class StressServer final : public Stress::Service {
+  public:
+    explicit StressServer(bool compressible) : compressible_(compressible)
+    {
+    }
+
+  private:
+    Payload Reply() const
+    {
+        return compressible_ ? Repetitive() : Random();
+    }
+
     Status NonStreaming(ServerContext *, const Payload *request, Payload *reply) override
     {
-        *reply = Random();
+        *reply = Reply();
         return Check(*request) ? Status::OK : Status(StatusCode::INVALID_ARGUMENT, "wrong body");
     }
 
@@ -252,7 +288,7 @@ class StressServer final : public Stress::Service {
             if (!Check(request))
                 return Status(StatusCode::INVALID_ARGUMENT, "wrong body");
         }
-        *reply = Random();
+        *reply = Reply();
         return Status::OK;
     }
 
@@ -260,7 +296,7 @@ class StressServer final : public Stress::Service {
                            grpc::ServerWriter<Payload> *stream) override
     {
         for (uint64_t i = 0; request->count() == 0 || i < request->count(); i++) {
-            if (!stream->Write(Random()))
+            if (!stream->Write(Reply()))
                 return Status::CANCELLED;
         }
         return Status::OK;
@@ -272,16 +308,29 @@ class StressServer final : public Stress::Service {
         while (stream->Read(&request)) {
             if (!Check(request))
                 return Status(StatusCode::INVALID_ARGUMENT, "wrong body");
-            if (!stream->Write(Random()))
+            if (!stream->Write(Reply()))
                 return Status::CANCELLED;
         }
         return Status::OK;
     }
+
+    const bool compressible_;
 };
+
+// What the environment asks for; libgrpc++ sends a message plain that would not shrink.
+grpc_compression_algorithm Compression()
+{
+    const char *name = std::getenv("COMPRESS");
+    std::string wanted = name == nullptr ? "" : name;
+    return wanted == "gzip"      ? GRPC_COMPRESS_GZIP
+           : wanted == "deflate" ? GRPC_COMPRESS_DEFLATE
+                                 : GRPC_COMPRESS_NONE;
+}
 
 int Serve(const char *cert, const char *key)
 {
-    StressServer stress;
+    const grpc_compression_algorithm compression = Compression();
+    StressServer stress(compression != GRPC_COMPRESS_NONE);
     interop::TestServer test;
     grpc::ServerBuilder builder;
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
@@ -299,6 +348,8 @@ int Serve(const char *cert, const char *key)
     }
     grpc::EnableDefaultHealthCheckService(true);
     builder.AddListeningPort("127.0.0.1:0", credentials, &port);
+    if (compression != GRPC_COMPRESS_NONE)
+        builder.SetDefaultCompressionAlgorithm(compression);
     builder.RegisterService(&stress);
     builder.RegisterService(&test);
     auto server = builder.BuildAndStart();

@@ -8,11 +8,11 @@ import peers
 from tap import Tap
 
 PEER = os.path.join(os.environ["top_builddir"], "tests", "interop", "cpp_peer")
-CASES = 27
+CASES = 29
 
 tap = Tap()
 if os.path.exists(PEER):
-    peers.test_both(tap, [PEER], CASES, [])
+    peers.test_both(tap, [PEER], CASES, compresses=True, lacking=[])
 else:
     tap.skip("cpp_peer is not built: configure found no libgrpc++ (or builds sanitizers)")
 tap.done()

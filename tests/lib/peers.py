@@ -1,7 +1,8 @@
 """A stock gRPC implementation as the other end of our programs, cleartext and TLS. `argv` starts the peer:
 
     argv client PORT [CERT]     calls us; prints "ok WHAT" or "not ok WHAT: WHY" for each case
-    argv server [CERT KEY]      prints "listening on 127.0.0.1:PORT" and serves until SIGTERM
+    argv server [CERT KEY]      prints "listening on 127.0.0.1:PORT" and serves until SIGTERM;
+                                COMPRESS=gzip or deflate asks it to compress its replies
 """
 
 import contextlib
@@ -48,11 +49,33 @@ def interop(tap, to_it, lacking, how):
         tap.check("%s: %s %s" % (how, name, what), result.startswith(expected), result)
 
 
+@contextlib.contextmanager
+def served(argv, options, pair, compress=""):
+    """The peer's server, and the command line of a client to it."""
+    with Program(*argv, "server", *pair, env=dict(os.environ, COMPRESS=compress)) as peer:
+        port = peer.wait_said(r"listening on 127\.0\.0\.1:(\d+)").group(1)
+        yield peer, [CLIENT, "--port", port, *options]
+
+
+def insist(tap, argv, can, how, options, pair):
+    """Our client insists on compressed replies: of a peer that can compress, and of one that does not."""
+    for name in ("gzip", "deflate"):
+        if can:
+            with served(argv, options, pair, compress=name) as (_, to_it):
+                status, said = run([*to_it, "--" + name, "--num-calls", str(CALLS), *KINDS])
+                passed = status == 0 and "  %d done " % (4 * CALLS) in said
+                tap.check("%s: --%s insists, and it compresses the four kinds" % (how, name), passed, said)
+        with served(argv, options, pair) as (_, to_it):
+            for kind in (["--non-streaming"], ["--server-streaming", "3"]):
+                status, said = run([*to_it, "--" + name, *kind])
+                told = "%s reply 1 is not compressed, --%s insists on it" % (kind[0].lstrip("-"), name)
+                what = "%s: --%s %s insists in vain on a plain reply" % (how, name, kind[0])
+                tap.check(what, status == 1 and told in said, said)
+
+
 def call_it(tap, argv, lacking, how, options, pair):
     """stress-client on the peer's server; lacking None: it has no TestService."""
-    with Program(*argv, "server", *pair) as peer:
-        port = peer.wait_said(r"listening on 127\.0\.0\.1:(\d+)").group(1)
-        to_it = [CLIENT, "--port", port, *options]
+    with served(argv, options, pair) as (peer, to_it):
         status, said = run([*to_it, "--num-calls", str(CALLS), *KINDS])
         tap.check("%s: we call it: the four kinds" % how, status == 0, said)
         tap.check("%s: ... each %d times" % (how, CALLS), "  %d done " % (4 * CALLS) in said, said)
@@ -78,11 +101,14 @@ def cancel(tap, to_it, how, kind):
         tap.check("%s: an endless %s is ended by SIGTERM" % (how, kind), running and status == 0, client.said())
 
 
-def test_both(tap, argv, cases, lacking=None):
+def test_both(tap, argv, cases, compresses, lacking=None):
     with tempfile.TemporaryDirectory() as tls:
         subprocess.run([SERVER, "--make-cert", tls], check=True, stderr=subprocess.DEVNULL)
         pub, priv = os.path.join(tls, "cert.pem"), os.path.join(tls, "key.pem")
         call_us(tap, argv, cases, "cleartext", [], [])
         call_us(tap, argv, cases, "TLS", ["--secure", "--tls-pub", pub, "--tls-priv", priv], [pub])
+        secure = ["--secure", "--cert-store-from-path", pub]
         call_it(tap, argv, lacking, "cleartext", [], [])
-        call_it(tap, argv, lacking, "TLS", ["--secure", "--cert-store-from-path", pub], [pub, priv])
+        call_it(tap, argv, lacking, "TLS", secure, [pub, priv])
+        insist(tap, argv, compresses, "cleartext", [], [])
+        insist(tap, argv, compresses, "TLS", secure, [pub, priv])

@@ -1,9 +1,9 @@
 // @grpc/grpc-js as the other end of our programs; see ../js_peers.py.
 //
-//   node peer.js client PORT [CERT]      calls flatline.v1.Stress and grpc.health.v1.Health
+//   node peer.js client PORT [CERT]      calls flatline.v1.Stress, TestService and grpc.health.v1.Health
 //   node peer.js server [CERT KEY]       serves them and grpc.testing.TestService until SIGTERM
 //
-// PROTO is the folder of the .proto files.
+// PROTO is the folder of the .proto files. grpc-js compresses no reply, so the server passes COMPRESS over.
 "use strict";
 const crypto = require("crypto");
 const fs = require("fs");
@@ -92,6 +92,25 @@ async function refusals(stress, health) {
   }
 }
 
+// TestService sends back one header of each sort: text leading, binary trailing.
+async function metadataBothWays(test) {
+  const [initial, trailing] = ["x-grpc-test-echo-initial", "x-grpc-test-echo-trailing-bin"];
+  const text = 'a text, with ~ and " in it';
+  const octets = Buffer.from([0, 1, 10, 44, 254, 255]);
+  const metadata = new grpc.Metadata();
+  metadata.set(initial, text);
+  metadata.set(trailing, octets);
+  let leading = new grpc.Metadata();
+  const status = await new Promise((resolve) => {
+    const call = test.UnaryCall({}, metadata, () => {});
+    call.on("metadata", (got) => (leading = got));
+    call.on("status", resolve);
+  });
+  say("text metadata comes back in the headers", leading.get(initial)[0] === text, status);
+  const back = status.metadata.get(trailing)[0];
+  say("binary metadata comes back in the trailers", Buffer.isBuffer(back) && back.equals(octets), status);
+}
+
 async function client(port, cert) {
   const credentials = cert ? grpc.credentials.createSsl(fs.readFileSync(cert)) : grpc.credentials.createInsecure();
   const open = (Service, options = {}) => new Service(`localhost:${port}`, credentials, options);
@@ -107,6 +126,7 @@ async function client(port, cert) {
   await kinds(open(Stress, { "grpc.default_compression_algorithm": 2 }), "gzip", none, {});
   await endless(stress);
   await refusals(stress, open(Health));
+  await metadataBothWays(open(TestService));
   process.exit(failures === 0 ? 0 : 1);
 }
 
