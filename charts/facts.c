@@ -107,6 +107,8 @@ static bool take_sample(void *arg, const struct run_sample_row *row)
     struct facts_component *c;
     struct pass_component *p;
 
+    if (pass->facts->info->evidence_ns != 0 && row->time_ns >= pass->facts->info->evidence_ns)
+        return true;
     if (row->incarnation < 1 || (size_t)row->incarnation > pass->incarnation_count)
         return true;
     size_t at = (size_t)pass->incarnations[row->incarnation - 1].component - 1;
@@ -142,6 +144,8 @@ static void take_deaths(struct facts *f)
     for (size_t i = 0; i < count; i++) {
         struct facts_component *c = &f->components[rows[i].component - 1];
 
+        if (run_info_unjudged(f->info, rows[i].spawn_ns))
+            continue;
         c->incarnations++;
         if (rows[i].reason == REASON_CHAOS) {
             c->kills++;

@@ -47,7 +47,8 @@ void marks_take(struct marks *m, const struct facts *f, const struct facts_compo
         const struct run_component_row *dead = f->components[rows[i].component - 1].row;
         bool own = dead == c->row;
 
-        if (rows[i].exit_ns == 0 || rows[i].reason == REASON_STOPPED)
+        if (rows[i].exit_ns == 0 || rows[i].reason == REASON_STOPPED ||
+            run_info_unjudged(f->info, rows[i].exit_ns))
             continue;
         if (!own && !(is_peer(c->row, dead) && rows[i].reason == REASON_CHAOS))
             continue;

@@ -53,6 +53,11 @@ bool evidence_life(const struct evidence *e, const struct run_incarnation_row *r
     return *from != 0 && *from < *to;
 }
 
+bool evidence_unjudged_end(const struct evidence *e, const struct run_incarnation_row *row)
+{
+    return row->exit_ns != 0 && row->ordered_ns == 0 && run_info_unjudged(e->info, row->exit_ns);
+}
+
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -115,6 +120,9 @@ static bool take_sample(void *arg, const struct run_sample_row *row)
     struct evidence_incarnation *inc = g->current == NULL ? g->c->incarnations : g->current;
     uint64_t from, to;
 
+    /* The processes looked into are not what they were, to their end. */
+    if (g->e->info->evidence_ns != 0 && row->time_ns >= g->e->info->evidence_ns)
+        return true;
     while (inc->row->id != row->incarnation)
         inc++; /* they come in this order */
     if (inc != g->current) {
@@ -184,6 +192,9 @@ static bool take_event(void *arg, const struct run_event_row *event)
         return true; /* of the driver itself */
     row = &g->incarnations[event->incarnation - 1];
     c = &g->e->components[row->component - 1];
+    if (run_info_unjudged(g->e->info, event->time_ns) ||
+        run_info_unjudged(g->e->info, row->spawn_ns))
+        return true;
     if (strncmp(event->kind, "loss-", 5) == 0) {
         c->losses++;
         if (!forgive_loss(g->e, c, event->time_ns))
@@ -196,7 +207,10 @@ static bool take_event(void *arg, const struct run_event_row *event)
     return true;
 }
 
-/* The incarnations in one array, those of a component together and in order. */
+/*
+ * The incarnations in one array, those of a component together and in order; without those that the
+ * evidence phase started.
+ */
 static void index_incarnations(struct evidence *e, const struct run_incarnation_row *rows,
                                size_t count)
 {
@@ -212,6 +226,8 @@ static void index_incarnations(struct evidence *e, const struct run_incarnation_
     for (size_t i = 0; i < count; i++) {
         struct evidence_component *c = &e->components[rows[i].component - 1];
 
+        if (run_info_unjudged(e->info, rows[i].spawn_ns))
+            continue;
         c->incarnations[c->count++] = (struct evidence_incarnation){
             .row = &rows[i], .data_peak = -1, .live_peak = -1, .live_last = -1};
     }

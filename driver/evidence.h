@@ -74,6 +74,9 @@ void evidence_free(struct evidence *e);
 /* Whether the driver ordered that death. */
 bool evidence_ordered(const struct run_incarnation_row *row);
 
+/* Whether it died by itself in the evidence phase, which nobody judges. */
+bool evidence_unjudged_end(const struct evidence *e, const struct run_incarnation_row *row);
+
 /* The kill that was planned for an incarnation, or NULL. */
 const struct run_plan_row *evidence_plan(const struct evidence *e,
                                          const struct run_incarnation_row *row);

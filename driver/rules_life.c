@@ -39,7 +39,8 @@ void rule_unexpected_exit(const struct evidence *e, const struct evidence_compon
     for (size_t i = 0; i < c->count; i++) {
         const struct run_incarnation_row *row = c->incarnations[i].row;
 
-        if ((row->exit_ns == 0 && row->reason_name == NULL) || expected_end(row))
+        if ((row->exit_ns == 0 && row->reason_name == NULL) || expected_end(row) ||
+            evidence_unjudged_end(e, row))
             continue;
         if (deaths++ == 0)
             first = row;

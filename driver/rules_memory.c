@@ -12,12 +12,15 @@ static double known(int64_t value)
     return value < 0 ? NAN : (double)value;
 }
 
-static const struct evidence_incarnation *find_overflow(const struct evidence_component *c)
+static const struct evidence_incarnation *find_overflow(const struct evidence *e,
+                                                        const struct evidence_component *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         const struct evidence_incarnation *inc = &c->incarnations[i];
         const struct run_incarnation_row *row = inc->row;
 
+        if (evidence_unjudged_end(e, row))
+            continue;
         if (row->reason == REASON_HEAP_CAP || row->exit_code == STATUS_HEAP_OVERFLOW ||
             inc->refused > 0 ||
             (row->obituary != NULL && strncmp(row->obituary, "heap overflow", 13) == 0))
@@ -30,7 +33,7 @@ void rule_heap_cap(const struct evidence *e, const struct evidence_component *c,
                    struct verdict *out)
 {
     double cap = (double)c->row->heap_cap, peak = known(evidence_sum(e, c).data_peak);
-    const struct evidence_incarnation *inc = find_overflow(c);
+    const struct evidence_incarnation *inc = find_overflow(e, c);
     char size[32];
 
     units_format_size(c->row->heap_cap, size, sizeof size);

@@ -131,6 +131,12 @@ const struct run_info *run_reader_info(const struct run_reader *r)
     return &r->tables.info;
 }
 
+bool run_info_unjudged(const struct run_info *info, uint64_t time_ns)
+{
+    return info->evidence_ns != 0 && time_ns >= info->evidence_ns &&
+           (info->evidence_end_ns == 0 || time_ns <= info->evidence_end_ns);
+}
+
 const struct run_component_row *run_reader_components(const struct run_reader *r, size_t *count)
 {
     *count = r->tables.component_count;

@@ -20,6 +20,7 @@ struct run_info {
     uint64_t seed;
     const char *version, *argv, *host;
     uint64_t start_wall_ns, start_ns, ready_ns, stop_ns, end_ns;
+    uint64_t evidence_ns, evidence_end_ns; /* the unjudged phase behind stop_ns, if there was one */
     uint64_t duration_ns, sample_interval_ns;
     bool interrupted;
     bool finished; /* end_ns was written: the driver came to its end */
@@ -109,6 +110,9 @@ void run_reader_free(struct run_reader *r);
 
 const char *run_reader_dir(const struct run_reader *r);
 const struct run_info *run_reader_info(const struct run_reader *r);
+/* Whether that moment lies in the evidence phase: what happens then says nothing about the run. */
+bool run_info_unjudged(const struct run_info *info, uint64_t time_ns);
+
 const struct run_component_row *run_reader_components(const struct run_reader *r, size_t *count);
 const struct run_incarnation_row *run_reader_incarnations(const struct run_reader *r,
                                                           size_t *count);

@@ -70,14 +70,16 @@ static void *grow(const struct load *load, void *items, size_t count, size_t siz
     return grown;
 }
 
-#define INFO_INT_TABLE(X)             \
-    X(seed, "seed")                   \
-    X(start_wall_ns, "start_wall_ns") \
-    X(start_ns, "start_ns")           \
-    X(ready_ns, "ready_ns")           \
-    X(stop_ns, "stop_ns")             \
-    X(end_ns, "end_ns")               \
-    X(duration_ns, "duration_ns")     \
+#define INFO_INT_TABLE(X)                 \
+    X(seed, "seed")                       \
+    X(start_wall_ns, "start_wall_ns")     \
+    X(start_ns, "start_ns")               \
+    X(ready_ns, "ready_ns")               \
+    X(stop_ns, "stop_ns")                 \
+    X(end_ns, "end_ns")                   \
+    X(evidence_ns, "evidence_ns")         \
+    X(evidence_end_ns, "evidence_end_ns") \
+    X(duration_ns, "duration_ns")         \
     X(sample_interval_ns, "sample_interval_ns")
 
 #define INFO_TEXT_TABLE(X)         \

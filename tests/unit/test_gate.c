@@ -75,7 +75,27 @@ struct bend {
     "DELETE FROM sample WHERE incarnation=" incarnation \
     "; DELETE FROM incarnation WHERE id=" incarnation ";"
 
+/* What nobody may be blamed for in an evidence phase: a process that was started for it and died at
+ * its cap, one that died by itself, memory beyond every limit, errors. */
+#define EVIDENCE                                                                               \
+    "INSERT INTO incarnation (id, component, number, pid, spawn_ns, ready_ns, exit_ns,"        \
+    " exit_code, reason, obituary) VALUES (8, 1, 2, 4008, 1021e9, 1021.2e9, 1025e9, 251,"      \
+    " 'heap-cap', 'heap overflow');"                                                           \
+    "INSERT INTO sample (incarnation, time_ns, stale, data, live, refused) VALUES"             \
+    " (8, 1024e9, 0, 90e6, 90e6, 3), (1, 1020.5e9, 0, 90e6, 90e6, 0);"                         \
+    "UPDATE incarnation SET reason='signal', ordered_ns=NULL, exit_code=NULL, exit_signal=11," \
+    " exit_ns=1024e9 WHERE id=3; UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL,"   \
+    " exit_code=251, exit_ns=1025e9 WHERE id=4;"                                               \
+    "INSERT INTO event VALUES (1023e9, 3, 'error-payload', 1, 0), (1023e9, 8, 'error-tls', 1, 0);"
+#define EVIDENCE_PHASE \
+    "INSERT INTO meta VALUES ('evidence_ns', 1020e9), ('evidence_end_ns', 1030e9)"
+
 static const struct bend bends[] = {
+    {"evidence: its phase is not judged", EVIDENCE EVIDENCE_PHASE, 1, "heap-cap", P, "", P},
+    {"evidence: without its phase it is: caps", EVIDENCE, 4, "heap-cap", F, "", F},
+    {"evidence: without its phase it is: peaks", EVIDENCE, 1, "heap-limit", F, "", F},
+    {"evidence: without its phase it is: deaths", EVIDENCE, 3, "unexpected-exit", F, "4001", F},
+    {"evidence: without its phase it is: errors", EVIDENCE, 3, "errors", F, "error-payload", F},
     {"heap-cap: by its reason",
      "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL, exit_code=251, exit_ns=1012e9,"
      " obituary='heap overflow: 4096 bytes refused to app' WHERE id=1",
