@@ -7,6 +7,8 @@
 #include "charts/text.h"
 #include "common/base/clock.h"
 #include "common/base/units.h"
+#include "common/run/repeat.h"
+#include "common/run/verdict_numbers.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -113,13 +115,13 @@ static void put_duration(FILE *out, const struct run_info *info)
 
 static void put_command(FILE *out, const struct run_info *info)
 {
-    const char *argv = info->argv == NULL ? "driver" : info->argv;
+    char *command = run_repeat(info);
 
     fputs("<p class=\"again\">Repeat this run: <code>", out);
-    text_put_xml(out, argv);
-    if (strstr(argv, "--seed") == NULL)
-        fprintf(out, " --seed %" PRIu64, info->seed);
+    if (command != NULL)
+        text_put_xml(out, command);
     fputs("</code></p>\n", out);
+    free(command);
 }
 
 static void put_facts(FILE *out, const struct facts *f)
@@ -157,11 +159,17 @@ static void put_facts(FILE *out, const struct facts *f)
 static void put_finding(FILE *out, const struct facts *f, const struct verdict *v)
 {
     const struct facts_component *c = component_of(f, v);
+    char numbers[VERDICT_NUMBERS];
 
     fprintf(out, "<li class=\"%s\"><b>", v->outcome == OUTCOME_FAIL ? "fail" : "unsure");
     text_put_xml(out, c == NULL ? "the run" : c->row->name);
     fprintf(out, "</b> %s <code>%s</code><br><span>", outcome_name(v->outcome), v->rule);
     text_put_xml(out, v->text);
+    if (*verdict_numbers(v, numbers) != '\0') {
+        fputs("<br><small>", out);
+        text_put_xml(out, numbers);
+        fputs("</small>", out);
+    }
     fputs("</span></li>\n", out);
 }
 

@@ -1,5 +1,7 @@
 #include "charts/text.h"
 
+#include "common/base/utf8.h"
+
 #include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
@@ -14,27 +16,12 @@ bool text_fail(char *error, size_t cap, const char *format, ...)
     return false;
 }
 
-/* The length of the well-formed UTF-8 character at text, 0 if it is none or a control character. */
-static size_t character_length(const char *text)
-{
-    unsigned char c = (unsigned char)*text;
-    size_t length = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 4;
-
-    if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xc2) || c > 0xf4)
-        return 0;
-    for (size_t i = 1; i < length; i++) {
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return length;
-}
-
 /* Writes text, what cannot be shown as a blank, and the characters of `special` as in `instead`. */
 static void put_replaced(FILE *out, const char *text, const char *special,
                          const char *const *instead)
 {
     while (*text != '\0') {
-        size_t length = character_length(text);
+        size_t length = utf8_length(text);
         const char *hit = strchr(special, *text);
 
         if (hit != NULL)

@@ -341,6 +341,8 @@ static bool finish(struct job *job)
 static enum exit_status conclude(struct job *job)
 {
     const struct judge_wishes wishes = {.report = true,
+                                        .keep = true,
+                                        .verdict = true,
                                         .charts = job->options->gen_charts,
                                         .allow_inconclusive = job->options->allow_inconclusive};
     enum exit_status status;

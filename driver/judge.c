@@ -3,7 +3,6 @@
 #include "charts/render.h"
 #include "common/base/log.h"
 #include "driver/gate.h"
-#include "driver/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,28 +17,65 @@ static bool wants_colour(void)
     return isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0');
 }
 
+static bool say(const char *error)
+{
+    log_error("%s", error);
+    return false;
+}
+
+static bool write_reports(struct run_reader *run, const struct judge_wishes *wishes,
+                          const struct verdict_list *verdicts)
+{
+    const struct report_style style = {wishes->output == NULL && wants_colour(), wishes->max_size};
+    char error[LINE];
+    struct report *report;
+    bool ok;
+
+    if (!wishes->report && !wishes->keep)
+        return true;
+    report = report_new(run, verdicts, error, sizeof error);
+    if (report == NULL)
+        return say(error);
+    ok = !wishes->keep || report_keep(report, error, sizeof error) || say(error);
+    if (wishes->report &&
+        !report_save(report, wishes->format, &style, wishes->output, error, sizeof error))
+        ok = say(error);
+    report_free(report);
+    return ok;
+}
+
+static bool draw(struct run_reader *run, const struct judge_wishes *wishes,
+                 const struct verdict_list *verdicts)
+{
+    char error[LINE];
+
+    if (!wishes->charts)
+        return true;
+    if (!charts_render(run, verdicts, error, sizeof error))
+        return say(error);
+    log_info("charts: %s/index.html", run_reader_dir(run));
+    return true;
+}
+
 static enum exit_status judge_reader(struct run_reader *run, const struct judge_wishes *wishes,
                                      struct verdict_list *verdicts)
 {
     enum exit_status status;
     char error[LINE];
+    bool ok;
 
     if (!gate_judge(run, NULL, verdicts, error, sizeof error)) {
         log_error("%s", error);
         return STATUS_ENVIRONMENT;
     }
     status = gate_exit_status(verdicts);
-    if (wishes->report) {
-        report_terminal(run, verdicts, stdout, wants_colour());
-        fflush(stdout);
-    }
-    if (wishes->charts && !charts_render(run, verdicts, error, sizeof error)) {
-        log_error("%s", error);
-        /* A failed run stays a failed run. */
-        return status == STATUS_FAILED ? STATUS_FAILED : STATUS_ENVIRONMENT;
-    }
-    if (wishes->charts)
-        log_info("charts: %s/index.html", run_reader_dir(run));
+    ok = write_reports(run, wishes, verdicts);
+    ok &= draw(run, wishes, verdicts);
+    /* A failed run stays a failed run. */
+    if (!ok)
+        return wishes->verdict && status == STATUS_FAILED ? STATUS_FAILED : STATUS_ENVIRONMENT;
+    if (!wishes->verdict)
+        return STATUS_PASSED;
     return status == STATUS_INCONCLUSIVE && wishes->allow_inconclusive ? STATUS_PASSED : status;
 }
 

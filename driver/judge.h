@@ -3,16 +3,25 @@
 #define FLATLINE_DRIVER_JUDGE_H
 
 #include "common/base/exit_status.h"
+#include "driver/report.h"
 
 #include <stdbool.h>
 
 struct judge_wishes {
-    bool report;             /* table and verdict on standard output */
+    bool report;             /* in `format`, to `output` */
+    bool keep;               /* the reports that lie in the folder */
     bool charts;             /* into the folder */
+    bool verdict;            /* is the status; else only whether all could be done is */
     bool allow_inconclusive; /* counts as passed */
+    enum report_format format;
+    const char *output; /* a file; NULL: standard output */
+    size_t max_size;    /* see report_style */
 };
 
-/* Logs what goes wrong. The verdict's status, or STATUS_ENVIRONMENT. */
+/*
+ * Logs what goes wrong, which makes the status STATUS_ENVIRONMENT, but for a verdict that is wished
+ * for and is STATUS_FAILED.
+ */
 enum exit_status judge_run(const char *run_dir, const struct judge_wishes *wishes);
 
 #endif

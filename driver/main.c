@@ -12,26 +12,22 @@ static enum exit_status draw(const struct options *options)
         log_error("%s", error);
         return STATUS_ENVIRONMENT;
     }
-    return judge_run(options->operands[0], &(struct judge_wishes){.charts = true}) ==
-                   STATUS_ENVIRONMENT
-               ? STATUS_ENVIRONMENT
-               : STATUS_PASSED;
+    return judge_run(options->operands[0], &(struct judge_wishes){.charts = true});
 }
 
-/* Only a folder that cannot be read is an error here: the verdict is the gate's to return. */
 static enum exit_status report(const struct options *options)
 {
-    return judge_run(options->operands[0], &(struct judge_wishes){.report = true}) ==
-                   STATUS_ENVIRONMENT
-               ? STATUS_ENVIRONMENT
-               : STATUS_PASSED;
+    return judge_run(options->operands[0], &(struct judge_wishes){.report = true,
+                                                                  .format = options->format,
+                                                                  .output = options->output});
 }
 
 static enum exit_status gate(const struct options *options)
 {
-    return judge_run(
-        options->operands[0],
-        &(struct judge_wishes){.report = true, .allow_inconclusive = options->allow_inconclusive});
+    return judge_run(options->operands[0],
+                     &(struct judge_wishes){.report = true,
+                                            .verdict = true,
+                                            .allow_inconclusive = options->allow_inconclusive});
 }
 
 int main(int argc, char **argv)

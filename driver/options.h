@@ -2,6 +2,7 @@
 #ifndef FLATLINE_DRIVER_OPTIONS_H
 #define FLATLINE_DRIVER_OPTIONS_H
 
+#include "driver/report.h"
 #include "driver/scenario.h"
 
 #include <stdbool.h>
@@ -14,9 +15,9 @@
  * operands, how many of them at least and at most, what it does. Each has options of its own, in
  * driver/verbs.c.
  */
-#define VERB_TABLE(X)                                                                       \
-    X(GATE, "gate", "RUN", 1, 1, "Judge a run folder again; the status is its verdict.")    \
-    X(REPORT, "report", "RUN", 1, 1, "Show a run folder's verdict again; the status is 0.") \
+#define VERB_TABLE(X)                                                                    \
+    X(GATE, "gate", "RUN", 1, 1, "Judge a run folder again; the status is its verdict.") \
+    X(REPORT, "report", "RUN", 1, 1, "Write a report of a run folder, in any format.")   \
     X(CHARTS, "charts", "RUN", 1, 1, "Draw a run folder again.")
 
 #define VERB_ENUM(ident, word, operands, least, most, text) VERB_##ident,
@@ -35,6 +36,8 @@ struct options {
     enum verb verb;
     char **operands; /* of argv, as many as the verb takes */
     int operand_count;
+    enum report_format format; /* of VERB_REPORT */
+    const char *output;        /* ... to this file; NULL: standard output */
     uint64_t duration_ns, sample_interval_ns;
     const char *working_dir;
     uint64_t seed;

@@ -1,7 +1,5 @@
+#include "common/run/verdict_numbers.h"
 #include "driver/report.h"
-
-#include "driver/evidence.h"
-#include "driver/summary.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -15,11 +13,11 @@
 #define PATTERN_WIDTH 34
 
 struct terminal {
+    const struct report *r;
+    const struct summary *s;             /* its own */
+    const struct verdict_list *verdicts; /* its own too */
     FILE *out;
     bool colour;
-    const struct evidence *e;
-    const struct summary *s;
-    const struct verdict_list *verdicts;
     bool grouped;
     int width; /* of the table's first column */
 };
@@ -45,11 +43,6 @@ paint(const struct terminal *t, enum outcome outcome, const char *format, ...)
     va_end(args);
     if (t->colour)
         fputs("\033[0m", t->out);
-}
-
-static const char *name_of(const struct terminal *t, int64_t component)
-{
-    return component == 0 ? "the run" : t->e->components[component - 1].row->name;
 }
 
 /* "12", "3400", "12.3k", "456k", "10.0M": at most five columns. */
@@ -157,6 +150,21 @@ static void put_table(const struct terminal *t)
                 "A row of several clients: the highest memory of one, the sum of all else.\n");
 }
 
+/* A rule and what it found, and the numbers that the words leave out. */
+static void put_finding(const struct terminal *t, const struct verdict *v, size_t others)
+{
+    char numbers[VERDICT_NUMBERS];
+
+    fprintf(t->out, "      %-16s ", v->rule);
+    if (v->outcome == OUTCOME_INCONCLUSIVE)
+        fputs(report_name(t->r, v->component), t->out);
+    if (others > 0)
+        fprintf(t->out, " and %zu more", others);
+    fprintf(t->out, "%s%s\n", v->outcome == OUTCOME_INCONCLUSIVE ? ": " : "", v->text);
+    if (*verdict_numbers(v, numbers) != '\0')
+        fprintf(t->out, "%*s%s\n", 6 + 16 + 1, "", numbers);
+}
+
 static bool failed_before(const struct verdict_list *list, size_t at)
 {
     for (size_t i = 0; i < at; i++) {
@@ -173,12 +181,12 @@ static void put_failure(const struct terminal *t, size_t at)
     size_t rules = 0;
 
     paint(t, OUTCOME_FAIL, "FAIL");
-    fprintf(t->out, "  %s\n", name_of(t, component));
+    fprintf(t->out, "  %s\n", report_name(t->r, component));
     for (size_t i = at; i < t->verdicts->count; i++) {
         const struct verdict *v = &t->verdicts->items[i];
 
         if (v->component == component && v->outcome == OUTCOME_FAIL && rules++ < FINDING_RULES)
-            fprintf(t->out, "      %-16s %s\n", v->rule, v->text);
+            put_finding(t, v, 0);
     }
     if (rules > FINDING_RULES)
         fprintf(t->out, "      and %zu rules more\n", rules - FINDING_RULES);
@@ -223,10 +231,7 @@ static size_t put_doubts(const struct terminal *t)
             paint(t, OUTCOME_INCONCLUSIVE, "INCONCLUSIVE");
             fputc('\n', t->out);
         }
-        fprintf(t->out, "      %-16s %s", first->rule, name_of(t, first->component));
-        if (unclear > 1)
-            fprintf(t->out, " and %zu more", unclear - 1);
-        fprintf(t->out, ": %s\n", first->text);
+        put_finding(t, first, unclear - 1);
     }
     return rules;
 }
@@ -234,11 +239,10 @@ static size_t put_doubts(const struct terminal *t)
 static void put_verdict(const struct terminal *t)
 {
     const struct summary_row *total = &t->s->total;
-    const struct verdict *first;
-    enum outcome outcome = verdict_list_worst(t->verdicts, 0, &first);
+    const struct verdict *first = t->r->first;
+    enum outcome outcome = t->r->outcome;
 
-    if (first == NULL)
-        outcome = OUTCOME_INCONCLUSIVE;
+    fprintf(t->out, "again: %s\n", t->r->repeat);
     paint(t, outcome, "%s", looks[outcome].word);
     if (first == NULL)
         fprintf(t->out, ": nothing was judged\n");
@@ -250,9 +254,10 @@ static void put_verdict(const struct terminal *t)
             total->members, t->s->count, (unsigned long long)total->kills,
             (unsigned long long)total->back, total->first->row->name, 100 * total->share);
     else
-        fprintf(t->out, ": %s %s: %s (%zu of %zu components %s)\n", name_of(t, first->component),
-                first->rule, first->text, outcome == OUTCOME_FAIL ? total->failed : total->doubtful,
-                t->s->count, outcome == OUTCOME_FAIL ? "failed" : "unclear");
+        fprintf(t->out, ": %s %s: %s (%zu of %zu components %s)\n",
+                report_name(t->r, first->component), first->rule, first->text,
+                outcome == OUTCOME_FAIL ? total->failed : total->doubtful, t->s->count,
+                outcome == OUTCOME_FAIL ? "failed" : "unclear");
 }
 
 /* Whether clients share rows, and how wide the names are then. */
@@ -267,25 +272,17 @@ static void measure(struct terminal *t)
     }
 }
 
-void report_terminal(struct run_reader *run, const struct verdict_list *verdicts, FILE *out,
-                     bool colour)
+bool report_terminal(const struct report *r, const struct report_style *style, FILE *out,
+                     char *error, size_t cap)
 {
-    const struct gate_limits limits = GATE_LIMITS_DEFAULT;
-    char error[512] = "no memory for the report";
-    struct evidence *e = evidence_new(run, &limits, error, sizeof error);
-    struct summary *s = e == NULL ? NULL : summary_new(e, verdicts);
-    struct terminal t = {.out = out, .colour = colour, .e = e, .s = s, .verdicts = verdicts};
+    struct terminal t = {
+        .r = r, .s = r->summary, .verdicts = r->verdicts, .out = out, .colour = style->colour};
 
-    if (s == NULL) {
-        fprintf(out, "no report: %s\n", error);
-        evidence_free(e);
-        return;
-    }
+    (void)error, (void)cap;
     measure(&t);
     if (put_failures(&t) + put_doubts(&t) > 0)
         fputc('\n', out);
     put_table(&t);
     put_verdict(&t);
-    summary_free(s);
-    evidence_free(e);
+    return true;
 }

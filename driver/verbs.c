@@ -10,6 +10,23 @@
         "verbose", 'v', NULL, "say more", options_set_flag, MEMBER(verbose) \
     }
 
+static bool set_format(void *into, const struct option_spec *spec, const char *value, char *why,
+                       size_t cap)
+{
+    struct options *options = into;
+    int format = report_find(value);
+    char words[128];
+
+    (void)spec;
+    if (format < 0) {
+        snprintf(why, cap, "'%s' is not a format; there are %s", value,
+                 report_words(words, sizeof words));
+        return false;
+    }
+    options->format = (enum report_format)format;
+    return true;
+}
+
 static const struct option_spec specs_GATE[] = {
     {"allow-inconclusive", 0, NULL,
      "end with 0 instead of 4 when nothing failed but not every rule could be judged",
@@ -18,7 +35,12 @@ static const struct option_spec specs_GATE[] = {
     {0},
 };
 
-static const struct option_spec specs_REPORT[] = {VERBOSE, {0}};
+static const struct option_spec specs_REPORT[] = {
+    {"format", 0, "FORMAT", REPORT_FORMAT_HELP, set_format, 0},
+    {"output", 'o', "FILE", "write it there (standard output)", options_set_text, MEMBER(output)},
+    VERBOSE,
+    {0},
+};
 
 static const struct option_spec specs_CHARTS[] = {VERBOSE, {0}};
 

@@ -72,6 +72,11 @@ def main():
     listed = re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit statuses", "README.md"), re.MULTILINE)
     tap.check("exit statuses agree", statuses == [list(row) for row in listed], statuses, listed)
 
+    formats = [row[1] for row in rows("driver/report.h", "REPORT_FORMAT_TABLE")]
+    compare(tap, "report formats", formats, documented(text("docs/reports.md")))
+    tap.check("every report format has a section",
+              all(section(name, "docs/reports.md") for name in formats), formats)
+
     tables = schema()
     compare(tap, "component", tables.get("component"), documented(section("component")))
     compare(tap, "plan", tables.get("plan"), documented(section("plan")))

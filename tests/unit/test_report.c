@@ -30,22 +30,44 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The report of the run in the folder; to be freed. */
-static char *report(bool judged, bool colour)
+static struct verdict_list verdicts;
+
+/* The model of the run in the folder; freed by done. */
+static struct report *open_report(bool judged)
 {
-    struct verdict_list list = {0};
-    char error[256] = "", *text = NULL;
-    size_t size = 0;
+    char error[256] = "";
     struct run_reader *run = run_reader_new(folder, error, sizeof error);
-    FILE *out = open_memstream(&text, &size);
+    struct report *r;
 
     assert_string_equal(error, "");
     if (judged)
-        assert_true(gate_judge(run, NULL, &list, error, sizeof error));
-    report_terminal(run, &list, out, colour);
-    assert_int_equal(fclose(out), 0);
-    verdict_list_free(&list);
+        assert_true(gate_judge(run, NULL, &verdicts, error, sizeof error));
+    r = report_new(run, &verdicts, error, sizeof error);
+    if (r == NULL)
+        fail_msg("%s", error);
+    return r;
+}
+
+static void close_report(struct report *r)
+{
+    struct run_reader *run = r->run;
+
+    report_free(r);
     run_reader_free(run);
+    verdict_list_free(&verdicts);
+}
+
+/* The report of the run in the folder; to be freed. */
+static char *report(bool judged, bool colour)
+{
+    struct report *r = open_report(judged);
+    char error[256] = "", *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_true(report_terminal(r, &(struct report_style){colour, 0}, out, error, sizeof error));
+    assert_int_equal(fclose(out), 0);
+    close_report(r);
     return text;
 }
 
@@ -101,7 +123,8 @@ static void test_pass(void **state)
     char *text = report(true, false);
 
     (void)state;
-    assert_int_equal(count_lines(text), 1 + 5 + 1);
+    assert_int_equal(count_lines(text), 1 + 5 + 2);
+    assert_line(text, "again: ", "again: driver --seed 7 --duration 20s");
     assert_line(text, "component", "live MB  peak MB  data MB  of cap");
     /* 1,201,000 bytes live; 10 of 24 MB; 209 samples of 50 + 50 messages in 20.9 s. */
     assert_line(text, "server-stable-secure ",
@@ -161,7 +184,7 @@ static void test_all_in_doubt(void **state)
     (void)state;
     synthetic_run_bend(folder, "UPDATE sample SET lateness=200000000");
     text = report(true, false);
-    assert_int_equal(count_lines(text), 2 + 1 + 1 + 5 + 1);
+    assert_int_equal(count_lines(text), 2 + 1 + 1 + 5 + 2);
     assert_line(text, "      sampling  ", "server-stable-secure and 4 more: samples late by");
     assert_line(text, "server-stable-secure  ", "inconclusive");
     assert_last_line(text, "INCONCLUSIVE: server-stable-secure sampling: samples late by");
@@ -188,14 +211,40 @@ static void test_colour(void **state)
 
 static void test_damaged(void **state)
 {
-    char *text;
+    struct verdict_list none = {0};
+    struct run_reader *run;
+    char error[256] = "";
 
     (void)state;
     synthetic_run_bend(folder, "DROP TABLE event");
-    text = report(false, false);
-    assert_non_null(strstr(text, "no report: "));
-    assert_non_null(strstr(text, "no such table: event"));
+    run = run_reader_new(folder, error, sizeof error);
+    assert_non_null(run);
+    assert_null(report_new(run, &none, error, sizeof error));
+    assert_non_null(strstr(error, "no such table: event"));
+    run_reader_free(run);
+}
+
+static void test_interval(void **state)
+{
+    struct report *r = open_report(true);
+    char error[256] = "", *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    verdicts.items[1].outcome = OUTCOME_FAIL;
+    verdicts.items[1].unit = "B/s";
+    verdicts.items[1].value = 2048;
+    verdicts.items[1].low = 1536;
+    verdicts.items[1].high = 2560;
+    verdicts.items[1].limit = 1024;
+    verdicts.items[1].smallest = 300;
+    assert_true(report_terminal(r, &(struct report_style){0}, out, error, sizeof error));
+    assert_int_equal(fclose(out), 0);
+    assert_non_null(strstr(text, "\n                       2 KB/s (1.50 KB/s to 2.50 KB/s), limit "
+                                 "1 KB/s, could have seen 300 B/s\n"));
     free(text);
+    close_report(r);
 }
 
 /* The third component, again and again: `count` clients more. */
@@ -226,7 +275,7 @@ static void test_large_fleet(void **state)
     clone_clients(14);
     text = report(true, false);
     /* Two servers and one pattern, with a header, a note and the verdict. */
-    assert_int_equal(count_lines(text), 1 + 2 + 1 + 1 + 1);
+    assert_int_equal(count_lines(text), 1 + 2 + 1 + 1 + 2);
     assert_line(text, "17 bidi-stream ", "flat               14.15    14.15    10.00    42 %");
     assert_line(text, "17 bidi-stream ", "     1     1       4");
     assert_last_line(text, "PASS: 19 of 19 components flat");
@@ -250,7 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_pass),         TEST(test_fail),           TEST(test_inconclusive),
         TEST(test_all_in_doubt), TEST(test_nothing_judged), TEST(test_colour),
-        TEST(test_damaged),      TEST(test_large_fleet),
+        TEST(test_damaged),      TEST(test_large_fleet),    TEST(test_interval),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
