@@ -45,9 +45,10 @@ struct lane {
     uint64_t refused_before; /* allocations refused until this connection began */
     bool connected_before;
     bool goaway;
-    bool rotating; /* closed by us because of the resets */
-    bool starved;  /* closed by us because memory was refused */
-    bool lost;     /* and not yet recovered */
+    bool rotating;   /* closed by us because of the resets, or by order */
+    bool starved;    /* closed by us because memory was refused */
+    bool cancelling; /* the call under way, by order */
+    bool lost;       /* and not yet recovered */
     enum page_event_kind doubt_error;
     int doubt_detail;
     char doubt_text[LINE_MAX_BYTES];
@@ -195,8 +196,12 @@ static void call_done(struct routine_host *host, const struct routine_end *end)
     struct lane *lane = lane_of(host);
     const struct plan_call *call = plan_call(lane->world->plan, lane->group, lane->next_call);
 
+    bool ordered = lane->cancelling && end->fate == ROUTINE_LOST;
+
     lane->call = NULL;
+    lane->cancelling = false;
     leak_hit(lane->world->leak, LEAK_CALL);
+    lane->resets += ordered;
     if (end->fate == ROUTINE_DONE) {
         lane->world->tally->calls[call->kind]++;
         lane->world->tally->cancelled += end->cancelled;
@@ -209,7 +214,7 @@ static void call_done(struct routine_host *host, const struct routine_end *end)
     }
     if (lane->state != LANE_OPEN)
         return;
-    if (end->fate == ROUTINE_LOST && !lane->world->stopping)
+    if (end->fate == ROUTINE_LOST && !ordered && !lane->world->stopping)
         doubt(lane, end->error, end->detail, end->text);
     else
         go_on(lane);
@@ -232,6 +237,8 @@ static void on_ready(struct client *client, void *user)
         leak_hit(lane->world->leak, LEAK_RECONNECT);
     lane->connected_before = true;
     lane->state = LANE_OPEN;
+    if (lane->world->holding)
+        client_hold(client, true);
     go_on(lane);
 }
 
@@ -411,4 +418,27 @@ void lane_hurry(struct lane *lane)
 {
     if (lane->state == LANE_OPEN && lane->call != NULL)
         call_cancel(lane->call);
+}
+
+void lane_hold(struct lane *lane)
+{
+    if (lane->state == LANE_OPEN)
+        client_hold(lane->client, lane->world->holding);
+}
+
+void lane_cancel(struct lane *lane)
+{
+    if (lane->state != LANE_OPEN || lane->call == NULL)
+        return;
+    lane->cancelling = true;
+    call_cancel(lane->call);
+}
+
+void lane_reset(struct lane *lane)
+{
+    if (lane->state != LANE_OPEN)
+        return;
+    lane->rotating = true;
+    lane->state = LANE_CLOSING;
+    client_abort(lane->client);
 }

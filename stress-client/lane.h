@@ -32,6 +32,7 @@ struct lane_world {
     uint64_t retry_limit; /* reconnects in a row, RECONNECT_FOR_EVER */
     bool secure;          /* record TLS handshakes */
     bool abortive;        /* close by reset */
+    bool holding;         /* hold receive windows shut */
     bool paused;          /* start no call, send nothing on endless streams */
     bool stopping;        /* start nothing, finish */
 
@@ -58,6 +59,15 @@ void lane_resume(struct lane *lane);
 
 /* world->stopping was set: ends what can end well by itself, cancels endless streams. */
 void lane_stop(struct lane *lane);
+
+/* Nemeses. world->holding has changed. */
+void lane_hold(struct lane *lane);
+
+/* Cancels the call under way, which is then started anew: no loss and no error. */
+void lane_cancel(struct lane *lane);
+
+/* Ends the connection by RST and makes another at once: no loss either. */
+void lane_reset(struct lane *lane);
 
 /* Cancels the call that lane_stop left to finish. */
 void lane_hurry(struct lane *lane);

@@ -24,6 +24,8 @@ struct runner {
     size_t group;               /* under way */
     uint64_t connections_begun; /* of the group */
     uint32_t connection_number; /* of the run */
+    ev_timer stall_timer;       /* until the windows open again */
+    bool abortive;              /* by option */
     ev_timer stop_timer;
     double stop_next_s; /* delay of the next step; 0: none left */
     ev_signal sigterm, sigint;
@@ -163,18 +165,60 @@ static enum page_command_result resume_work(struct runner *runner)
     return PAGE_RESULT_DONE;
 }
 
+static void on_stall_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct runner *runner = timer->data;
+
+    (void)loop, (void)revents;
+    runner->world.holding = false;
+    each_lane(runner, lane_hold);
+}
+
+static enum page_command_result stall(struct runner *runner, uint64_t ns)
+{
+    runner->world.holding = true;
+    each_lane(runner, lane_hold);
+    ev_timer_stop(ev_of(runner), &runner->stall_timer);
+    ev_timer_set(&runner->stall_timer, (double)ns / 1e9, 0.);
+    ev_timer_start(ev_of(runner), &runner->stall_timer);
+    return PAGE_RESULT_DONE;
+}
+
+static enum page_command_result befall(struct runner *runner, void (*verb)(struct lane *lane))
+{
+    each_lane(runner, verb);
+    return PAGE_RESULT_DONE;
+}
+
+static enum page_command_result close_abortively(struct runner *runner, bool on)
+{
+    runner->world.abortive = on || runner->abortive;
+    return PAGE_RESULT_DONE;
+}
+
 static bool on_command(void *user, enum page_command_op op, uint64_t argument,
                        enum page_command_result *result)
 {
     struct runner *runner = user;
 
-    (void)argument;
     switch (op) {
     case PAGE_COMMAND_PAUSE:
         *result = pause_work(runner);
         break;
     case PAGE_COMMAND_RESUME:
         *result = resume_work(runner);
+        break;
+    case PAGE_COMMAND_RESET:
+        *result = befall(runner, lane_reset);
+        break;
+    case PAGE_COMMAND_CANCEL:
+        *result = befall(runner, lane_cancel);
+        break;
+    case PAGE_COMMAND_STALL:
+        *result = stall(runner, argument);
+        break;
+    case PAGE_COMMAND_ABORT_CLOSE:
+        *result = close_abortively(runner, argument != 0);
         break;
     default:
         *result = PAGE_RESULT_UNSUPPORTED;
@@ -212,10 +256,11 @@ static bool make_lanes(struct runner *runner)
 
 static void init_watchers(struct runner *runner)
 {
+    ev_timer_init(&runner->stall_timer, on_stall_timer, 0., 0.);
     ev_timer_init(&runner->stop_timer, on_stop_timer, 0., 0.);
     ev_signal_init(&runner->sigterm, on_signal, SIGTERM);
     ev_signal_init(&runner->sigint, on_signal, SIGINT);
-    runner->stop_timer.data = runner;
+    runner->stall_timer.data = runner->stop_timer.data = runner;
     runner->sigterm.data = runner;
     runner->sigint.data = runner;
 }
@@ -227,6 +272,7 @@ struct runner *runner_new(const struct runner_config *config)
     if (runner == NULL)
         return NULL;
     runner->telemetry = config->telemetry;
+    runner->abortive = config->abortive;
     runner->world = (struct lane_world){
         .loop = config->loop,
         .target = config->target,
@@ -274,6 +320,7 @@ int runner_run(struct runner *runner)
     start_group(runner);
     ev_run(loop, 0);
     ev_timer_stop(loop, &runner->stop_timer);
+    ev_timer_stop(loop, &runner->stall_timer);
     ev_signal_stop(loop, &runner->sigterm);
     ev_signal_stop(loop, &runner->sigint);
     telemetry_publish(runner->telemetry);

@@ -52,23 +52,43 @@ static bool pause_workers(struct app *app, bool on)
     return obeyed;
 }
 
-static bool on_command(void *user, enum page_command_op op, uint64_t argument,
-                       enum page_command_result *result)
+static bool set_pause(struct app *app, bool on)
 {
-    struct app *app = user;
-    bool on = op == PAGE_COMMAND_PAUSE;
-
-    (void)argument;
-    *result = PAGE_RESULT_UNSUPPORTED;
-    if (!on && op != PAGE_COMMAND_RESUME)
-        return true;
-    *result = app->draining ? PAGE_RESULT_FAILED : PAGE_RESULT_DONE;
-    if (app->draining)
-        return true;
     if (!pause_workers(app, on))
         return false;
     telemetry_set_state(app->telemetry, on ? PAGE_PAUSED : PAGE_READY);
     return true;
+}
+
+static bool befall(struct app *app, enum worker_deed deed, uint64_t argument)
+{
+    for (int i = 0; i < app->count; i++)
+        worker_befall(app->workers[i], deed, argument);
+    return true;
+}
+
+static bool on_command(void *user, enum page_command_op op, uint64_t argument,
+                       enum page_command_result *result)
+{
+    struct app *app = user;
+
+    *result = app->draining ? PAGE_RESULT_FAILED : PAGE_RESULT_DONE;
+    if (app->draining)
+        return true;
+    switch (op) {
+    case PAGE_COMMAND_PAUSE:
+    case PAGE_COMMAND_RESUME:
+        return set_pause(app, op == PAGE_COMMAND_PAUSE);
+    case PAGE_COMMAND_RESET:
+        return befall(app, WORKER_ABORT, 0);
+    case PAGE_COMMAND_GOAWAY:
+        return befall(app, WORKER_TURN_AWAY, 0);
+    case PAGE_COMMAND_STALL:
+        return befall(app, WORKER_STALL, argument);
+    default:
+        *result = PAGE_RESULT_UNSUPPORTED;
+        return true;
+    }
 }
 
 static const struct telemetry_hooks telemetry_hooks = {

@@ -23,6 +23,9 @@ struct worker {
     ev_async wake;             /* look at the order */
     atomic_int order;          /* not yet taken */
     atomic_bool pause, paused; /* ordered, and obeyed */
+    atomic_uint deeds;         /* a bit for each that is ordered */
+    atomic_uint_fast64_t stall_ns;
+    ev_timer stall; /* until the windows open again */
     pthread_t thread;
     bool threaded;
     pthread_mutex_t lock; /* of `shared` */
@@ -87,6 +90,49 @@ static void obey_pause(struct worker *worker)
     worker->config->obeyed(worker->config->arg);
 }
 
+static void on_stalled(struct ev_loop *ev, ev_timer *w, int revents)
+{
+    struct worker *worker = w->data;
+
+    (void)ev, (void)revents;
+    server_hold(worker->server, false);
+}
+
+static void do_abort(struct worker *worker)
+{
+    server_abort(worker->server);
+}
+
+static void do_turn_away(struct worker *worker)
+{
+    server_turn_away(worker->server, worker->config->drain_ns);
+}
+
+static void do_stall(struct worker *worker)
+{
+    struct ev_loop *ev = engine_loop_ev(worker->loop);
+
+    server_hold(worker->server, true);
+    ev_timer_stop(ev, &worker->stall);
+    ev_timer_set(&worker->stall, (double)atomic_load(&worker->stall_ns) / 1e9, 0.);
+    ev_timer_start(ev, &worker->stall);
+}
+
+static void befall(struct worker *worker)
+{
+    static void (*const verbs[WORKER_DEEDS])(struct worker * worker) = {
+        [WORKER_ABORT] = do_abort,
+        [WORKER_TURN_AWAY] = do_turn_away,
+        [WORKER_STALL] = do_stall,
+    };
+    unsigned ordered = atomic_exchange(&worker->deeds, 0);
+
+    for (int deed = 0; deed < WORKER_DEEDS; deed++) {
+        if (ordered >> deed & 1)
+            verbs[deed](worker);
+    }
+}
+
 static void on_wake(struct ev_loop *ev, ev_async *w, int revents)
 {
     struct worker *worker = w->data;
@@ -101,6 +147,7 @@ static void on_wake(struct ev_loop *ev, ev_async *w, int revents)
         server_drain(worker->server, worker->config->drain_ns, on_drained, worker);
         return;
     default:
+        befall(worker);
         obey_pause(worker);
     }
 }
@@ -117,6 +164,8 @@ static void watch(struct worker *worker)
 
     ev_async_init(&worker->wake, on_wake);
     worker->wake.data = worker;
+    ev_timer_init(&worker->stall, on_stalled, 0., 0.);
+    worker->stall.data = worker;
     ev_async_start(ev, &worker->wake);
     ev_prepare_init(&worker->turn, on_turn);
     worker->turn.data = worker;
@@ -225,6 +274,14 @@ bool worker_pause(struct worker *worker, bool on)
     return atomic_load(&worker->paused) == on;
 }
 
+void worker_befall(struct worker *worker, enum worker_deed deed, uint64_t argument)
+{
+    if (deed == WORKER_STALL)
+        atomic_store(&worker->stall_ns, argument);
+    atomic_fetch_or(&worker->deeds, 1u << deed);
+    ev_async_send(engine_loop_ev(worker->loop), &worker->wake);
+}
+
 void worker_stop(struct worker *worker)
 {
     if (!worker->threaded)
@@ -241,6 +298,7 @@ void worker_free(struct worker *worker)
     if (worker->server != NULL) {
         server_free(worker->server);
         ev_async_stop(engine_loop_ev(worker->loop), &worker->wake);
+        ev_timer_stop(engine_loop_ev(worker->loop), &worker->stall);
         ev_prepare_stop(engine_loop_ev(worker->loop), &worker->turn);
     }
     leak_free(worker->services.leak);

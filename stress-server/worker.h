@@ -43,6 +43,19 @@ void worker_drain(struct worker *worker);
  */
 bool worker_pause(struct worker *worker, bool on);
 
+/* Nemeses: what befalls the connections that are open. The argument is of STALL: for so many ns. */
+#define WORKER_DEED_TABLE(X)                                                     \
+    X(ABORT)     /* they end by RST */                                           \
+    X(TURN_AWAY) /* GOAWAY, and their end after drain_ns; new ones are served */ \
+    X(STALL)     /* their receive windows are held shut */
+
+#define WORKER_DEED_ENUM(ident) WORKER_##ident,
+enum worker_deed { WORKER_DEED_TABLE(WORKER_DEED_ENUM) WORKER_DEEDS };
+#undef WORKER_DEED_ENUM
+
+/* From any thread: done on the worker's next turn. */
+void worker_befall(struct worker *worker, enum worker_deed deed, uint64_t argument);
+
 /* Adds what the worker did: from any thread, as of the end of its last turn; of one that is alone,
  * as of now. */
 void worker_add_stats(struct worker *worker, struct engine_stats *sum);

@@ -73,6 +73,12 @@ enum page_command_op {
     PAGE_COMMAND_PROFILE_START, /* argument: log2 of the mean bytes between two samples */
     PAGE_COMMAND_PROFILE_DUMP,  /* argument N: writes --profile-dir/PID.N.heap */
     PAGE_COMMAND_PROFILE_STOP,
+    /* Nemeses: what befalls the connections that are open. */
+    PAGE_COMMAND_RESET,       /* end them by RST; a client connects again at once */
+    PAGE_COMMAND_GOAWAY,      /* server: tell them to go, and serve new ones */
+    PAGE_COMMAND_STALL,       /* hold their receive windows shut for argument ns */
+    PAGE_COMMAND_CANCEL,      /* client: cancel the calls under way, and start them anew */
+    PAGE_COMMAND_ABORT_CLOSE, /* client: close by RST from now on (1) or in order again (0) */
 };
 enum page_command_result { PAGE_RESULT_DONE, PAGE_RESULT_UNSUPPORTED, PAGE_RESULT_FAILED };
 

@@ -1,0 +1,199 @@
+"""What a nemesis does to the connections of stress-server and stress-client, ordered on their telemetry pages:
+the other end sees it, it is no error, traffic goes on, and at rest afterwards both have as many live bytes as
+before. Over cleartext with one event loop, over TLS with two."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
+from program import CLIENT, SERVER, Child, wait_until
+from tap import Tap
+
+UNARY, BIDI, DOWN, UP, CONNECTIONS = range(5)
+WORK = [
+    "--num-calls 0 --non-streaming",
+    "--bidi-streaming 0",
+    "--server-streaming 0",
+    "--client-streaming 0",
+    "--num-connections 0 --num-calls 1 --non-streaming",
+]
+STALL_NS = 1500000000
+ZONES = ("live_app", "live_nghttp2", "live_openssl")
+
+tap = Tap()
+
+
+def metric(child, name):
+    return child.ask("read")["metrics"][name]
+
+
+def until(predicate):
+    try:
+        return bool(wait_until(predicate))
+    except AssertionError:
+        return False
+
+
+class Pair:
+    """A server and a client of each kind."""
+
+    def __init__(self, how, server_options, client_options):
+        self.how = how
+        self.server = Child(SERVER, "--port", "0", "--drain", "100ms", *server_options)
+        port = self.server.wait_said(r"listening on \S+:(\d+)").group(1)
+        self.clients = [Child(CLIENT, "--port", port, *client_options, *work.split()) for work in WORK]
+        self.seen = [[] for _ in WORK]
+
+    def __enter__(self):
+        for client in self.clients:
+            client.until(lambda page: page["state"] == "ready")
+        return self
+
+    def __exit__(self, *what):
+        for child in [*self.clients, self.server]:
+            child.__exit__(*what)
+
+    def check(self, what, condition, *context):
+        tap.check("%s: %s" % (self.how, what), condition, *context)
+
+    def order(self, child, command):
+        return child.ask(command).get("result")
+
+    def events(self, i):
+        """Of one client, all until now."""
+        self.seen[i] += [event["kind"] for event in self.clients[i].ask("events")]
+        return self.seen[i]
+
+    def forget(self):
+        for i in range(len(WORK)):
+            self.events(i)
+        self.seen = [[] for _ in WORK]
+
+    def moved(self, child):
+        metrics = child.ask("read")["metrics"]
+        return metrics["messages_sent"] + metrics["messages_received"]
+
+    def flows(self, child):
+        before = self.moved(child)
+        return until(lambda: self.moved(child) > before + 20)
+
+    def all_flow(self, what):
+        self.check("%s: traffic goes on" % what, all([self.flows(client) for client in self.clients]))
+
+    def lost(self, command, kind):
+        """A command to the server that every client records as that loss, and as nothing else."""
+        self.forget()
+        self.check("the server does '%s'" % command, self.order(self.server, command) == "done")
+        streams = range(CONNECTIONS)  # who makes a connection for each call may have none at the moment
+        self.check("%s: every client lost its connection" % command,
+                   until(lambda: all(kind in self.events(i) for i in streams)), self.seen)
+        self.check("%s: and recovered" % command, until(lambda: all("recovered" in self.events(i) for i in streams)))
+        others = {event for events in self.seen for event in events} - {kind, "recovered"}
+        self.check("%s: and saw nothing else" % command, not others, others)
+        self.all_flow(command)
+
+    def reset_by_client(self):
+        self.forget()
+        before = metric(self.server, "resets")
+        self.check("a client does 'reset'", self.order(self.clients[DOWN], "reset") == "done")
+        self.check("the server sees it", until(lambda: metric(self.server, "resets") == before + 1))
+        self.flows(self.clients[DOWN])
+        self.check("it is no loss to the client itself", not self.events(DOWN), self.seen)
+
+    def cancel(self):
+        self.forget()
+        before = metric(self.server, "cancels")
+        for i in (BIDI, DOWN, UP):
+            self.check("a client does 'cancel': " + WORK[i], self.order(self.clients[i], "cancel") == "done")
+        self.check("the server sees three", until(lambda: metric(self.server, "cancels") == before + 3))
+        self.all_flow("cancel")
+        self.check("it is no loss", not any(self.events(i) for i in range(len(WORK))), self.seen)
+
+    def stands_still(self, child, stopped):
+        if self.order(child, "stall %d" % STALL_NS) != "done":
+            return False
+        end = time.monotonic() + STALL_NS / 1e9
+        still, last = 0, None
+        while time.monotonic() < end - 0.2:
+            now = stopped()
+            still = still + 1 if now == last else 0
+            last = now
+            time.sleep(0.1)
+        return still >= 4
+
+    def stall(self, child, stopped, name):
+        """While the child does not read, that counter stands still on the other side."""
+        self.forget()
+        tries = 3  # a busy machine may stand still for all of a stall
+        while tries > 0 and not self.stands_still(child, stopped):
+            tries -= 1
+        last = stopped()
+        self.check("%s stalls: what it is sent stands still" % name, tries > 0)
+        self.check("%s: and goes on" % name, until(lambda: stopped() != last))
+        self.check("%s: nothing was lost" % name, not any(self.events(i) for i in range(len(WORK))), self.seen)
+
+    def abort_close(self):
+        client = self.clients[CONNECTIONS]
+        before = metric(self.server, "resets")
+        time.sleep(0.3)
+        self.check("closing in order resets nothing", metric(self.server, "resets") == before)
+        self.check("a client does 'abort-close'", self.order(client, "abort-close 1") == "done")
+        self.check("the server sees resets", until(lambda: metric(self.server, "resets") > before + 10))
+        self.check("and then closes in order again", self.order(client, "abort-close 0") == "done")
+
+    def rest(self):
+        """Live bytes of each once nothing moves, with a connection of each client."""
+        everybody = [*self.clients, self.server]
+        for child in everybody:
+            self.order(child, "pause")
+        wait_until(lambda: metric(self.server, "connections") == len(WORK))
+
+        def look():
+            return [sum(metric(child, zone) for zone in ZONES) for child in everybody]
+
+        def steady():
+            first = look()
+            for _ in range(3):
+                time.sleep(0.12)
+                if look() != first:
+                    return None
+            return first
+
+        bytes_at_rest = wait_until(steady)
+        for child in everybody:
+            self.order(child, "resume")
+        return bytes_at_rest
+
+    def all_of_it(self):
+        self.lost("reset", "loss-reset")
+        self.lost("goaway", "loss-goaway")
+        self.reset_by_client()
+        self.cancel()
+        self.stall(self.clients[DOWN], lambda: metric(self.clients[DOWN], "bytes_received"), "a client")
+        self.stall(self.server, lambda: metric(self.clients[UP], "bytes_sent"), "the server")
+        self.abort_close()
+
+
+def test(how, server_options, client_options):
+    with Pair(how, server_options, client_options) as pair:
+        pair.rest()
+        pair.all_flow("at first")
+        before = pair.rest()
+        pair.all_of_it()
+        after = pair.rest()
+        pair.check("at rest all have as many live bytes as before", before == after, (before, after))
+        pair.check("no error", not any(metric(child, "errors") for child in [*pair.clients, pair.server]))
+        pair.check("what only servers do", pair.order(pair.clients[0], "goaway") == "unsupported")
+        pair.check("what only clients do", pair.order(pair.server, "cancel") == "unsupported")
+
+
+test("cleartext", [], [])
+with tempfile.TemporaryDirectory() as tls:
+    subprocess.run([SERVER, "--make-cert", tls], check=True)
+    cert, key = os.path.join(tls, "cert.pem"), os.path.join(tls, "key.pem")
+    test("TLS, 2 loops", ["--threads", "2", "--secure", "--tls-pub", cert, "--tls-priv", key],
+         ["--secure", "--cert-store-from-path", cert])
+tap.done()
