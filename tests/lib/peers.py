@@ -73,6 +73,16 @@ def insist(tap, argv, can, how, options, pair):
                 tap.check(what, status == 1 and told in said, said)
 
 
+def services(tap, to_it, how):
+    """The four kinds over its TestService; it has no BenchmarkService, which is no pass."""
+    status, said = run([*to_it, "--service", "interop", "--num-calls", str(CALLS), *KINDS])
+    passed = status == 0 and "  %d done " % (4 * CALLS) in said
+    tap.check("%s: the four kinds over its TestService" % how, passed, said)
+    status, said = run([*to_it, "--service", "benchmark", "--non-streaming"])
+    told = "unsupported: non-streaming call ended with status 12 UNIMPLEMENTED"
+    tap.check("%s: a service that it lacks is unsupported, exit 1" % how, status == 1 and told in said, said)
+
+
 def call_it(tap, argv, lacking, how, options, pair):
     """stress-client on the peer's server; lacking None: it has no TestService."""
     with served(argv, options, pair) as (peer, to_it):
@@ -85,6 +95,7 @@ def call_it(tap, argv, lacking, how, options, pair):
         tap.check("%s: its health is asked" % how, (status, said) == (0, ""), said)
         if lacking is not None:
             interop(tap, to_it, lacking, how)
+            services(tap, to_it, how)
         for kind in ("--client-streaming", "--server-streaming", "--bidi-streaming"):
             cancel(tap, to_it, how, kind)
         tap.check("%s: it ends with 0" % how, peer.stop() == 0, peer.said())
