@@ -146,7 +146,7 @@ int grpc_status_parse(const char *text, size_t size)
             return GRPC_UNKNOWN;
         value = value * 10 + (text[i] - '0');
     }
-    return value;
+    return value <= GRPC_UNAUTHENTICATED ? value : GRPC_UNKNOWN;
 }
 
 int grpc_code_of_http(int http_status)

@@ -119,7 +119,10 @@ static void take_response_header(struct session *s, struct call *call, const cha
     struct told told = {call, trailing};
     int encoding;
 
-    if (name_is(name, name_size, ":status")) {
+    s->head.list_size += (uint32_t)(name_size + size + HEADER_OVERHEAD);
+    if (s->head.list_size > HEAD_LIST_MAX) {
+        call_fail(call, GRPC_RESOURCE_EXHAUSTED, "header list larger than the limit");
+    } else if (name_is(name, name_size, ":status")) {
         call->http_status = atoi(value);
     } else if (name_is(name, name_size, "content-type")) {
         s->head.content_type = grpc_content_type_ok(value, size);
@@ -252,6 +255,19 @@ static void take_ping(struct session *s, bool ack)
         count_ping(s);
 }
 
+/* Without an error it looks like an orderly end when the stream closes, but no status came. */
+static void take_reset(struct session *s, const nghttp2_frame *frame)
+{
+    static const char text[] = "stream reset by the peer: NO_ERROR";
+    struct call *call = nghttp2_session_get_stream_user_data(s->conn.h2, frame->hd.stream_id);
+
+    if (s->server || call == NULL || call->status_known ||
+        frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
+        return;
+    call_take_message(call, text, sizeof text - 1);
+    call_take_status(call, GRPC_INTERNAL);
+}
+
 static void take_goaway(struct session *s, const nghttp2_goaway *goaway)
 {
     s->goaway = s->peer_goaway = true;
@@ -273,6 +289,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
         break;
     case NGHTTP2_DATA:
         take_data_end(s, frame);
+        break;
+    case NGHTTP2_RST_STREAM:
+        take_reset(s, frame);
         break;
     case NGHTTP2_SETTINGS:
         if (!s->seen_settings && s->ops->on_preface != NULL)

@@ -21,50 +21,44 @@ EVERY = 0.1  # seconds
 tap = Tap()
 
 
-class Peer(h2raw.Connection):
-    """The server's end of an accepted connection; its frames are read by a thread until the client closes.
-    No call is ever answered."""
+class Peer:
+    """A server that answers no call: a thread reads its frames until the client closes."""
 
-    def __init__(self, accepted, answers):
-        self.socket, self.buffer, self.over = accepted, b"", False
+    def __init__(self, listener, answers):
+        self.connection = h2raw.Connection.accept(listener)
         self.answers = answers
         self.pings = []  # when they came
-        self.send(h2raw.settings())
-        self.thread = threading.Thread(target=self.listen)
+        self.thread = threading.Thread(target=self.read_all)
         self.thread.start()
 
-    def listen(self):
-        self._fill(len(h2raw.PREFACE))
-        self.buffer = self.buffer[len(h2raw.PREFACE) :]
-        for frame in iter(self.read, None):
-            if frame.kind == h2raw.SETTINGS and not frame.flags & h2raw.ACK:
-                self.send(h2raw.frame(h2raw.SETTINGS, h2raw.ACK, 0))
-            if frame.kind == h2raw.PING and not frame.flags & h2raw.ACK:
+    def read_all(self):
+        for frame in iter(self.connection.read, None):
+            if frame.flags & h2raw.ACK:
+                continue
+            if frame.kind == h2raw.SETTINGS:
+                self.connection.send(h2raw.frame(h2raw.SETTINGS, h2raw.ACK, 0))
+            if frame.kind == h2raw.PING:
                 self.pings.append(time.monotonic())
                 if self.answers:
-                    self.send(h2raw.ping(frame.payload, h2raw.ACK))
+                    self.connection.send(h2raw.ping(frame.payload, h2raw.ACK))
+
+    def __enter__(self):
+        return self
 
     def __exit__(self, *what):
         with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
+            self.connection.socket.shutdown(socket.SHUT_RDWR)
         self.thread.join()
-        self.socket.close()
+        self.connection.socket.close()
 
 
 def client(port, *options):
     return Program(CLIENT, "--port", str(port), *options, "--client-streaming", "0")
 
 
-def accept(listener, answers):
-    accepted, _ = listener.accept()
-    accepted.settimeout(h2raw.LIMIT)
-    return Peer(accepted, answers)
-
-
 @contextlib.contextmanager
 def listening():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(h2raw.LIMIT)
+    with h2raw.listen() as listener:
         yield listener, listener.getsockname()[1]
 
 
@@ -78,7 +72,7 @@ def wait_for(predicate):
 def test_answered():
     with listening() as (listener, port), client(port, "--keepalive", "100ms") as program:
         begun = time.monotonic()
-        with accept(listener, answers=True) as peer:
+        with Peer(listener, answers=True) as peer:
             tap.check("PINGs come", wait_for(lambda: len(peer.pings) >= 5), peer.pings)
             # The last PING may have been sent a little before it was seen.
             took = peer.pings[4] - begun
@@ -90,7 +84,7 @@ def test_answered():
 
 
 def test_unasked():
-    with listening() as (listener, port), client(port) as program, accept(listener, False) as peer:
+    with listening() as (listener, port), client(port) as program, Peer(listener, False) as peer:
         time.sleep(4 * EVERY)
         tap.check("without --keepalive there is no PING", peer.pings == [], peer.pings)
         running = program.process.poll() is None
@@ -100,14 +94,14 @@ def test_unasked():
 def test_silent():
     ask = ("--keepalive", "100ms", "--keepalive-timeout", "300ms")
     with listening() as (listener, port), client(port, *ask) as program:
-        with accept(listener, answers=False) as peer:
+        with Peer(listener, answers=False) as peer:
             status, said = program.process.wait(h2raw.LIMIT), program.said()
         lost = "connection 1: keepalive: a PING was not answered in time; --retry N would try again"
         tap.check("a silent peer is lost: exit 1", status == 1 and len(peer.pings) == 1, status, peer.pings)
         tap.check("... one line says so", lost in said, said)
         tap.check("... and it is counted", "losses       1 (loss-timeout 1)" in said, said)
     with listening() as (listener, port), client(port, *ask, "--retry", "1") as program:
-        with accept(listener, False), accept(listener, True) as second:
+        with Peer(listener, False), Peer(listener, True) as second:
             tap.check("with --retry it is called again", wait_for(lambda: second.pings), program.said())
             program.stop()
 

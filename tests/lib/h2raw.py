@@ -1,7 +1,7 @@
 """HTTP/2 frames and HPACK header blocks made by hand (RFC 9113, RFC 7541), right or wrong, and a
 connection that sends them as they are.
 
-    with Connection(port, cert) as peer:     # cert: None for cleartext
+    with Connection(port, cert) as peer:     # cert: None for cleartext; Connection.accept: as the server
         peer.send(headers(1, block(request("/flatline.v1.Stress/NonStreaming")), END_STREAM))
         for frame in peer.frames(until=lambda frame: frame.ends(1)): ...
 """
@@ -138,6 +138,13 @@ class Frame(collections.namedtuple("Frame", "kind flags stream payload")):
         return error_name(struct.unpack_from(">I", self.payload, 4 * (self.kind == GOAWAY))[0])
 
 
+def listen():
+    """A socket for Connection.accept, at a port of its own choice."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(LIMIT)
+    return listener
+
+
 class Connection:
     """Frames both ways. `over` is True once the peer has closed."""
 
@@ -148,9 +155,24 @@ class Connection:
             context = ssl.create_default_context(cafile=cert)
             context.set_alpn_protocols(["h2"])
             self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+        self._begin(preface)
+
+    def _begin(self, preface):
         self.buffer = b""
         self.over = False
         self.send(preface)
+
+    @classmethod
+    def accept(cls, listener, preface=settings()):
+        """The server's end of the next connection to a listening socket."""
+        peer = cls.__new__(cls)
+        peer.socket, _ = listener.accept()
+        peer.socket.settimeout(LIMIT)
+        peer._begin(preface)
+        if peer._fill(len(PREFACE)):
+            assert peer.buffer.startswith(PREFACE), peer.buffer
+            peer.buffer = peer.buffer[len(PREFACE) :]
+        return peer
 
     def __enter__(self):
         return self

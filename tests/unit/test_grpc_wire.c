@@ -79,6 +79,7 @@ static void statuses_are_read(void **state)
     (void)state;
     assert_int_equal(grpc_status_parse("0", 1), GRPC_OK);
     assert_int_equal(grpc_status_parse("16", 2), GRPC_UNAUTHENTICATED);
+    assert_int_equal(grpc_status_parse("17", 2), GRPC_UNKNOWN);
     assert_int_equal(grpc_status_parse("", 0), GRPC_UNKNOWN);
     assert_int_equal(grpc_status_parse("1x", 2), GRPC_UNKNOWN);
     assert_int_equal(grpc_status_parse("-1", 2), GRPC_UNKNOWN);
