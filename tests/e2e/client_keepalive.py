@@ -5,6 +5,7 @@ to, our server, and grpcio where there is one."""
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -106,6 +107,23 @@ def test_silent():
             program.stop()
 
 
+def survives_a_stop():
+    """Whether an answer counts that comes while the client stands still, past its time."""
+    ask = ("--keepalive", "100ms", "--keepalive-timeout", "3s")
+    with listening() as (listener, port), client(port, *ask) as program, Peer(listener, False) as peer:
+        wait_for(lambda: peer.pings)
+        program.process.send_signal(signal.SIGSTOP)
+        peer.connection.send(h2raw.ping(bytes(8), h2raw.ACK))
+        time.sleep(3.5)
+        program.process.send_signal(signal.SIGCONT)
+        return wait_for(lambda: len(peer.pings) > 1 or program.process.poll() is not None) and len(peer.pings) > 1
+
+
+def test_stopped():
+    # Twice, for a busy machine may stop the client late.
+    tap.check("a client that stood still reads before it judges", survives_a_stop() or survives_a_stop())
+
+
 def too_many(port, what):
     """A server that wants no PINGs while it sends nothing, by its own rules."""
     with client(port, "--keepalive", "20ms") as program:
@@ -145,6 +163,7 @@ def test_usage():
 test_answered()
 test_unasked()
 test_silent()
+test_stopped()
 with Server() as server:
     too_many(server.port, "our server")
 test_grpcio()

@@ -59,6 +59,10 @@ start ours "$STRESS_SERVER" --port 0
 kinds "our TestService" --service interop
 endless "our TestService" --service interop
 kinds "our BenchmarkService" --service benchmark
+tap_run rotate "$STRESS_CLIENT" --port "$PORT" --service benchmark --num-calls 2000 --server-streaming 2
+tap_is "two thousand cancelled calls" 0 "$TAP_STATUS"
+tap_matches "on three connections, for nghttp2 ends one after a thousand" '^  connections +3, reconnects 0$' \
+    "$TAP_DIR/rotate.out"
 tap_run long "$STRESS_CLIENT" --port "$PORT" --service interop --server-streaming 25000
 tap_is "25,000 listed replies" 0 "$TAP_STATUS"
 tap_matches "come in three calls" '^  calls +1 done .*, 0 cut short, 2 calls were parts$' "$TAP_DIR/long.out"
