@@ -10,5 +10,6 @@
 #define CAP_SERVER_SECURE_MIB 34
 #define CAP_CLIENT_INSECURE_MIB 31
 #define CAP_CLIENT_SECURE_MIB 32
+#define CAP_SERVER_THREAD_MIB 7 /* for each event loop after the first */
 
 #endif

@@ -8,9 +8,6 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* Twice what a further thread was measured to add at rest: its stack, loop and buffers. */
-#define CAP_THREAD_MIB 1
-
 static const struct {
     const char *name;
     bool left_out;
@@ -62,7 +59,7 @@ static uint64_t cap_of(const struct component *c, const struct scenario_settings
         uint64_t threads = c->threads > 1 ? (uint64_t)c->threads : 1;
 
         return (c->secure ? CAP_SERVER_SECURE_MIB : CAP_SERVER_INSECURE_MIB) * MIB +
-               (threads - 1) * CAP_THREAD_MIB * MIB;
+               (threads - 1) * CAP_SERVER_THREAD_MIB * MIB;
     }
     return (c->secure ? CAP_CLIENT_SECURE_MIB : CAP_CLIENT_INSECURE_MIB) * MIB;
 }

@@ -1,3 +1,4 @@
+#include "driver/caps.h"
 #include "driver/fleet.h"
 #include "driver/scenario.h"
 
@@ -105,7 +106,8 @@ static void further_threads_widen_the_calibrated_cap(void **state)
     (void)state;
     scenario_build(&one, &(struct scenario_settings){.base_port = 31300, .server_threads = 1});
     scenario_build(&four, &(struct scenario_settings){.base_port = 31300, .server_threads = 4});
-    assert_int_equal(four.components[0].heap_cap, one.components[0].heap_cap + (3 << 20));
+    assert_int_equal(four.components[0].heap_cap,
+                     one.components[0].heap_cap + 3 * (CAP_SERVER_THREAD_MIB << 20));
     assert_int_equal(four.components[4].heap_cap, one.components[4].heap_cap);
     fleet = fleet_new(&four, &(struct fleet_paths){"/x/server", "/x/client", "run/tls"});
     assert_non_null(fleet);
