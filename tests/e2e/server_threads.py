@@ -118,6 +118,8 @@ def test(threads, server_options, client_options, how):
     with start(threads, *server_options) as child:
         port = port_of(child)
         count = len(thread_ticks(pid_of(child)))
+        child.ask("publish")
+        live = child.ask("read")["metrics"]["live"]
         tap.check("%s: has %d threads" % (how, threads), count == threads, count)
         taken = subprocess.run(
             [SERVER, "--port", port, "--threads", "2"], capture_output=True, text=True, timeout=20
@@ -127,10 +129,31 @@ def test(threads, server_options, client_options, how):
             taken.returncode == 3 and "Address already in use" in taken.stderr,
             taken,
         )
-        traffic(how, child, port, client_options)
+        after = traffic(how, child, port, client_options)[1]["live"]
+        kept = (after - live) / threads  # OpenSSL keeps a little for each thread, libev some for each descriptor
+        tap.check("%s: all that the calls took is given back" % how, -1024 < kept < 32768, (live, after))
         drain(how, child, port, client_options)
 
 
+def live_when_ready(threads):
+    with start(threads) as child:
+        child.until(lambda page: page["state"] == "ready")
+        child.ask("publish")
+        metrics = child.ask("read")["metrics"]
+        return metrics["live"], metrics.get("allocated")
+
+
+def memory_is_counted():
+    """Live bytes are of all threads, exactly: each loop adds its own, and the allocator says the same."""
+    (one, allocated_one), (four, allocated_four) = live_when_ready(1), live_when_ready(4)
+    each = (four - one) / 3
+    tap.check("each further loop adds its memory (%d bytes)" % each, 100000 < each < 300000, (one, four))
+    if allocated_one is not None:
+        told = (allocated_four - allocated_one) / 3
+        tap.check("... as the allocator has it (%d bytes)" % told, each <= told < 1.5 * each, (each, told))
+
+
+memory_is_counted()
 with tempfile.TemporaryDirectory() as tls:
     subprocess.run([SERVER, "--make-cert", tls], check=True)
     cert, key = os.path.join(tls, "cert.pem"), os.path.join(tls, "key.pem")
