@@ -77,6 +77,10 @@ static bool build(struct fleet_command *command, const struct component *c,
         add(&b, "--inject-leak");
         add(&b, "%s", c->leak);
     }
+    if (!c->server && c->service != SERVICE_FLATLINE) {
+        add(&b, "--service");
+        add(&b, "%s", service_name(c->service));
+    }
     if (!c->server) {
         for (const char *const *arg = pattern_arguments(c->pattern); *arg != NULL; arg++)
             add(&b, "%s", *arg);

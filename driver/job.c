@@ -386,7 +386,7 @@ enum exit_status job_run(const struct options *options, char **argv)
     }
     job->options = options;
     job->chaos = (struct chaos){options->seed, options->chaos_low_ns, options->chaos_high_ns};
-    options_scenario(options, &job->scenario);
+    job->scenario = options->scenario; /* which is ours from here on */
     if (prepare(job, argv) && make_loop(job)) {
         log_info("run folder %s", job->run_dir);
         record_print_plan(&job->scenario, &job->chaos, options->duration_ns);

@@ -3,6 +3,9 @@
 #include "driver/job.h"
 #include "driver/judge.h"
 #include "driver/options.h"
+#include "driver/scenario_print.h"
+
+#include <stdio.h>
 
 static enum exit_status draw(const struct options *options)
 {
@@ -30,6 +33,24 @@ static enum exit_status gate(const struct options *options)
                                             .allow_inconclusive = options->allow_inconclusive});
 }
 
+/* What a user may want to change, or to know. */
+static enum exit_status show_scenario(struct options *options)
+{
+    const struct scenario *s = &options->scenario;
+    size_t servers = 0;
+
+    for (size_t i = 0; i < s->count; i++)
+        servers += s->components[i].server;
+    if (options->print_default)
+        scenario_print(s, stdout);
+    else
+        printf("%s: %zu %s, %zu %s\n", options->check_file, servers,
+               servers == 1 ? "server" : "servers", s->count - servers,
+               s->count - servers == 1 ? "client" : "clients");
+    scenario_clear(&options->scenario);
+    return fflush(stdout) == 0 ? STATUS_PASSED : STATUS_ENVIRONMENT;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -44,6 +65,8 @@ int main(int argc, char **argv)
         return report(&options);
     case VERB_CHARTS:
         return draw(&options);
+    case VERB_SCENARIO:
+        return show_scenario(&options);
     default:
         return job_run(&options, argv);
     }

@@ -10,17 +10,18 @@
 #include "common/base/units.h"
 #include "common/contract/leak_spec.h"
 #include "driver/chaos.h"
+#include "driver/scenario_load.h"
 #include "driver/verbs.h"
 
 #include <ev.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_BASE_PORT 31300 /* below the kernel's ephemeral range */
 #define NEAR_NAMES 3
-#define INTERVAL_MIN_NS (10 * NS_PER_MS)
-#define INTERVAL_MAX_NS (10 * NS_PER_S)
+#define NOT_GIVEN UINT64_MAX
 
 static bool set_seed(void *into, const struct option_spec *spec, const char *value, char *why,
                      size_t cap)
@@ -51,6 +52,7 @@ static bool set_matrix(void *into, const struct option_spec *spec, const char *v
     struct options *options = into;
 
     (void)spec;
+    options->matrix_given = true;
     if (strcmp(value, "56") == 0) {
         options->matrix = MATRIX_56;
     } else if (strcmp(value, "full") == 0) {
@@ -113,11 +115,13 @@ static const struct option_spec specs[] = {
      MEMBER(duration_ns)},
     {"gen-charts", 0, NULL, "draw the run: an SVG for every stable component and index.html",
      options_set_flag, MEMBER(gen_charts)},
+    {"scenario", 0, "FILE", "run the fleet of a YAML file (see driver scenario --print-default)",
+     options_set_text, MEMBER(scenario_file)},
     {"working-dir", 0, "DIR", "where each run gets a folder of its own (runs)", options_set_text,
      MEMBER(working_dir)},
     {"seed", 0, "N", "of the chaos plan; the same seed gives the same plan (random)", set_seed,
      MEMBER(seed)},
-    {"base-port", 0, "N", "the servers listen on N to N+3 (31300)", set_base_port,
+    {"base-port", 0, "N", "the servers listen on N, N+1 and so on (31300)", set_base_port,
      MEMBER(base_port)},
     {"matrix", 0, "56|full", "how many clients: 56, or the full product of 64 (56)", set_matrix, 0},
     {"server-threads", 0, "N", "event loops of each server, each on a thread of its own (1)",
@@ -155,7 +159,7 @@ void options_print_version(FILE *out)
 
 static const struct option_set set = {
     .program = "driver",
-    .usage = "[OPTION]...\n       driver COMMAND [OPTION]... RUN...",
+    .usage = "[OPTION]...\n       driver COMMAND [OPTION]... [RUN]...",
     .summary =
         "Runs gRPC servers and clients under heap caps, kills and restarts the unstable ones, "
         "measures every process, and says whether memory stayed flat. The second form works "
@@ -172,48 +176,6 @@ static const struct option_set set = {
     .operands = true,
 };
 
-static void take_run(struct options *options, int argc, char **argv)
-{
-    int first = options_parse_or_exit(&set, argc, argv, options);
-
-    if (first < argc && verbs_find(argv[first]) != VERB_RUN)
-        options_exit_bad(&set, "'%s' must come first: driver %s [OPTION]...", argv[first],
-                         argv[first]);
-    if (first < argc)
-        options_exit_bad(&set, "unexpected argument '%s'", argv[first]);
-    if (options->duration_ns == 0)
-        options_exit_bad(&set, "--duration: a run must last some time");
-    if (options->sample_interval_ns < INTERVAL_MIN_NS ||
-        options->sample_interval_ns > INTERVAL_MAX_NS)
-        options_exit_bad(&set, "--sample-interval: must lie between 10ms and 10s");
-    /* Short enough to be typed again. */
-    if (!options->seed_given)
-        options->seed = rng_seed_random() % 1000000;
-}
-
-void options_take(struct options *options, int argc, char **argv)
-{
-    *options = (struct options){.duration_ns = 60 * NS_PER_S,
-                                .sample_interval_ns = 100 * NS_PER_MS,
-                                .working_dir = "runs",
-                                .server_threads = 1,
-                                .base_port = DEFAULT_BASE_PORT,
-                                .chaos_low_ns = CHAOS_AFTER_LOW_NS,
-                                .chaos_high_ns = CHAOS_AFTER_HIGH_NS};
-    if (argc < 2 || argv[1][0] == '-') {
-        take_run(options, argc, argv);
-        return;
-    }
-    options->verb = verbs_find(argv[1]);
-    if (options->verb == VERB_RUN) {
-        char words[128];
-
-        options_exit_bad(&set, "unknown command '%s'; there are %s", argv[1],
-                         verbs_list(words, sizeof words));
-    }
-    verbs_take(options, argc - 1, argv + 1);
-}
-
 static void refuse_component(const struct scenario *scenario, const char *name)
 {
     int near[NEAR_NAMES];
@@ -226,18 +188,8 @@ static void refuse_component(const struct scenario *scenario, const char *name)
     options_exit_bad(&set, "--inject-leak: no component '%s'; near: %s", name, names);
 }
 
-void options_scenario(const struct options *options, struct scenario *scenario)
+static void plant_leaks(const struct options *options, struct scenario *scenario)
 {
-    const struct scenario_settings settings = {.matrix = options->matrix,
-                                               .base_port = options->base_port,
-                                               .server_threads = options->server_threads,
-                                               .server_heap = options->server_heap,
-                                               .client_heap = options->client_heap};
-
-    if (!scenario_build(scenario, &settings)) {
-        log_error("no memory");
-        exit(STATUS_ENVIRONMENT);
-    }
     for (size_t i = 0; i < options->leak_count; i++) {
         const struct leak_order *order = &options->leaks[i];
         char name[2 * COMPONENT_NAME];
@@ -249,4 +201,92 @@ void options_scenario(const struct options *options, struct scenario *scenario)
             refuse_component(scenario, name);
         scenario->components[at].leak = order->leak;
     }
+}
+
+/* The built-in fleet without a file. */
+static void make_scenario(struct options *options, const char *file)
+{
+    const struct scenario_settings settings = {.matrix = options->matrix,
+                                               .base_port = options->base_port,
+                                               .server_threads = options->server_threads,
+                                               .server_heap = options->server_heap,
+                                               .client_heap = options->client_heap};
+    char error[PATH_MAX + 512];
+
+    if (file == NULL && !scenario_build(&options->scenario, &settings)) {
+        log_error("no memory");
+        exit(STATUS_ENVIRONMENT);
+    }
+    if (file != NULL && !scenario_load(file, &settings, &options->scenario, error, sizeof error)) {
+        log_error("%s", error);
+        exit(STATUS_USAGE);
+    }
+}
+
+static uint64_t choose(uint64_t given, uint64_t in_file, uint64_t otherwise)
+{
+    return given != NOT_GIVEN ? given : in_file != 0 ? in_file : otherwise;
+}
+
+/* The command line, then the file, then what is built in. */
+static void settle(struct options *o)
+{
+    const struct scenario *s = &o->scenario;
+
+    o->duration_ns = choose(o->duration_ns, s->duration_ns, 60 * NS_PER_S);
+    o->sample_interval_ns = choose(o->sample_interval_ns, s->sample_interval_ns, 100 * NS_PER_MS);
+    o->chaos_low_ns = choose(o->chaos_low_ns, s->chaos_low_ns, CHAOS_AFTER_LOW_NS);
+    o->chaos_high_ns = choose(o->chaos_high_ns, s->chaos_high_ns, CHAOS_AFTER_HIGH_NS);
+    if (o->seed_given)
+        return;
+    /* Short enough to be typed again. */
+    o->seed = s->seed_given ? s->seed : rng_seed_random() % 1000000;
+}
+
+static void take_run(struct options *options, int argc, char **argv)
+{
+    int first = options_parse_or_exit(&set, argc, argv, options);
+
+    if (first < argc && verbs_find(argv[first]) != VERB_RUN)
+        options_exit_bad(&set, "'%s' must come first: driver %s [OPTION]...", argv[first],
+                         argv[first]);
+    if (first < argc)
+        options_exit_bad(&set, "unexpected argument '%s'", argv[first]);
+    if (options->matrix_given && options->scenario_file != NULL)
+        options_exit_bad(&set, "--matrix is of the built-in fleet: with --scenario the file says "
+                               "which clients there are");
+    if (options->duration_ns == 0)
+        options_exit_bad(&set, "--duration: a run must last some time");
+    if (options->sample_interval_ns != NOT_GIVEN &&
+        (options->sample_interval_ns < SCENARIO_INTERVAL_MIN_NS ||
+         options->sample_interval_ns > SCENARIO_INTERVAL_MAX_NS))
+        options_exit_bad(&set, "--sample-interval: must lie between 10ms and 10s");
+    make_scenario(options, options->scenario_file);
+    plant_leaks(options, &options->scenario);
+    settle(options);
+}
+
+void options_take(struct options *options, int argc, char **argv)
+{
+    *options = (struct options){.duration_ns = NOT_GIVEN,
+                                .sample_interval_ns = NOT_GIVEN,
+                                .working_dir = "runs",
+                                .server_threads = 1,
+                                .base_port = DEFAULT_BASE_PORT,
+                                .chaos_low_ns = NOT_GIVEN,
+                                .chaos_high_ns = NOT_GIVEN};
+    if (argc < 2 || argv[1][0] == '-') {
+        take_run(options, argc, argv);
+        return;
+    }
+    options->verb = verbs_find(argv[1]);
+    if (options->verb == VERB_RUN) {
+        char words[128];
+
+        options_exit_bad(&set, "unknown command '%s'; there are %s", argv[1],
+                         verbs_list(words, sizeof words));
+    }
+    verbs_take(options, argc - 1, argv + 1);
+    if (options->verb == VERB_SCENARIO)
+        make_scenario(options, options->check_file);
 }

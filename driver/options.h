@@ -18,7 +18,9 @@
 #define VERB_TABLE(X)                                                                    \
     X(GATE, "gate", "RUN", 1, 1, "Judge a run folder again; the status is its verdict.") \
     X(REPORT, "report", "RUN", 1, 1, "Write a report of a run folder, in any format.")   \
-    X(CHARTS, "charts", "RUN", 1, 1, "Draw a run folder again.")
+    X(CHARTS, "charts", "RUN", 1, 1, "Draw a run folder again.")                         \
+    X(SCENARIO, "scenario", "--print-default|--check FILE", 0, 0,                        \
+      "Show the built-in fleet as a scenario file, or check such a file.")
 
 #define VERB_ENUM(ident, word, operands, least, most, text) VERB_##ident,
 enum verb { VERB_RUN, VERB_TABLE(VERB_ENUM) VERB_COUNT };
@@ -41,6 +43,8 @@ struct options {
     uint64_t duration_ns, sample_interval_ns;
     const char *working_dir;
     uint64_t seed;
+    const char *scenario_file; /* NULL: the built-in fleet */
+    const char *check_file;    /* of VERB_SCENARIO */
     int base_port;
     enum matrix matrix;
     int server_threads;
@@ -48,16 +52,18 @@ struct options {
     uint64_t chaos_low_ns, chaos_high_ns;
     struct leak_order leaks[OPTIONS_LEAKS_MAX];
     size_t leak_count;
-    bool seed_given, gen_charts, allow_inconclusive, verbose;
+    bool seed_given, matrix_given, print_default, gen_charts, allow_inconclusive, verbose;
+    struct scenario scenario; /* the fleet that RUN and SCENARIO ask for */
 };
 
-/* Prints help or version and exits 0, or one line about what is wrong and exits 2. */
+/*
+ * Prints help or version and exits 0, or one line about what is wrong (in a scenario file too) and
+ * exits 2. What the command line says goes before what a scenario file says, and that before what
+ * is built in.
+ */
 void options_take(struct options *options, int argc, char **argv);
 
 /* What --version writes. */
 void options_print_version(FILE *out);
-
-/* The fleet that they ask for; exits 2 if a leak is for a component that it does not have. */
-void options_scenario(const struct options *options, struct scenario *scenario);
 
 #endif

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/rng.h"
+#include "driver/scenario_print.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -13,6 +14,22 @@
 #include <unistd.h>
 
 #define FIRST_KILLS 3
+
+/* The fleet as it was, whatever becomes of the file that it came from. */
+static bool record_scenario(struct run_writer *writer, const struct scenario *scenario)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    bool done;
+
+    if (out == NULL)
+        return true; /* no memory: the run says less about itself */
+    scenario_print(scenario, out);
+    done = fclose(out) != 0 || run_writer_meta_text(writer, "scenario", text);
+    free(text);
+    return done;
+}
 
 bool record_run(struct run_writer *writer, const struct options *options, char *const *argv)
 {
@@ -29,6 +46,7 @@ bool record_run(struct run_writer *writer, const struct options *options, char *
         run_writer_meta_int(writer, "duration_ns", (int64_t)options->duration_ns) &&
         run_writer_meta_int(writer, "sample_interval_ns", (int64_t)options->sample_interval_ns) &&
         run_writer_meta_int(writer, "interrupted", 0) &&
+        record_scenario(writer, &options->scenario) &&
         run_writer_meta_int(writer, "start_wall_ns", (int64_t)clock_wall_ns()) &&
         run_writer_meta_int(writer, "start_ns", (int64_t)clock_now_ns());
     free(command);
@@ -47,6 +65,8 @@ bool record_fleet(struct run_writer *writer, const struct fleet *fleet, int64_t 
                                     .port = c->port,
                                     .stable = c->stable,
                                     .secure = c->secure,
+                                    .service = service_name(c->service),
+                                    .cap_kind = cap_name(c->cap),
                                     .heap_cap = c->heap_cap};
 
         if (!run_writer_component(writer, &row, &rows[i]))

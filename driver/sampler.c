@@ -58,7 +58,8 @@ static void count(struct sampler *sampler, size_t i, const struct process *proce
     const struct component *component = &sampler->settings.scenario->components[i];
     struct sampler_totals *totals = &sampler->totals;
     struct counted *counted = &sampler->counted[i];
-    double share = (double)process->data / (double)component->heap_cap;
+    double share =
+        component->heap_cap == 0 ? 0 : (double)process->data / (double)component->heap_cap;
 
     if (counted->number != process->number)
         *counted = (struct counted){.number = process->number};

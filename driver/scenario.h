@@ -1,10 +1,13 @@
 /*
- * What a run is made of, as values: the built-in matrix of four servers and 56 (or all 64) clients.
- * The full product is eight patterns x four servers x {stable, unstable}; "56" leaves out the
- * unstable clients of the two unstable servers in the four patterns marked LEFT_OUT.
+ * What a run is made of, as values: from a file (scenario_load.h), or the built-in matrix of four
+ * servers and 56 (or all 64) clients. The full product is eight patterns x four servers x {stable,
+ * unstable}; "56" leaves out the unstable clients of the two unstable servers in the four patterns
+ * marked LEFT_OUT.
  */
 #ifndef FLATLINE_DRIVER_SCENARIO_H
 #define FLATLINE_DRIVER_SCENARIO_H
+
+#include "common/base/clock.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,10 +38,34 @@ const char *pattern_name(enum pattern pattern);
 /* The arguments that make a client follow it, ended by NULL. */
 const char *const *pattern_arguments(enum pattern pattern);
 
+/* What a client calls. Columns: identifier, name, as stress-client --service knows it. */
+#define SERVICE_TABLE(X)      \
+    X(FLATLINE, "flatline")   \
+    X(BENCHMARK, "benchmark") \
+    X(INTEROP, "interop")
+
+#define SERVICE_ENUM(ident, name) SERVICE_##ident,
+enum service { SERVICE_TABLE(SERVICE_ENUM) SERVICE_COUNT };
+#undef SERVICE_ENUM
+
+/* What a heap cap is made of. */
+#define CAP_TABLE(X)                  \
+    X(DATA, "data") /* RLIMIT_DATA */ \
+    X(NONE, "none")
+
+#define CAP_ENUM(ident, name) CAP_##ident,
+enum cap { CAP_TABLE(CAP_ENUM) CAP_COUNT };
+#undef CAP_ENUM
+
+const char *service_name(enum service service);
+const char *cap_name(enum cap cap);
+
 enum matrix { MATRIX_56, MATRIX_FULL };
 
 #define SCENARIO_SERVERS 4 /* of the built-in matrix */
 #define SCENARIO_MAX 1000  /* components of any run */
+#define SCENARIO_INTERVAL_MIN_NS (10 * NS_PER_MS)
+#define SCENARIO_INTERVAL_MAX_NS (10 * NS_PER_S)
 #define COMPONENT_NAME 64
 
 struct component {
@@ -46,28 +73,38 @@ struct component {
         name[COMPONENT_NAME]; /* "server-stable-secure", "client-31301-stable-secure-bidi-stream" */
     bool server, stable, secure;
     enum pattern pattern; /* clients only */
-    int port;             /* listened on, or connected to */
-    int peer;             /* index of the client's server; -1 for servers */
-    int threads;          /* event loops of a server; 0 and 1: one */
-    uint64_t heap_cap;    /* RLIMIT_DATA, bytes */
-    const char *leak;     /* SHAPE:BYTES[/EVERY], or NULL */
+    enum service service;
+    int port;          /* listened on, or connected to */
+    int peer;          /* index of the client's server; -1 for servers */
+    int threads;       /* event loops of a server; 0 and 1: one */
+    enum cap cap;      /* what heap_cap is made of */
+    uint64_t heap_cap; /* bytes; 0: none */
+    const char *leak;  /* SHAPE:BYTES[/EVERY], or NULL */
 };
 
-/* All zero: no component yet. */
+/* All zero: no component yet, nothing said. */
 struct scenario {
     struct component *components; /* the servers first */
     size_t count, room;
+    char name[COMPONENT_NAME];
+    /* Of the run; 0: not said. */
+    uint64_t duration_ns, sample_interval_ns, chaos_low_ns, chaos_high_ns, seed;
+    bool seed_given;
 };
 
 struct scenario_settings {
     enum matrix matrix;
-    int base_port;                     /* the servers listen on base_port to base_port + 3 */
+    int base_port;                     /* the first server's, the others follow */
     int server_threads;                /* event loops of each server; 0 and 1: one */
     uint64_t server_heap, client_heap; /* 0: as calibrated, see caps.h */
 };
 
 /* The built-in matrix into an empty scenario. False: out of memory. */
 bool scenario_build(struct scenario *scenario, const struct scenario_settings *settings);
+
+/* The heap cap of one of our own programs of which nothing is said, bytes. */
+uint64_t scenario_default_cap(const struct component *component,
+                              const struct scenario_settings *settings);
 
 /* One component more, all zero but for its peer (none); it moves when the next one is added. NULL:
  * out of memory. */

@@ -56,6 +56,7 @@ AC_DEFUN([FL_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([SQLITE], [sqlite3 >= 3.40])
   PKG_CHECK_MODULES([LIBMD], [libmd >= 1.0])
   PKG_CHECK_MODULES([JANSSON], [jansson >= 2.14])
+  PKG_CHECK_MODULES([YAML], [yaml-0.1 >= 0.2.5])
   PKG_CHECK_MODULES([PROTOBUF_C], [libprotobuf-c >= 1.4])
   PKG_CHECK_MODULES([GSL], [gsl >= 2.7])
   PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [have_cmocka=yes], [have_cmocka=no])
@@ -101,6 +102,7 @@ flatline $PACKAGE_VERSION
   libmd        $($PKG_CONFIG --modversion libmd) (SHA-256)
   GSL          $($PKG_CONFIG --modversion gsl)
   jansson      $($PKG_CONFIG --modversion jansson)
+  libyaml      $($PKG_CONFIG --modversion yaml-0.1)
   protobuf-c   $($PKG_CONFIG --modversion libprotobuf-c)
   libev        yes
   jemalloc     $have_jemalloc

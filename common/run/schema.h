@@ -32,7 +32,7 @@
 /*
  * meta keys: schema_version, flatline_version, seed, argv, host, start_wall_ns, start_ns, ready_ns
  * (all up), stop_ns (traffic is judged no more), evidence_ns and evidence_end_ns, end_ns,
- * duration_ns, sample_interval_ns, interrupted (0 or 1), cpus.
+ * duration_ns, sample_interval_ns, scenario (YAML), interrupted (0 or 1), cpus.
  */
 #define RUN_SCHEMA_SQL                                                                             \
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"                               \

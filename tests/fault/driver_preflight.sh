@@ -45,13 +45,24 @@ refused 2 "no component 'server-stabel'; near: server-stable-secure" \
     "$DRIVER" --inject-leak server-stabel=call:1K
 refused 2 "inject-leak: .*sometimes" "$DRIVER" --inject-leak server-stable-secure=sometimes:1K
 refused 2 "not COMPONENT=SHAPE" "$DRIVER" --inject-leak call:1K
+printf 'servers:\n  - nam: s\n' >"$TAP_DIR/wrong.yaml"
+refused 2 "wrong.yaml:2:5: unknown key 'nam'; the nearest that belongs here is 'name'" \
+    "$DRIVER" --working-dir "$runs" --scenario "$TAP_DIR/wrong.yaml"
+refused 2 "wrong.yaml:2:5: unknown key" "$DRIVER" scenario --check "$TAP_DIR/wrong.yaml"
+refused 2 "nowhere.yaml: No such file" "$DRIVER" --scenario "$TAP_DIR/nowhere.yaml"
+refused 2 "matrix is of the built-in fleet" "$DRIVER" --scenario "$TAP_DIR/wrong.yaml" --matrix 56
+refused 2 "either --print-default or --check" "$DRIVER" scenario
+tap_run default "$DRIVER" scenario --print-default
+tap_run read_back "$DRIVER" scenario --check "$TAP_DIR/default.out"
+tap_matches "what is printed can be read" ": 4 servers, 56 clients$" "$TAP_DIR/read_back.out"
+
 refused 2 "'57' is not a matrix" "$DRIVER" --matrix 57
 refused 2 "65534 leaves no room" "$DRIVER" --base-port 65534
 refused 2 "LOW,HIGH" "$DRIVER" --chaos-after 3s
 refused 2 "LOW,HIGH" "$DRIVER" --chaos-after 3s,2s
 refused 2 "a run must last some time" "$DRIVER" --duration 0
 refused 2 "between 10ms and 10s" "$DRIVER" --sample-interval 1ms
-refused 2 "unknown command 'gat'; there are gate, report and charts" "$DRIVER" gat "$TAP_DIR"
+refused 2 "unknown command 'gat'; there are gate, report, .*scenario" "$DRIVER" gat "$TAP_DIR"
 refused 2 "driver gate: give it RUN, .*runs/latest" "$DRIVER" gate
 refused 2 "unexpected argument .more." "$DRIVER" gate "$TAP_DIR" more
 refused 2 "unknown or ambiguous option" "$DRIVER" charts --allow-inconclusive "$TAP_DIR"

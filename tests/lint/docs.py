@@ -13,6 +13,7 @@ from sources import text
 from tap import Tap
 
 PAGE = "docs/run-folder.md"
+SCENARIO = "docs/scenario.md"
 
 
 def rows(path, table):
@@ -68,6 +69,11 @@ def main():
 
     compare(tap, "gate rules", [row[1] for row in rows("driver/rules.h", "RULE_TABLE")],
             documented(section("What a pass", "README.md")))
+    for heading, table in (("The run", "SCENARIO"), ("A server", "SERVER"), ("A client", "CLIENT"),
+                           ("cap", "CAP")):
+        compare(tap, "scenario files, " + heading,
+                [row[0] for row in rows("driver/scenario_keys.h", table + "_KEY_TABLE")],
+                documented(section(heading, SCENARIO)))
     statuses = [row[1:] for row in rows("common/base/exit_status.h", "EXIT_STATUS_TABLE")]
     listed = re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit statuses", "README.md"), re.MULTILINE)
     tap.check("exit statuses agree", statuses == [list(row) for row in listed], statuses, listed)

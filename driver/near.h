@@ -1,0 +1,9 @@
+/* How unlike two names are: for "did you mean". */
+#ifndef FLATLINE_DRIVER_NEAR_H
+#define FLATLINE_DRIVER_NEAR_H
+
+/* Levenshtein distance of the first NEAR_LENGTH characters. */
+#define NEAR_LENGTH 64
+unsigned near_distance(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,310 @@
+/* Scenario files: what they come to, and how wrong ones are refused. */
+#include "driver/chaos.h"
+#include "driver/fleet.h"
+#include "driver/scenario_load.h"
+#include "driver/scenario_print.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVER "servers:\n  - name: s\n"
+#define CLIENT "clients:\n  - {name: c, server: s, pattern: bidi-stream}\n"
+
+static const struct scenario_settings settings = {.base_port = 31300, .server_threads = 1};
+
+/* False: error says why. */
+static bool load(const char *text, struct scenario *s, char *error, size_t cap)
+{
+    struct doc *doc = doc_new_text("f", text, strlen(text), error, cap);
+    bool ok;
+
+    *s = (struct scenario){0};
+    if (doc == NULL)
+        return false;
+    ok = scenario_take(doc, &settings, s);
+    if (!ok)
+        snprintf(error, cap, "%s", doc_error(doc));
+    doc_free(doc);
+    return ok;
+}
+
+static void load_good(const char *text, struct scenario *s)
+{
+    char error[512] = "";
+
+    if (!load(text, s, error, sizeof error))
+        fail_msg("%s", error);
+}
+
+static char *print(const struct scenario *s)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    scenario_print(s, out);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void assert_same(const struct scenario *a, const struct scenario *b)
+{
+    assert_string_equal(a->name, b->name);
+    assert_int_equal(a->duration_ns, b->duration_ns);
+    assert_int_equal(a->sample_interval_ns, b->sample_interval_ns);
+    assert_int_equal(a->chaos_low_ns, b->chaos_low_ns);
+    assert_int_equal(a->chaos_high_ns, b->chaos_high_ns);
+    assert_int_equal(a->seed, b->seed);
+    assert_int_equal(a->seed_given, b->seed_given);
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        const struct component *x = &a->components[i], *y = &b->components[i];
+
+        assert_string_equal(x->name, y->name);
+        assert_int_equal(x->server, y->server);
+        assert_int_equal(x->stable, y->stable);
+        assert_int_equal(x->secure, y->secure);
+        assert_int_equal(x->pattern, y->pattern);
+        assert_int_equal(x->service, y->service);
+        assert_int_equal(x->port, y->port);
+        assert_int_equal(x->peer, y->peer);
+        if (x->server)
+            assert_int_equal(x->threads, y->threads);
+        assert_int_equal(x->cap, y->cap);
+        assert_int_equal(x->heap_cap, y->heap_cap);
+    }
+}
+
+/* Commands and the plan of kills, word for word. */
+static void assert_same_run(const struct scenario *a, const struct scenario *b)
+{
+    const struct fleet_paths paths = {"/x/server", "/x/client", "run/tls"};
+    struct fleet *x = fleet_new(a, &paths), *y = fleet_new(b, &paths);
+    const struct chaos chaos = {42, CHAOS_AFTER_LOW_NS, CHAOS_AFTER_HIGH_NS};
+
+    assert_non_null(x);
+    assert_non_null(y);
+    for (size_t i = 0; i < a->count; i++) {
+        struct chaos_kill kill = chaos_draw(&chaos, a->components[i].name, 1);
+        struct chaos_kill same = chaos_draw(&chaos, b->components[i].name, 1);
+
+        assert_string_equal(x->commands[i].shell, y->commands[i].shell);
+        assert_int_equal(kill.after_ready_ns, same.after_ready_ns);
+        assert_int_equal(kill.signal, same.signal);
+    }
+    fleet_free(x);
+    fleet_free(y);
+}
+
+static void what_is_printed_reads_back_the_same(void **state)
+{
+    static const struct scenario_settings fleets[] = {
+        {.matrix = MATRIX_56, .base_port = 31300, .server_threads = 1},
+        {.matrix = MATRIX_FULL, .base_port = 20000, .server_threads = 4},
+        {.matrix = MATRIX_56, .base_port = 1, .server_heap = 12345678, .client_heap = 64 << 20},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof fleets / sizeof *fleets; i++) {
+        struct scenario built = {0}, again;
+        char *text;
+
+        assert_true(scenario_build(&built, &fleets[i]));
+        if (i == 1) {
+            built.duration_ns = 90 * NS_PER_S;
+            built.sample_interval_ns = 250 * NS_PER_MS;
+            built.chaos_low_ns = 1500001;
+            built.chaos_high_ns = 2 * NS_PER_S;
+            built.seed = UINT64_MAX;
+            built.seed_given = true;
+        }
+        for (size_t k = 0; k < built.count && i == 2; k++)
+            built.components[k].threads = 1;
+        text = print(&built);
+        load_good(text, &again);
+        assert_same(&built, &again);
+        assert_same_run(&built, &again);
+        free(text);
+        scenario_clear(&built);
+        scenario_clear(&again);
+    }
+}
+
+static void what_is_not_said_has_defaults(void **state)
+{
+    struct scenario s;
+
+    (void)state;
+    load_good(SERVER CLIENT, &s);
+    assert_int_equal(s.count, 2);
+    assert_true(s.components[0].server && s.components[0].stable && !s.components[0].secure);
+    assert_int_equal(s.components[0].port, 31300);
+    assert_int_equal(s.components[0].heap_cap, scenario_default_cap(&s.components[0], &settings));
+    assert_int_equal(s.components[1].peer, 0);
+    assert_int_equal(s.components[1].port, 31300);
+    assert_int_equal(s.components[1].pattern, PATTERN_BIDI_STREAM);
+    assert_int_equal(s.duration_ns, 0);
+    assert_false(s.seed_given);
+    scenario_clear(&s);
+}
+
+static void entries_stand_for_several(void **state)
+{
+    struct scenario s;
+
+    (void)state;
+    /* Clients may stand before the servers that they name. */
+    load_good("clients:\n"
+              "  - {name: c, server: s-2, count: 2, patterns: [bidi-stream, client-stream]}\n"
+              "  - {name: d, server: t, pattern: bidi-stream, cap: none, service: benchmark}\n"
+              "servers:\n"
+              "  - {name: s, count: 3, secure: true, port: 40000}\n"
+              "  - {name: t, service: interop, cap: 64M, threads: 2}\n",
+              &s);
+    assert_int_equal(s.count, 4 + 4 + 1);
+    assert_string_equal(s.components[2].name, "s-3");
+    assert_int_equal(s.components[2].port, 40002);
+    assert_int_equal(s.components[3].port, 31303);
+    assert_int_equal(s.components[3].heap_cap, 64 << 20);
+    assert_string_equal(s.components[4].name, "c-client-stream-1");
+    assert_string_equal(s.components[7].name, "c-bidi-stream-2");
+    assert_true(s.components[7].secure);
+    assert_int_equal(s.components[7].peer, 1);
+    assert_int_equal(s.components[8].cap, CAP_NONE);
+    assert_int_equal(s.components[8].heap_cap, 0);
+    assert_int_equal(s.components[8].service, SERVICE_BENCHMARK);
+    scenario_clear(&s);
+}
+
+static void hundreds_of_components_are_fine(void **state)
+{
+    struct scenario s;
+
+    (void)state;
+    load_good("servers: [{name: s, count: 100}]\n"
+              "clients: [{name: c, server: s-7, count: 100, patterns: all}]\n",
+              &s);
+    assert_int_equal(s.count, 900);
+    scenario_clear(&s);
+}
+
+static const struct {
+    const char *text, *error;
+} wrong[] = {
+    {"", "f: empty"},
+    {"a: [1\n", "f:2:1: did not find expected ',' or ']' while parsing a flow sequence"},
+    {"\x01", "f: control characters are not allowed at byte 0"},
+    {"a: \xff\xfe", "f: invalid leading UTF-8 octet at byte 3"},
+    {"a: *b", "f:1:4: found undefined alias"},
+    {"- a", "f:1:1: this is a list; a mapping (KEY: VALUE) belongs here"},
+    {"hello", "f:1:1: this is a single value; a mapping (KEY: VALUE) belongs here"},
+    {"? [a]\n: b\n", "f:1:3: this is a list; a single value belongs here"},
+    {SERVER "  - nam: x\n", "f:3:5: unknown key 'nam'; the nearest that belongs here is 'name'"},
+    {SERVER "server: 1\n",
+     "f:3:1: unknown key 'server'; the nearest that belongs here is 'servers'"},
+    {SERVER "    stable: true\n    stable: true\n" CLIENT,
+     "f:4:5: the key 'stable' is here twice; keep one"},
+    {CLIENT, "f:1:1: the key 'servers' is missing"},
+    {SERVER, "f:1:1: the key 'clients' is missing"},
+    {"servers:\n" CLIENT, "f:1:9: this is a single value; a list (- ITEM) belongs here"},
+    {"servers: []\n" CLIENT, "f:1:10: the list is empty"},
+    {"servers: [{}]\n" CLIENT, "f:1:11: the key 'name' is missing"},
+    {"servers: [{name: }]\n" CLIENT, "f:1:18: the value is empty"},
+    {"servers: [{name: ../s}]\n" CLIENT,
+     "f:1:18: a name has only letters, digits, '-', '_' and '.': it is part of file names"},
+    {"servers: [{name: .s}]\n" CLIENT, "f:1:18: a name does not begin with a dot"},
+    {"servers: [{name: \"a\\0b\"}]\n" CLIENT, "f:1:18: the value holds a NUL"},
+    {"servers:\n  - name: 1234567890123456789012345678901234567890123456789012345678901234\n",
+     "f:2:11: a name has at most 63 characters"},
+    {"servers:\n  - name: 123456789012345678901234567890123456789012345678901234567890123\n"
+     "    count: 2\n" CLIENT,
+     "f:2:5: the name '123456789012345678901234567890123456789012345678901234567890123-1' becomes "
+     "longer than 63 characters"},
+    {SERVER "  - name: s\n" CLIENT, "f:3:5: there is a component 's' already; choose another name"},
+    {SERVER "    port: 0\n" CLIENT, "f:3:11: '0' is not a whole number from 1 to 65535"},
+    {SERVER "    port: 31301\n  - name: t\n" CLIENT,
+     "f:4:5: port 31301 is s's already; choose another port"},
+    {SERVER "    port: 65535\n    count: 2\n" CLIENT,
+     "f:3:11: from 65535 on there is no room for 2 ports; choose another port"},
+    {SERVER "    threads: 33\n" CLIENT, "f:3:14: '33' is not a whole number from 1 to 32"},
+    {SERVER "    secure: yes\n" CLIENT, "f:3:13: 'yes' is none of false, true"},
+    {SERVER "    service: echo\n" CLIENT, "f:3:14: 'echo' is none of flatline, benchmark, interop"},
+    {SERVER "    cap: 12Q\n" CLIENT, "f:3:10: '12Q' is not a size (such as 4K, 400M, 1G)"},
+    {SERVER "    cap: 4K\n" CLIENT, "f:3:10: a cap below 1M lets nothing start"},
+    {SERVER "    cap: {size: 4M}\n" CLIENT, "f:3:10: the key 'kind' is missing"},
+    {SERVER "    cap: {kind: data}\n" CLIENT, "f:3:10: the size is missing"},
+    {SERVER "    cap: {kind: none, size: 4M}\n" CLIENT, "f:3:10: a cap of kind none has no size"},
+    {SERVER "clients:\n  - {name: c, server: S, pattern: bidi-stream}\n",
+     "f:4:23: there is no server 'S'; the nearest is 's'"},
+    {SERVER "clients:\n  - {name: c, server: s}\n",
+     "f:4:5: the key 'pattern' or 'patterns' is missing"},
+    {SERVER "clients:\n  - {name: c, server: s, patterns: some}\n",
+     "f:4:36: 'some' is neither a list of patterns nor all"},
+    {SERVER "clients:\n  - {name: c, server: s, patterns: [bidi-stream, bidi-stream]}\n",
+     "f:4:50: the pattern is here twice; for more of it use count"},
+    {SERVER "clients:\n  - {name: c, server: s, pattern: bidi-stream, patterns: all}\n",
+     "f:4:58: pattern and patterns contradict each other; keep one"},
+    {SERVER CLIENT "duration: 5 parsecs\n",
+     "f:5:11: '5 parsecs' is not a duration (such as 500ms, 60s, 5m)"},
+    {SERVER CLIENT "duration: 0s\n", "f:5:11: a run must last some time"},
+    {SERVER CLIENT "sample-interval: 1ms\n", "f:5:18: it must lie between 10ms and 10s"},
+    {SERVER CLIENT "seed: -1\n",
+     "f:5:7: '-1' is not a whole number from 0 to 18446744073709551615"},
+    {SERVER CLIENT "chaos-after: 5s\n",
+     "f:5:14: a list of two times belongs here, such as [16s, 20s]"},
+    {SERVER CLIENT "chaos-after: [5s, 4s]\n", "f:5:14: the second time is earlier than the first"},
+    {SERVER CLIENT "chaos-after: [0s, 4s]\n", "f:5:15: it must be 1ms at least"},
+    {"servers: [{name: s, count: 500}]\n"
+     "clients: [{name: c, server: s-1, count: 500, patterns: all}]\n",
+     "f:2:11: more than 1000 components"},
+};
+
+static void wrong_ones_are_refused_with_their_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char error[512] = "";
+        struct scenario s;
+
+        if (load(wrong[i].text, &s, error, sizeof error))
+            fail_msg("taken: %s", wrong[i].text);
+        assert_string_equal(error, wrong[i].error);
+        scenario_clear(&s);
+    }
+}
+
+static void files_that_cannot_be_read_are_named(void **state)
+{
+    char error[512] = "";
+    struct scenario s = {0};
+
+    (void)state;
+    assert_false(scenario_load("/nowhere/x.yaml", &settings, &s, error, sizeof error));
+    assert_string_equal(error, "/nowhere/x.yaml: No such file or directory");
+    assert_false(scenario_load("/", &settings, &s, error, sizeof error));
+    assert_string_equal(error, "/: Is a directory");
+    assert_false(scenario_load("/dev/zero", &settings, &s, error, sizeof error));
+    assert_string_equal(error, "/dev/zero: larger than 1048576 bytes: not a scenario");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_printed_reads_back_the_same),
+        cmocka_unit_test(what_is_not_said_has_defaults),
+        cmocka_unit_test(entries_stand_for_several),
+        cmocka_unit_test(hundreds_of_components_are_fine),
+        cmocka_unit_test(wrong_ones_are_refused_with_their_place),
+        cmocka_unit_test(files_that_cannot_be_read_are_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
