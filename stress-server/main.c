@@ -11,12 +11,11 @@
 #include <jemalloc/jemalloc.h>
 /*
  * Compiled in, so that a run by hand behaves like a run under the driver. What is freed goes back
- * to the kernel (retain, decay), because the cap counts it; an arena for each thread that there may
- * be (jemalloc makes them as threads come), because in a shared one objects of different event
- * loops lie side by side on cache lines that wander between cores (make bench); the profiler is
- * ready but off, because its samples would change what is measured.
+ * to the kernel (retain, decay), because the cap counts it; one arena, because a thread that wants
+ * one of its own takes it by itself; the profiler is ready but off, because its samples would
+ * change what is measured.
  */
-const char *malloc_conf = "retain:false,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:32,"
+const char *malloc_conf = "retain:false,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:1,"
                           "background_thread:false,prof:true,prof_active:false,prof_final:false";
 #endif
 

@@ -1,6 +1,7 @@
 #include "stress-server/worker.h"
 
 #include "common/engine/mem.h"
+#include "stress-server/arena.h"
 #include "stress-server/services.h"
 
 #include <pthread.h>
@@ -238,6 +239,7 @@ void worker_run(struct worker *worker)
 
 static void *thread_main(void *arg)
 {
+    arena_take_own();
     worker_run(arg);
     return NULL;
 }

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""What further event loops bring and cost: stress-server --threads 1 against 2, and 2 that share
-an allocator arena instead of having one each.
+"""What a further event loop brings and costs: stress-server --threads 1 against 2.
 
     server_threads.py OUT.json [SECONDS [ROUNDS]]
 
@@ -23,9 +22,8 @@ sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 from program import CLIENT, SERVER, Child
 
 VARIANTS = (  # the first is what the others are compared with
-    ("1 loop", 1, ""),
-    ("2 loops", 2, ""),
-    ("2 loops, 1 arena", 2, "narenas:1"),
+    ("1 loop", 1),
+    ("2 loops", 2),
 )
 CLIENTS = 2
 WORKLOADS = (
@@ -60,10 +58,9 @@ def look(server, counter):
     return time.monotonic(), server_cpu(server), server.ask("read")["metrics"][counter]
 
 
-def measure(threads, malloc_conf, counter, work, seconds, body):
+def measure(threads, counter, work, seconds, body):
     """Events per second, and the server's CPU for each in microseconds."""
-    environment = dict(os.environ, MALLOC_CONF=malloc_conf)
-    with Child(SERVER, "--port", "0", "--threads", str(threads), env=environment) as server:
+    with Child(SERVER, "--port", "0", "--threads", str(threads)) as server:
         port = server.wait_said(r"listening on \S+:(\d+)").group(1)
         if work is None:
             command = h2load(port, WARM_UP + seconds, body)
@@ -86,13 +83,13 @@ def measure(threads, malloc_conf, counter, work, seconds, body):
 
 
 def bench(counter, work, seconds, rounds, body):
-    seen = {name: [] for name, _, _ in VARIANTS}
+    seen = {name: [] for name, _ in VARIANTS}
     for _ in range(rounds):
-        for name, threads, conf in VARIANTS:
-            seen[name].append(measure(threads, conf, counter, work, seconds, body))
+        for name, threads in VARIANTS:
+            seen[name].append(measure(threads, counter, work, seconds, body))
     first = None
     results = []
-    for name, _, _ in VARIANTS:
+    for name, _ in VARIANTS:
         rate, cpu = (statistics.median(one[i] for one in seen[name]) for i in (0, 1))
         first = first or (rate, cpu)
         results.append({"variant": name, "per_second": rate, "cpu_us": cpu, "rate_ratio": rate / first[0],

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 from tap import Tap
 
 BENCH = os.path.join(os.environ["top_srcdir"], "tests", "bench", "server_threads.py")
-VARIANTS = 3
+VARIANTS = 2
 
 tap = Tap()
 with tempfile.TemporaryDirectory() as scratch:
