@@ -268,6 +268,8 @@ struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *
     e->info = run_reader_info(run);
     e->limits = limits;
     e->plan = run_reader_plan(run, &e->plan_count);
+    e->checkpoints = run_reader_checkpoints(run, &e->checkpoint_count);
+    e->holds = run_reader_holds(run, &e->hold_count);
     e->components = calloc(e->count + 1, sizeof *e->components);
     e->incarnations = calloc(incarnations + 1, sizeof *e->incarnations);
     if (e->components == NULL || e->incarnations == NULL)

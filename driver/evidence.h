@@ -60,6 +60,10 @@ struct evidence {
     const struct gate_limits *limits;
     const struct run_plan_row *plan;
     size_t plan_count;
+    const struct run_checkpoint_row *checkpoints;
+    size_t checkpoint_count;
+    const struct run_hold_row *holds;
+    size_t hold_count;
     struct evidence_component *components;
     size_t count;
     uint64_t until_ns; /* when traffic ended, or the last that is known of it */

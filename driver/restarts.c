@@ -1,6 +1,7 @@
 #include "driver/restarts.h"
 
 #include "common/contract/page.h"
+#include "driver/told.h"
 
 void restart_watch_init(struct restart_watch *w, const struct evidence *e,
                         struct evidence_component *client)
@@ -40,6 +41,7 @@ void restart_watch_sample(struct restart_watch *w, uint64_t time_ns, int64_t mes
     const uint64_t given =
         w->e->limits->recovery_ns + PAGE_PUBLISH_NS + w->e->info->sample_interval_ns;
     const struct run_incarnation_row *up;
+    uint64_t took;
 
     w->last_ns = time_ns;
     while ((up = awaited(w)) != NULL) {
@@ -47,9 +49,10 @@ void restart_watch_sample(struct restart_watch *w, uint64_t time_ns, int64_t mes
             w->before = messages;
             return;
         }
-        if (w->before >= 0 && messages > w->before && time_ns - up->ready_ns <= given)
-            note_seen(w, time_ns - up->ready_ns);
-        else if (w->before >= 0 && time_ns - up->ready_ns > given)
+        took = time_ns - up->ready_ns - told_paused(w->e, up->ready_ns, time_ns);
+        if (w->before >= 0 && messages > w->before && took <= given)
+            note_seen(w, took);
+        else if (w->before >= 0 && took > given)
             note_missed(w, up->ready_ns);
         else if (w->before >= 0)
             return;

@@ -2,6 +2,7 @@
 
 #include "common/contract/reason.h"
 #include "driver/chaos.h"
+#include "driver/told.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -85,7 +86,7 @@ static bool kill_was_due(const struct evidence *e, const struct run_incarnation_
 
     if (plan == NULL || row->ready_ns == 0)
         return false;
-    latest = row->ready_ns + plan->after_ready_ns + KILL_SLACK_NS;
+    latest = told_due(e, row->ready_ns + plan->after_ready_ns) + KILL_SLACK_NS;
     if (row->exit_ns != 0 && row->exit_ns <= latest && row->reason != REASON_CHAOS)
         return false;
     return latest + CHAOS_QUIET_NS <= e->until_ns || row->reason == REASON_CHAOS;

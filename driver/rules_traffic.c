@@ -1,6 +1,7 @@
 #include "driver/rules.h"
 
 #include "common/base/units.h"
+#include "driver/told.h"
 
 #include <math.h>
 
@@ -34,11 +35,13 @@ void rule_errors(const struct evidence *e, const struct evidence_component *c, s
 }
 
 /* How long nothing had moved when an incarnation was last looked at under traffic. */
-static uint64_t silence_ns(const struct evidence_incarnation *inc)
+static uint64_t silence_ns(const struct evidence *e, const struct evidence_incarnation *inc)
 {
     uint64_t since = inc->progress_ns > inc->row->ready_ns ? inc->progress_ns : inc->row->ready_ns;
 
-    return inc->last_ns > since ? inc->last_ns - since : 0;
+    if (inc->last_ns <= since)
+        return 0;
+    return inc->last_ns - since - told_silent(e, inc->row->component, since, inc->last_ns);
 }
 
 void rule_no_traffic(const struct evidence *e, const struct evidence_component *c,
@@ -58,7 +61,7 @@ void rule_no_traffic(const struct evidence *e, const struct evidence_component *
     }
     for (size_t i = 0; i < c->count; i++) {
         const struct evidence_incarnation *inc = &c->incarnations[i];
-        uint64_t silence = silence_ns(inc);
+        uint64_t silence = silence_ns(e, inc);
 
         if ((double)silence > limit) {
             rule_say(out, OUTCOME_FAIL, (double)sum.messages, NAN,

@@ -22,6 +22,7 @@ struct run_info {
     uint64_t start_wall_ns, start_ns, ready_ns, stop_ns, end_ns;
     uint64_t evidence_ns, evidence_end_ns; /* the unjudged phase behind stop_ns, if there was one */
     uint64_t duration_ns, sample_interval_ns;
+    uint64_t checkpoints; /* ordered; 0 too in runs of schema version 1 */
     bool interrupted;
     bool finished; /* end_ns was written: the driver came to its end */
 };
@@ -70,8 +71,9 @@ struct run_sample_row {
 
 /* Absent from runs of schema version 1, like all of these. */
 struct run_checkpoint_row {
-    int64_t id;  /* dense, in order of time */
-    bool closed; /* all clients had ended; else at rest, connections open */
+    int64_t id;         /* dense, in order of time */
+    bool closed;        /* all clients had ended; else at rest, connections open */
+    uint64_t frozen_ns; /* no kill was ordered from then on; 0: kills were over */
     uint64_t start_ns, end_ns;
     const char *held; /* the family held back in the interval that ends here, or NULL */
 };

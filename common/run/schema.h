@@ -32,7 +32,8 @@
 /*
  * meta keys: schema_version, flatline_version, seed, argv, host, start_wall_ns, start_ns, ready_ns
  * (all up), stop_ns (traffic is judged no more), evidence_ns and evidence_end_ns, end_ns,
- * duration_ns, sample_interval_ns, scenario (YAML), interrupted (0 or 1), cpus.
+ * duration_ns, sample_interval_ns, scenario (YAML), interrupted (0 or 1), cpus,
+ * checkpoints (as ordered).
  */
 #define RUN_SCHEMA_SQL                                                                             \
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"                               \
@@ -58,8 +59,8 @@
     " PRIMARY KEY (incarnation, name)) WITHOUT ROWID;"                                             \
     "CREATE TABLE file (path TEXT PRIMARY KEY, kind TEXT, bytes INTEGER, sha256 TEXT) WITHOUT "    \
     "ROWID;"                                                                                       \
-    "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY, kind TEXT, start_ns INTEGER, end_ns "        \
-    "INTEGER, held TEXT);"                                                                         \
+    "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY, kind TEXT, frozen_ns INTEGER,"               \
+    " start_ns INTEGER, end_ns INTEGER, held TEXT);"                                               \
     "CREATE TABLE hold (component INTEGER REFERENCES component, from_ns INTEGER, to_ns INTEGER);"  \
     "CREATE TABLE fault (id INTEGER PRIMARY KEY, component INTEGER REFERENCES component, "         \
     "incarnation INTEGER REFERENCES incarnation, kind TEXT, ordered_ns INTEGER, effect_ns "        \

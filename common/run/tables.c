@@ -70,17 +70,18 @@ static void *grow(const struct load *load, void *items, size_t count, size_t siz
     return grown;
 }
 
-#define INFO_INT_TABLE(X)                 \
-    X(seed, "seed")                       \
-    X(start_wall_ns, "start_wall_ns")     \
-    X(start_ns, "start_ns")               \
-    X(ready_ns, "ready_ns")               \
-    X(stop_ns, "stop_ns")                 \
-    X(end_ns, "end_ns")                   \
-    X(evidence_ns, "evidence_ns")         \
-    X(evidence_end_ns, "evidence_end_ns") \
-    X(duration_ns, "duration_ns")         \
-    X(sample_interval_ns, "sample_interval_ns")
+#define INFO_INT_TABLE(X)                       \
+    X(seed, "seed")                             \
+    X(start_wall_ns, "start_wall_ns")           \
+    X(start_ns, "start_ns")                     \
+    X(ready_ns, "ready_ns")                     \
+    X(stop_ns, "stop_ns")                       \
+    X(end_ns, "end_ns")                         \
+    X(evidence_ns, "evidence_ns")               \
+    X(evidence_end_ns, "evidence_end_ns")       \
+    X(duration_ns, "duration_ns")               \
+    X(sample_interval_ns, "sample_interval_ns") \
+    X(checkpoints, "checkpoints")
 
 #define INFO_TEXT_TABLE(X)         \
     X(version, "flatline_version") \
@@ -240,9 +241,10 @@ static bool take_checkpoint(void *arg, sqlite3_stmt *s)
     row += t->checkpoint_count++;
     row->id = sqlite3_column_int64(s, 0);
     row->closed = kind != NULL && strcmp(kind, RUN_CHECKPOINT_CLOSED) == 0;
-    row->start_ns = get_time(s, 2);
-    row->end_ns = get_time(s, 3);
-    row->held = keep_text(load, s, 4, &ok);
+    row->frozen_ns = get_time(s, 2);
+    row->start_ns = get_time(s, 3);
+    row->end_ns = get_time(s, 4);
+    row->held = keep_text(load, s, 5, &ok);
     if (row->id != (int64_t)t->checkpoint_count)
         return run_db_refuse(load->db, "%s: damaged: checkpoint %lld is out of order",
                              load->db->path, (long long)row->id);
@@ -336,7 +338,8 @@ static const struct {
     {1, take_plan,
      "SELECT component, incarnation, after_ready_ns, signal, restart_delay_ns"
      " FROM plan ORDER BY component, incarnation"},
-    {2, take_checkpoint, "SELECT id, kind, start_ns, end_ns, held FROM checkpoint ORDER BY id"},
+    {2, take_checkpoint,
+     "SELECT id, kind, frozen_ns, start_ns, end_ns, held FROM checkpoint ORDER BY id"},
     {2, take_hold, "SELECT component, from_ns, to_ns FROM hold ORDER BY component, from_ns"},
     {2, take_fault,
      "SELECT id, component, incarnation, kind, ordered_ns, effect_ns, effect, observed"

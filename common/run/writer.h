@@ -43,7 +43,8 @@ struct run_exit {
 
 /* Nothing was to be sent from start to end. */
 struct run_checkpoint {
-    bool closed; /* all clients have ended; else at rest, connections open */
+    bool closed;        /* all clients have ended; else at rest, connections open */
+    uint64_t frozen_ns; /* no kill was ordered from then to end_ns; 0: there was none to freeze */
     uint64_t start_ns, end_ns;
     const char *held; /* the family that was held back since the checkpoint before, or NULL */
 };

@@ -38,7 +38,7 @@
             " exit_code = ?5, exit_signal = ?6, reason = ?7, obituary = ?8 WHERE id = ?1")        \
     X(EVENT, "INSERT INTO event VALUES (?, ?, ?, ?, ?)")                                          \
     X(SAMPLE, "INSERT OR REPLACE INTO sample VALUES (?, ?, ?" METRIC_SLOTS ")")                   \
-    X(CHECKPOINT, "INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?)")                                \
+    X(CHECKPOINT, "INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?, ?)")                             \
     X(READING, "INSERT INTO reading VALUES (?, ?, ?, ?, ?" METRIC_SLOTS ")")                      \
     X(HOLD, "INSERT INTO hold VALUES (?, ?, ?)")                                                  \
     X(FAULT, "INSERT INTO fault (id, component, incarnation, kind, ordered_ns, observed) VALUES " \

@@ -254,9 +254,10 @@ bool run_writer_checkpoint(struct run_writer *w, const struct run_checkpoint *c,
         return false;
     put_int(s, 1, w->checkpoints + 1);
     put_text(s, 2, c->closed ? RUN_CHECKPOINT_CLOSED : RUN_CHECKPOINT_REST);
-    put_time(s, 3, c->start_ns);
-    put_time(s, 4, c->end_ns);
-    put_text(s, 5, c->held);
+    put_time(s, 3, c->frozen_ns);
+    put_time(s, 4, c->start_ns);
+    put_time(s, 5, c->end_ns);
+    put_text(s, 6, c->held);
     if (!run_writer_step(w, STATEMENT_CHECKPOINT, "cannot write a checkpoint"))
         return false;
     *id = ++w->checkpoints;

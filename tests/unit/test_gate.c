@@ -71,6 +71,10 @@ struct bend {
 #define KILL(incarnation, at)                                               \
     "UPDATE incarnation SET reason='chaos', ordered_ns=" at ", exit_ns=" at \
     " WHERE id=" incarnation ";"
+/* A checkpoint, with chaos frozen from a second before. */
+#define PAUSE(from, to)                                                                       \
+    "INSERT INTO checkpoint (id, kind, frozen_ns, start_ns, end_ns) VALUES (1, 'rest', " from \
+    " - 1e9, " from ", " to ");"
 #define GONE(incarnation)                               \
     "DELETE FROM sample WHERE incarnation=" incarnation \
     "; DELETE FROM incarnation WHERE id=" incarnation ";"
@@ -225,6 +229,14 @@ static const struct bend bends[] = {
      "UPDATE incarnation SET ready_ns=1018.7e9 WHERE id=3;"
      "UPDATE sample SET messages_sent=0, messages_received=0 WHERE incarnation=3",
      3, "no-traffic", I, "too short", I},
+    {"no-traffic: it was held back",
+     "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=3 AND"
+     " time_ns > 1010e9; INSERT INTO hold VALUES (3, 1010e9, 1020e9)",
+     3, "no-traffic", P, "to the end", P},
+    {"no-traffic: another was held back",
+     "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=3 AND"
+     " time_ns > 1010e9; INSERT INTO hold VALUES (4, 1010e9, 1020e9)",
+     3, "no-traffic", F, "moved no message", F},
     {"no-traffic: not seen", "DELETE FROM sample WHERE incarnation=3", 3, "no-traffic", I,
      "too short", I},
 
@@ -282,6 +294,21 @@ static const struct bend bends[] = {
      " time_ns > 1018e9",
      4, "recovery", I, "ended before 1 recovery", F},
 
+    {"recovery: a checkpoint took some of the time",
+     "UPDATE sample SET first_message=1012.7e9 WHERE incarnation=7;" PAUSE("1011e9", "1011.5e9"), 5,
+     "recovery", P, "the slowest in 1.60 s", P},
+    {"recovery: a checkpoint took some of a client's time to come back",
+     "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=4 AND"
+     " time_ns BETWEEN 1008e9 AND 1010.8e9;" PAUSE("1009e9", "1009.6e9"),
+     4, "recovery", P, "from its server's: 1", P},
+    {"chaos: a kill that a checkpoint put off to the end",
+     "UPDATE plan SET after_ready_ns=5e9 WHERE component=2 AND incarnation=2;" PAUSE("1014e9",
+                                                                                     "1017e9"),
+     2, "chaos", P, "kills, as planned: 1", P},
+    {"chaos: a kill that came due after the checkpoint",
+     "UPDATE plan SET after_ready_ns=5e9 WHERE component=2 AND incarnation=2;" PAUSE("1010e9",
+                                                                                     "1013e9"),
+     2, "chaos", F, "was never ordered", F},
     {"chaos: a kill that was forgotten",
      "UPDATE plan SET after_ready_ns=5e9 WHERE component=2 AND incarnation=2", 2, "chaos", F,
      "the kill of pid 4002 that was due at 13.4 s was never ordered", F},

@@ -99,6 +99,7 @@ static void write_run(struct run_writer *w)
     assert_true(run_writer_meta_int(w, "seed", -2)); /* all 64 bits survive */
     assert_true(run_writer_meta_text(w, "argv", "driver --seed 1"));
     assert_true(run_writer_meta_int(w, "start_ns", 100));
+    assert_true(run_writer_meta_int(w, "checkpoints", 10));
     assert_true(run_writer_component(w, &server, &id));
     assert_int_equal(id, 1);
     assert_true(run_writer_component(w, &client, &id));
@@ -129,7 +130,8 @@ static void write_run(struct run_writer *w)
 /* Two checkpoints, readings of one and of the other kind, and what else version 2 brought. */
 static void write_checkpoints(struct run_writer *w)
 {
-    struct run_checkpoint rest = {.start_ns = 300, .end_ns = 400, .held = "connections"};
+    struct run_checkpoint rest = {
+        .frozen_ns = 250, .start_ns = 300, .end_ns = 400, .held = "connections"};
     struct run_checkpoint closed = {.closed = true, .start_ns = 1700, .end_ns = 1800};
     struct metric_values values = {0};
     struct run_reading good = {.incarnation = 1, .time_ns = 390, .values = &values};
@@ -233,6 +235,7 @@ static void test_round_trip(void **state)
     assert_true(run_reader_info(r)->seed == (uint64_t)-2);
     assert_string_equal(run_reader_info(r)->argv, "driver --seed 1");
     assert_true(run_reader_info(r)->finished);
+    assert_int_equal(run_reader_info(r)->checkpoints, 10);
     c = run_reader_components(r, &count);
     assert_int_equal(count, 2);
     assert_string_equal(c[0].name, "server-unstable-secure");
@@ -312,6 +315,7 @@ static void test_checkpoints(void **state)
     checkpoints = run_reader_checkpoints(r, &count);
     assert_int_equal(count, 2);
     assert_true(!checkpoints[0].closed && checkpoints[0].start_ns == 300);
+    assert_true(checkpoints[0].frozen_ns == 250 && checkpoints[1].frozen_ns == 0);
     assert_string_equal(checkpoints[0].held, "connections");
     assert_true(checkpoints[1].closed && checkpoints[1].held == NULL);
     assert_true(run_reader_readings(r, 0, see_reading, &seen));
