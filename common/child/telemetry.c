@@ -264,6 +264,18 @@ void telemetry_start(struct telemetry *t, struct engine_loop *loop,
     telemetry_publish(t);
 }
 
+/* At rest whoever waits for it looks for two publications that are the same. */
+static void set_pace(struct telemetry *t)
+{
+    uint64_t period_ns = t->snapshot.state == PAGE_PAUSED ? PAGE_PAUSED_NS : PAGE_PUBLISH_NS;
+    double period = (double)period_ns / (double)NS_PER_S;
+
+    if (t->publish.repeat == period)
+        return;
+    t->publish.repeat = period;
+    ev_timer_again(engine_loop_ev(t->loop), &t->publish);
+}
+
 void telemetry_set_state(struct telemetry *t, enum page_state state)
 {
     if (t == NULL)
@@ -274,6 +286,7 @@ void telemetry_set_state(struct telemetry *t, enum page_state state)
         t->snapshot.ready_ns = clock_now_ns();
         t->live_boot = sum_live();
     }
+    set_pace(t);
     telemetry_publish(t);
     pthread_mutex_unlock(&t->writing);
 }

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #define PAGE_PUBLISH_NS UINT64_C(100000000) /* children publish at this period */
+#define PAGE_PAUSED_NS UINT64_C(20000000)   /* ... and at this one while they are paused */
 #define PAGE_STALE_NS \
     UINT64_C(1000000000) /* a snapshot older than this is stale and never judged */
 
