@@ -3,6 +3,7 @@
 #include "charts/render.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "driver/checkpoint.h"
 #include "driver/folder.h"
 #include "driver/judge.h"
 #include "driver/live.h"
@@ -37,6 +38,7 @@ struct job {
     struct ev_loop *loop;
     struct supervisor *supervisor;
     struct sampler *sampler;
+    struct checkpoints *checkpoints;
     struct live live;
     uint64_t begun_ns; /* 0: not yet */
     bool stopping, interrupted, breached, store_failed;
@@ -55,6 +57,7 @@ static void stop(struct job *job)
         (void)run_writer_meta_int(job->writer, "stop_ns", (int64_t)clock_now_ns());
     }
     ev_timer_stop(job->loop, &job->duration_timer);
+    checkpoints_end(job->checkpoints);
     supervisor_stop(job->supervisor);
 }
 
@@ -117,6 +120,7 @@ static void begun(void *user, uint64_t now_ns)
     ev_now_update(job->loop);
     ev_timer_set(&job->duration_timer, (double)job->options->duration_ns / 1e9, 0.);
     ev_timer_start(job->loop, &job->duration_timer);
+    checkpoints_begin(job->checkpoints, now_ns);
 }
 
 static void breached(void *user, const struct component *component, enum reason reason,
@@ -140,6 +144,13 @@ static void over(void *user)
     ev_break(job->loop, EVBREAK_ALL);
 }
 
+static void clients_gone(void *user)
+{
+    struct job *job = user;
+
+    checkpoints_close(job->checkpoints);
+}
+
 static void store_failed(void *user)
 {
     struct job *job = user;
@@ -152,7 +163,7 @@ static void store_failed(void *user)
         stop(job);
 }
 
-static const struct supervisor_hooks hooks = {begun, breached, over};
+static const struct supervisor_hooks hooks = {begun, breached, over, clients_gone};
 
 /* --- before it: die freely, with one line ----------------------------------------------------- */
 
@@ -263,6 +274,17 @@ static bool make_loop(struct job *job)
     job->supervisor = supervisor_new(job->loop, &settings, &hooks, job);
     if (job->supervisor == NULL)
         return refuse(error);
+    job->checkpoints = checkpoints_new(
+        job->loop,
+        &(struct checkpoint_settings){.supervisor = job->supervisor,
+                                      .scenario = &job->scenario,
+                                      .rows = job->rows,
+                                      .writer = job->writer,
+                                      .plan = {.seed = job->options->seed,
+                                               .duration_ns = job->options->duration_ns,
+                                               .wanted = (unsigned)job->options->checkpoints}});
+    if (job->checkpoints == NULL)
+        return refuse(error);
     job->sampler =
         sampler_new(job->loop,
                     &(struct sampler_settings){.supervisor = job->supervisor,
@@ -363,6 +385,7 @@ static enum exit_status conclude(struct job *job)
 static void release(struct job *job)
 {
     sampler_free(job->sampler);
+    checkpoints_free(job->checkpoints);
     supervisor_free(job->supervisor);
     if (job->loop != NULL)
         ev_loop_destroy(job->loop);

@@ -11,6 +11,7 @@
 #define FORCE_NS (3 * NS_PER_S)    /* a chaos victim's drain (500 ms by default) and slack */
 #define SIGKILL_NS (15 * NS_PER_S) /* nothing survives it, but exits were seen to stall for 7 s */
 #define STAGGER_NS (5 * NS_PER_MS) /* between the first starts, so that sampling stays on time */
+#define THAW_POLL_NS (20 * NS_PER_MS) /* a kill that fell due in a freeze asks so often */
 #define LOG_NAME (COMPONENT_NAME + 32)
 
 /* Against the clock: after a stall the loop's idea of now is an old one. */
@@ -231,6 +232,10 @@ static enum life_state strike(struct life *life)
     if (!shared->running || clock_now_ns() >= shared->quiet_ns ||
         spawn_is_dead(&life->process.child))
         return LIFE_UP;
+    if (shared->frozen) {
+        arm(life, clock_now_ns() + THAW_POLL_NS);
+        return LIFE_UP;
+    }
     shared->kills++;
     order_death(life, ORDER_CHAOS, planned(life).signal, FORCE_NS);
     return LIFE_DYING;

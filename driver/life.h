@@ -58,6 +58,7 @@ struct life_shared {
     uint64_t ready_limit_ns, stop_limit_ns;
     bool running;      /* everything was ready and no stop was ordered: chaos kills and restarts */
     uint64_t quiet_ns; /* no kill is ordered from then on */
+    bool frozen;       /* no kill is ordered; what falls due meanwhile waits */
     unsigned up, kills, restarts;
     /* The first breach: a death that nobody ordered, or a start that failed. */
     bool breached;

@@ -22,6 +22,7 @@
 #define DEFAULT_BASE_PORT 31300 /* below the kernel's ephemeral range */
 #define NEAR_NAMES 3
 #define NOT_GIVEN UINT64_MAX
+#define CHECKPOINTS_MAX 10000
 
 static bool set_seed(void *into, const struct option_spec *spec, const char *value, char *why,
                      size_t cap)
@@ -108,6 +109,19 @@ static bool set_chaos_after(void *into, const struct option_spec *spec, const ch
     return false;
 }
 
+static bool set_checkpoints(void *into, const struct option_spec *spec, const char *value,
+                            char *why, size_t cap)
+{
+    const struct options *options = into;
+
+    if (!options_set_u64(into, spec, value, why, cap))
+        return false;
+    if (options->checkpoints <= CHECKPOINTS_MAX)
+        return true;
+    snprintf(why, cap, "%s is more than %d", value, CHECKPOINTS_MAX);
+    return false;
+}
+
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
@@ -130,6 +144,9 @@ static const struct option_spec specs[] = {
      options_set_size, MEMBER(server_heap)},
     {"client-heap", 0, "SIZE", "heap cap of each client (as calibrated)", options_set_size,
      MEMBER(client_heap)},
+    {"checkpoints", 0, "N",
+     "how often all traffic pauses shortly, so that live bytes are read at rest; 0: never (10)",
+     set_checkpoints, MEMBER(checkpoints)},
     {"sample-interval", 0, "TIME", "between two looks at every process (100ms)",
      options_set_duration, MEMBER(sample_interval_ns)},
     {"allow-inconclusive", 0, NULL,
@@ -270,6 +287,7 @@ void options_take(struct options *options, int argc, char **argv)
 {
     *options = (struct options){.duration_ns = NOT_GIVEN,
                                 .sample_interval_ns = NOT_GIVEN,
+                                .checkpoints = 10,
                                 .working_dir = "runs",
                                 .server_threads = 1,
                                 .base_port = DEFAULT_BASE_PORT,

@@ -45,6 +45,7 @@ struct options {
     uint64_t seed;
     const char *scenario_file; /* NULL: the built-in fleet */
     const char *check_file;    /* of VERB_SCENARIO */
+    uint64_t checkpoints;
     int base_port;
     enum matrix matrix;
     int server_threads;

@@ -45,6 +45,7 @@ bool record_run(struct run_writer *writer, const struct options *options, char *
         run_writer_meta_int(writer, "seed", (int64_t)options->seed) &&
         run_writer_meta_int(writer, "duration_ns", (int64_t)options->duration_ns) &&
         run_writer_meta_int(writer, "sample_interval_ns", (int64_t)options->sample_interval_ns) &&
+        run_writer_meta_int(writer, "checkpoints", (int64_t)options->checkpoints) &&
         run_writer_meta_int(writer, "interrupted", 0) &&
         record_scenario(writer, &options->scenario) &&
         run_writer_meta_int(writer, "start_wall_ns", (int64_t)clock_wall_ns()) &&

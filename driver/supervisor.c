@@ -13,6 +13,7 @@ enum phase {
     PHASE_CLIENTS, /* starting */
     PHASE_RUNNING,
     PHASE_STOP_CLIENTS,
+    PHASE_CLIENTS_GONE,
     PHASE_STOP_SERVERS,
     PHASE_OVER,
 };
@@ -66,6 +67,12 @@ static void begin(struct supervisor *s)
     s->hooks->begun(s->user, now);
 }
 
+static void order_servers(struct supervisor *s)
+{
+    s->phase = PHASE_STOP_SERVERS;
+    tell(s, SERVERS, LIFE_STOP);
+}
+
 /* One step, if its time has come. */
 static bool advance(struct supervisor *s)
 {
@@ -75,8 +82,11 @@ static bool advance(struct supervisor *s)
     } else if (s->phase == PHASE_CLIENTS && all_are(s, ALL, LIFE_UP)) {
         begin(s);
     } else if (s->phase == PHASE_STOP_CLIENTS && all_are(s, CLIENTS, LIFE_DONE)) {
-        s->phase = PHASE_STOP_SERVERS;
-        tell(s, SERVERS, LIFE_STOP);
+        s->phase = PHASE_CLIENTS_GONE;
+        if (s->hooks->clients_gone == NULL || all_are(s, SERVERS, LIFE_DONE))
+            order_servers(s);
+        else
+            s->hooks->clients_gone(s->user);
     } else if (s->phase == PHASE_STOP_SERVERS && all_are(s, SERVERS, LIFE_DONE)) {
         s->phase = PHASE_OVER;
         ev_timer_stop(s->shared.loop, &s->ready_poll);
@@ -173,9 +183,35 @@ void supervisor_stop(struct supervisor *s)
     settle(s);
 }
 
+void supervisor_stop_servers(struct supervisor *s)
+{
+    if (s->phase != PHASE_CLIENTS_GONE)
+        return;
+    order_servers(s);
+    settle(s);
+}
+
+void supervisor_freeze(struct supervisor *s, bool frozen)
+{
+    s->shared.frozen = frozen;
+}
+
 struct process *supervisor_process(struct supervisor *s, size_t i)
 {
     return s->lives[i].lives ? &s->lives[i].process : NULL;
+}
+
+bool supervisor_is_up(const struct supervisor *s, size_t i)
+{
+    return s->lives[i].state == LIFE_UP;
+}
+
+const struct process *supervisor_stopped(const struct supervisor *s, size_t i)
+{
+    const struct life *life = &s->lives[i];
+    bool well = life->state == LIFE_DONE && life->order == ORDER_STOP && life->end.code == 0;
+
+    return well && life->process.last.present != 0 ? &life->process : NULL;
 }
 
 struct supervisor_counts supervisor_counts(const struct supervisor *s)

@@ -43,6 +43,11 @@ struct supervisor_hooks {
                      const char *line);
     /* Nothing runs any more. Called once, after supervisor_stop. */
     void (*over)(void *user);
+    /*
+     * Stopped in order, all clients have ended; the servers run until supervisor_stop_servers.
+     * NULL: they are stopped at once.
+     */
+    void (*clients_gone)(void *user);
 };
 
 /* settings are copied; what they point to, hooks and loop outlive it. NULL: out of memory. */
@@ -57,8 +62,20 @@ void supervisor_start(struct supervisor *s);
 /* In order, within about twice stop_limit_ns; called again: at once, by SIGKILL. */
 void supervisor_stop(struct supervisor *s);
 
+/* After clients_gone. */
+void supervisor_stop_servers(struct supervisor *s);
+
+/* Frozen: chaos kills nothing; kills that fall due wait for the thaw. Restarts go on. */
+void supervisor_freeze(struct supervisor *s, bool frozen);
+
 /* The process of component i, or NULL while it has none. */
 struct process *supervisor_process(struct supervisor *s, size_t i);
+
+/* Whether component i is ready and was not ordered dead. */
+bool supervisor_is_up(const struct supervisor *s, size_t i);
+
+/* What was last seen of a process that ended well when it was told to stop; else NULL. */
+const struct process *supervisor_stopped(const struct supervisor *s, size_t i);
 
 struct supervisor_counts {
     unsigned up;       /* processes that are ready */

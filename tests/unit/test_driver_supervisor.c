@@ -95,7 +95,7 @@ static void over(void *user)
     ev_break(w.loop, EVBREAK_ALL);
 }
 
-static const struct supervisor_hooks hooks = {begun, breached, over};
+static const struct supervisor_hooks hooks = {begun, breached, over, NULL};
 
 /* A member's command: words of `orders` after the fake child's name. */
 static void add(const char *name, bool server, bool stable, const char *orders)
