@@ -22,7 +22,8 @@ static enum exit_status report(const struct options *options)
 {
     return judge_run(options->operands[0], &(struct judge_wishes){.report = true,
                                                                   .format = options->format,
-                                                                  .output = options->output});
+                                                                  .output = options->output,
+                                                                  .max_size = options->max_size});
 }
 
 static enum exit_status gate(const struct options *options)

@@ -40,6 +40,7 @@ struct options {
     int operand_count;
     enum report_format format; /* of VERB_REPORT */
     const char *output;        /* ... to this file; NULL: standard output */
+    uint64_t max_size;         /* ... at most so large, if it is Markdown; 0: as it is by default */
     uint64_t duration_ns, sample_interval_ns;
     const char *working_dir;
     uint64_t seed;

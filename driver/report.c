@@ -60,6 +60,13 @@ const char *report_name(const struct report *r, int64_t component)
                : r->evidence->components[component - 1].row->name;
 }
 
+const char *report_coverage(const struct report *r, int64_t component)
+{
+    return component < 1 || (size_t)component > r->evidence->count
+               ? NULL
+               : r->evidence->components[component - 1].row->coverage;
+}
+
 double report_lasted(const struct report *r)
 {
     uint64_t from = r->info->ready_ns, until = r->evidence->until_ns;

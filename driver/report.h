@@ -35,9 +35,19 @@ const char *report_name(const struct report *r, int64_t component);
 /* Seconds that the traffic lasted; 0 if the fleet was never ready. */
 double report_lasted(const struct report *r);
 
+/*
+ * How exactly its live bytes are known ("exact", "native", "none"; what they mean is the
+ * scenario's); NULL for the run as a whole.
+ */
+const char *report_coverage(const struct report *r, int64_t component);
+
+#define REPORT_MARKDOWN_SIZE (64 << 10)
+#define REPORT_MARKDOWN_LEAST (8 << 10)
+#define REPORT_MARKDOWN_MOST ((1 << 20) - 1)
+
 struct report_style {
     bool colour;     /* of the terminal's */
-    size_t max_size; /* of the Markdown, bytes; 0: REPORT_MARKDOWN_SIZE */
+    size_t max_size; /* of the Markdown, bytes, within these limits; 0: REPORT_MARKDOWN_SIZE */
 };
 
 /*
@@ -49,9 +59,14 @@ typedef bool report_writer(const struct report *r, const struct report_style *st
 
 /* Columns: identifier, word, writer, the file of a run's folder that a live run keeps it in (""
  * for none), what it is. */
-#define REPORT_FORMAT_TABLE(X)                                                        \
-    X(TERMINAL, "terminal", report_terminal, "", "findings, a table and the verdict") \
-    X(JSON, "json", report_json, "summary.json", "everything of it (docs/summary.schema.json)")
+#define REPORT_FORMAT_TABLE(X)                                                       \
+    X(TERMINAL, "terminal", report_terminal, "", "findings, a table, the verdict")   \
+    X(JSON, "json", report_json, "summary.json", "everything")                       \
+    X(JUNIT, "junit", report_junit, "junit.xml", "a case for each process and rule") \
+    X(MARKDOWN, "markdown", report_markdown, "summary.md", "for a CI job's page")    \
+    X(CSV, "csv", report_csv, "", "a row a sample")                                  \
+    X(NDJSON, "ndjson", report_ndjson, "", "the same")                               \
+    X(OPENMETRICS, "openmetrics", report_openmetrics, "", "verdicts, last values")
 
 #define REPORT_FORMAT_ENUM(ident, word, writer, file, text) REPORT_##ident,
 enum report_format { REPORT_FORMAT_TABLE(REPORT_FORMAT_ENUM) REPORT_FORMAT_COUNT };

@@ -89,19 +89,21 @@ static json_t *durations(const struct report *r, int64_t component, const char *
 
 static json_t *identity(const struct report *r, const struct run_component_row *row)
 {
-    return json_pack("{s:o, s:o, s:b, s:b, s:o, s:i, s:o}", "name", text(row->name), "role",
-                     text(row->role), "stable", row->stable, "secure", row->secure, "pattern",
-                     text(row->pattern), "port", row->port, "peer",
-                     row->peer == 0 ? json_null() : text(report_name(r, row->peer)));
+    return json_pack("{s:o, s:o, s:b, s:b, s:o, s:i, s:o, s:o, s:o}", "name", text(row->name),
+                     "role", text(row->role), "stable", row->stable, "secure", row->secure,
+                     "pattern", text(row->pattern), "port", row->port, "peer",
+                     row->peer == 0 ? json_null() : text(report_name(r, row->peer)), "service",
+                     text(row->service), "coverage", text(row->coverage));
 }
 
 static json_t *memory(const struct summary_row *s)
 {
     uint64_t heap_cap = s->first->row->heap_cap;
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "live_last_bytes", whole(s->live_last),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "live_last_bytes", whole(s->live_last),
                      "live_peak_bytes", whole(s->live_peak), "data_peak_bytes", whole(s->data_peak),
-                     "heap_cap_bytes", whole(heap_cap == 0 ? -1 : (int64_t)heap_cap), "cap_share",
+                     "heap_cap_bytes", whole(heap_cap == 0 ? -1 : (int64_t)heap_cap), "cap_kind",
+                     text(s->first->row->cap_kind), "cap_share",
                      heap_cap == 0 || s->data_peak < 0 ? json_null() : json_real(s->share));
 }
 

@@ -236,6 +236,30 @@ static size_t put_doubts(const struct terminal *t)
     return rules;
 }
 
+/* "coverage: exact (58), native (1: node-server), none (2: go-server, ...)" */
+static void put_coverage(const struct terminal *t)
+{
+    const struct summary_row *rows = t->s->rows;
+
+    fputs("coverage:", t->out);
+    for (size_t i = 0, kinds = 0; i < t->s->count; i++) {
+        const char *coverage = rows[i].first->row->coverage;
+        size_t first = 0, count = 0;
+
+        while (strcmp(rows[first].first->row->coverage, coverage) != 0)
+            first++;
+        if (first < i)
+            continue;
+        for (size_t k = i; k < t->s->count; k++)
+            count += strcmp(rows[k].first->row->coverage, coverage) == 0;
+        fprintf(t->out, "%s %s (%zu", kinds++ == 0 ? "" : ",", coverage, count);
+        if (strcmp(coverage, "exact") != 0)
+            fprintf(t->out, ": %s%s", rows[i].first->row->name, count > 1 ? ", ..." : "");
+        fputc(')', t->out);
+    }
+    fputc('\n', t->out);
+}
+
 static void put_verdict(const struct terminal *t)
 {
     const struct summary_row *total = &t->s->total;
@@ -283,6 +307,7 @@ bool report_terminal(const struct report *r, const struct report_style *style, F
     if (put_failures(&t) + put_doubts(&t) > 0)
         fputc('\n', out);
     put_table(&t);
+    put_coverage(&t);
     put_verdict(&t);
     return true;
 }

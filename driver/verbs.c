@@ -27,6 +27,19 @@ static bool set_format(void *into, const struct option_spec *spec, const char *v
     return true;
 }
 
+static bool set_max_size(void *into, const struct option_spec *spec, const char *value, char *why,
+                         size_t cap)
+{
+    struct options *options = into;
+
+    if (!options_set_size(into, spec, value, why, cap))
+        return false;
+    if (options->max_size >= REPORT_MARKDOWN_LEAST && options->max_size <= REPORT_MARKDOWN_MOST)
+        return true;
+    snprintf(why, cap, "'%s' is not between 8K and just below 1M", value);
+    return false;
+}
+
 static const struct option_spec specs_GATE[] = {
     {"allow-inconclusive", 0, NULL,
      "end with 0 instead of 4 when nothing failed but not every rule could be judged",
@@ -37,6 +50,8 @@ static const struct option_spec specs_GATE[] = {
 
 static const struct option_spec specs_REPORT[] = {
     {"format", 0, "FORMAT", REPORT_FORMAT_HELP, set_format, 0},
+    {"max-size", 0, "SIZE", "of the markdown; rows beyond it are counted, not shown (64K)",
+     set_max_size, MEMBER(max_size)},
     {"output", 'o', "FILE", "write it there (standard output)", options_set_text, MEMBER(output)},
     VERBOSE,
     {0},

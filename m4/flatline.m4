@@ -57,6 +57,7 @@ AC_DEFUN([FL_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([LIBMD], [libmd >= 1.0])
   PKG_CHECK_MODULES([JANSSON], [jansson >= 2.14])
   PKG_CHECK_MODULES([YAML], [yaml-0.1 >= 0.2.5])
+  PKG_CHECK_MODULES([MXML], [mxml >= 3.3])
   PKG_CHECK_MODULES([PROTOBUF_C], [libprotobuf-c >= 1.4])
   PKG_CHECK_MODULES([GSL], [gsl >= 2.7])
   PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [have_cmocka=yes], [have_cmocka=no])
@@ -103,6 +104,7 @@ flatline $PACKAGE_VERSION
   GSL          $($PKG_CONFIG --modversion gsl)
   jansson      $($PKG_CONFIG --modversion jansson)
   libyaml      $($PKG_CONFIG --modversion yaml-0.1)
+  Mini-XML     $($PKG_CONFIG --modversion mxml)
   protobuf-c   $($PKG_CONFIG --modversion libprotobuf-c)
   libev        yes
   jemalloc     $have_jemalloc

@@ -26,6 +26,9 @@ tap_is "no other death" "chaos stopped" \
 for file in index.html charts/summary.svg charts/server-stable-secure.svg; do
     tap_check "$file is drawn" test -s "$runs/latest/$file"
 done
+for file in summary.json junit.xml summary.md; do
+    tap_check "$file is kept" test -s "$runs/latest/$file"
+done
 tap_is "an SVG for each of the 34 stable components and the summary" 35 \
     "$(find "$runs/latest/charts" -name '*.svg' | wc -l)"
 tap_check "the key is private" test "$(stat -c %a "$runs/latest/tls/key.pem")" = 600
@@ -33,6 +36,8 @@ tap_check "the key is private" test "$(stat -c %a "$runs/latest/tls/key.pem")" =
 tap_run again "$DRIVER" gate "$runs/latest"
 tap_is "driver gate: the same status" 0 "$TAP_STATUS"
 tap_check "driver gate: the same words" cmp "$TAP_DIR/first.out" "$TAP_DIR/again.out"
+tap_run json "$DRIVER" report "$runs/latest" --format json
+tap_check "driver report: the same as was kept" cmp "$TAP_DIR/json.out" "$runs/latest/summary.json"
 rm -r "$runs/latest/index.html" "$runs/latest/charts"
 tap_run charts "$DRIVER" charts "$runs/latest"
 tap_is "driver charts: exit 0" 0 "$TAP_STATUS"

@@ -2,6 +2,8 @@
 """`driver report` on runs that never were, in every format, read by parsers that are not ours and held
 against run.db and against one another; and what it says of wrong words, foreign files and full disks."""
 
+import collections
+import csv
 import json
 import os
 import shutil
@@ -14,6 +16,8 @@ SRC = os.environ["top_srcdir"]
 BUILD = os.environ["top_builddir"]
 sys.path.insert(0, os.path.join(SRC, "tests", "lib"))
 import jsonschema  # noqa: E402
+import junitparser  # noqa: E402
+from prometheus_client.openmetrics.parser import text_string_to_metric_families  # noqa: E402
 from tap import Tap  # noqa: E402
 
 DRIVER = os.path.join(BUILD, "driver/driver")
@@ -78,6 +82,107 @@ def check_json_numbers(run, summary):
               "driver --gen-charts --duration 60s --seed %d" % seeds[0][0], summary["run"]["repeat"])
 
 
+def verdicts_of(summary):
+    """(component, rule): outcome."""
+    every = [("the run", v) for v in summary["verdicts"]]
+    every += [(c["name"], v) for c in summary["components"] for v in c["verdicts"]]
+    return {(name, v["rule"]): v["outcome"] for name, v in every}
+
+
+def check_junit(shape, run, summary):
+    path = os.path.join(root, "junit.xml")
+    report(run, "--format", "junit", "--output", path)
+    suites = junitparser.JUnitXml.fromfile(path)
+    got, kinds = {}, {junitparser.Failure: "fail", junitparser.Error: "inconclusive"}
+    for suite in suites:
+        for case in suite:
+            results = [kinds[type(result)] for result in case.result]
+            got[case.classname, case.name] = results[0] if results else "pass"
+    expected = verdicts_of(summary)
+    tap.check("%s: junit has the verdicts" % shape, got == expected,
+              *["%s: %s, not %s" % (key, got.get(key), expected.get(key))
+                for key in set(got) ^ set(expected)][:5])
+    counts = collections.Counter(expected.values())
+    tap.check("%s: junit counts them" % shape,
+              (suites.tests, suites.failures, suites.errors) ==
+              (len(expected), counts["fail"], counts["inconclusive"]), suites, counts)
+    properties = {p.name: p.value for suite in suites for p in suite.properties()}
+    tap.check("%s: junit says how to repeat it" % shape,
+              properties["repeat"] == summary["run"]["repeat"] and properties["coverage"] == "exact", properties)
+
+
+def check_markdown(shape, run, summary):
+    text = report(run, "--format", "markdown")
+    word = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}[summary["verdict"]["outcome"]]
+    lines = text.splitlines()
+    tap.check("%s: markdown says so in its first line" % shape, lines[0] == "## Flatline: " + word, lines[0])
+    tap.check("%s: markdown keeps its size" % shape, len(text.encode()) <= 64 << 10, len(text.encode()))
+    tap.check("%s: markdown says how to repeat it" % shape, "    " + summary["run"]["repeat"] in lines)
+    at = [text.find("### " + heading) for heading in ("Failed", "Inconclusive", "Processes")]
+    present = [place for place in at if place >= 0]
+    tap.check("%s: markdown has what failed first" % shape,
+              present == sorted(present) and at[2] > 0 and
+              (at[0] > 0) == ("fail" in verdicts_of(summary).values()), at)
+    cells = {len(line.replace("\\|", "").split("|")) for line in lines if line.startswith("|")}
+    tap.check("%s: markdown has whole tables, and no markup of others'" % shape,
+              cells <= {9, 11} and "<" not in text.replace(summary["run"]["repeat"], ""), cells)
+    small = report(run, "--format", "markdown", "--max-size", "8K")
+    tap.check("%s: markdown in less room" % shape, len(small.encode()) <= 8192 and
+              ("left out, for size" in small) == (small != text) and (small != text or len(text.encode()) < 8192),
+              len(small.encode()), len(text.encode()))
+
+
+def check_samples(shape, run):
+    """CSV and NDJSON, row by row against run.db."""
+    origin = query(run, """SELECT coalesce((SELECT value FROM meta WHERE key = 'ready_ns'),
+        (SELECT value FROM meta WHERE key = 'start_ns'))""")[0][0]
+    expected = query(run, """SELECT number, time_ns, stale, live, data, rss, calls_done FROM sample
+        JOIN incarnation ON incarnation.id = incarnation ORDER BY component, number, time_ns""")
+    rows = list(csv.DictReader(report(run, "--format", "csv").splitlines()))
+    lines = [json.loads(line) for line in report(run, "--format", "ndjson").splitlines()]
+    header = lines.pop(0)
+    tap.check("%s: ndjson has a header" % shape, header["format"] == "flatline-samples" and
+              header["units"]["live"] == "B" and header["units"]["time"] == "s", header)
+    tap.check("%s: csv and ndjson have every sample" % shape, len(rows) == len(lines) == len(expected),
+              len(rows), len(lines), len(expected))
+    wrong = []
+    for got, line, (number, time_ns, stale, *values) in zip(rows, lines, expected):
+        time = (time_ns - origin) / 1e9
+        in_csv = [got["live [B]"], got["data [B]"], got["rss [B]"], got["calls_done"]]
+        in_json = [line.get(key) for key in ("live", "data", "rss", "calls_done")]
+        if (abs(float(got["time [s]"]) - time) > 2e-6 or int(got["incarnation"]) != number or
+                int(got["stale"]) != stale or in_csv != ["" if v is None else str(v) for v in values]):
+            wrong.append(str(got))
+        if (abs(line["time"] - time) > 2e-6 or line["component"] != got["component"] or
+                line["stale"] != bool(stale) or in_json != values):
+            wrong.append(str(line))
+    tap.check("%s: and they say the same as run.db" % shape, not wrong, *wrong[:3])
+
+
+def check_openmetrics(shape, run, summary):
+    text = report(run, "--format", "openmetrics")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    tap.check("%s: openmetrics ends as it must" % shape, text.endswith("\n# EOF\n"))
+    states = {}
+    for sample in families["flatline_verdict"].samples:
+        if sample.value == 1:
+            key = sample.labels["component"] or "the run", sample.labels["rule"]
+            states[key] = states.get(key, "") + sample.labels["flatline_verdict"]
+    tap.check("%s: openmetrics has the verdicts" % shape, states == verdicts_of(summary))
+    for family, sql in (("flatline_calls_done", "SELECT sum(top) FROM (SELECT max(calls_done) AS top "
+                         "FROM sample GROUP BY incarnation)"),
+                        ("flatline_live_bytes", "SELECT sum(live) FROM (SELECT live, max(time_ns) "
+                         "FROM sample JOIN incarnation ON incarnation.id = incarnation GROUP BY component)")):
+        got = sum(sample.value for sample in families[family].samples)
+        want = query(run, sql)[0][0] or 0
+        tap.check("%s: openmetrics: %s" % (shape, family), got == want, got, want)
+    info = families["flatline_run"].samples[0].labels
+    tap.check("%s: openmetrics: the run" % shape, info["repeat"] == summary["run"]["repeat"] and
+              info["outcome"] == summary["verdict"]["outcome"], info)
+    coverage = {sample.labels["coverage"] for sample in families["flatline_component"].samples}
+    tap.check("%s: openmetrics: coverage" % shape, coverage == {"exact"}, coverage)
+
+
 def check_output(run):
     path = os.path.join(root, "saved")
     for text in ("old", "new"):
@@ -98,8 +203,10 @@ def refused(what, status, says, *argv, **more):
 
 
 def check_refusals(run):
-    refused("an unknown format is answered by the list", 2, "there are terminal, json",
+    refused("an unknown format is answered by the list", 2, "there are terminal, json, junit",
             "report", run, "--format", "jsn")
+    refused("too much Markdown", 2, "not between 8K and just below 1M",
+            "report", run, "--format", "markdown", "--max-size", "1M")
     refused("no run", 2, "give it RUN", "report")
     refused("no such folder", 3, "No such file or directory", "report", run + "-not")
     refused("a full disk", 3, "disk full", "report", run, "--format", "json", "--output", "/dev/full")
@@ -127,6 +234,10 @@ def main():
         gate = driver("gate", run)
         outcomes[shape] = {0: "pass", 1: "fail", 4: "inconclusive"}[gate.returncode]
         summary = check_json(shape, run, outcomes[shape])
+        check_junit(shape, run, summary)
+        check_markdown(shape, run, summary)
+        check_samples(shape, run)
+        check_openmetrics(shape, run, summary)
         if shape == "healthy":
             check_json_numbers(run, summary)
     tap.check("the leak fails", outcomes["leak"] == "fail", outcomes)

@@ -123,7 +123,8 @@ static void test_pass(void **state)
     char *text = report(true, false);
 
     (void)state;
-    assert_int_equal(count_lines(text), 1 + 5 + 2);
+    assert_int_equal(count_lines(text), 1 + 5 + 3);
+    assert_line(text, "coverage: ", "coverage: exact (5)");
     assert_line(text, "again: ", "again: driver --seed 7 --duration 20s");
     assert_line(text, "component", "live MB  peak MB  data MB  of cap");
     /* 1,201,000 bytes live; 10 of 24 MB; 209 samples of 50 + 50 messages in 20.9 s. */
@@ -184,7 +185,7 @@ static void test_all_in_doubt(void **state)
     (void)state;
     synthetic_run_bend(folder, "UPDATE sample SET lateness=200000000");
     text = report(true, false);
-    assert_int_equal(count_lines(text), 2 + 1 + 1 + 5 + 2);
+    assert_int_equal(count_lines(text), 2 + 1 + 1 + 5 + 3);
     assert_line(text, "      sampling  ", "server-stable-secure and 4 more: samples late by");
     assert_line(text, "server-stable-secure  ", "inconclusive");
     assert_last_line(text, "INCONCLUSIVE: server-stable-secure sampling: samples late by");
@@ -222,6 +223,17 @@ static void test_damaged(void **state)
     assert_null(report_new(run, &none, error, sizeof error));
     assert_non_null(strstr(error, "no such table: event"));
     run_reader_free(run);
+}
+
+static void test_coverage(void **state)
+{
+    char *text;
+
+    (void)state;
+    synthetic_run_bend(folder, "UPDATE component SET coverage='none' WHERE id IN (1, 4)");
+    text = report(true, false);
+    assert_line(text, "coverage: ", "coverage: none (2: server-stable-secure, ...), exact (3)");
+    free(text);
 }
 
 static void test_interval(void **state)
@@ -275,7 +287,7 @@ static void test_large_fleet(void **state)
     clone_clients(14);
     text = report(true, false);
     /* Two servers and one pattern, with a header, a note and the verdict. */
-    assert_int_equal(count_lines(text), 1 + 2 + 1 + 1 + 2);
+    assert_int_equal(count_lines(text), 1 + 2 + 1 + 1 + 3);
     assert_line(text, "17 bidi-stream ", "flat               14.15    14.15    10.00    42 %");
     assert_line(text, "17 bidi-stream ", "     1     1       4");
     assert_last_line(text, "PASS: 19 of 19 components flat");
@@ -300,6 +312,7 @@ int main(void)
         TEST(test_pass),         TEST(test_fail),           TEST(test_inconclusive),
         TEST(test_all_in_doubt), TEST(test_nothing_judged), TEST(test_colour),
         TEST(test_damaged),      TEST(test_large_fleet),    TEST(test_interval),
+        TEST(test_coverage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
