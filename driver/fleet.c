@@ -73,6 +73,10 @@ static bool build(struct fleet_command *command, const struct component *c,
         add_client(&b, c, paths);
     add(&b, "--telemetry-fd");
     add(&b, "%d", FLEET_PAGE_FD);
+    if (paths->evidence_dir != NULL) {
+        add(&b, "--profile-dir");
+        add(&b, "%s/%s", paths->evidence_dir, c->name);
+    }
     if (c->leak != NULL) {
         add(&b, "--inject-leak");
         add(&b, "%s", c->leak);

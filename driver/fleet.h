@@ -12,6 +12,7 @@
 struct fleet_paths {
     const char *server, *client; /* the programs */
     const char *tls_dir;         /* holds cert.pem and key.pem */
+    const char *evidence_dir;    /* heap profiles go to a folder in it; NULL: none are wanted */
 };
 
 struct fleet_command {

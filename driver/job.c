@@ -3,6 +3,8 @@
 #include "charts/render.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/run/stacks.h"
+#include "driver/autopsy.h"
 #include "driver/checkpoint.h"
 #include "driver/folder.h"
 #include "driver/judge.h"
@@ -30,7 +32,7 @@ struct job {
     struct programs programs;
     struct chaos chaos;
     char *run_dir;
-    char tls_dir[PATH_MAX];
+    char tls_dir[PATH_MAX], evidence_dir[PATH_MAX];
     struct fleet *fleet;
     int64_t *rows; /* beside the scenario's components */
     struct guardian *guardian;
@@ -39,6 +41,7 @@ struct job {
     struct supervisor *supervisor;
     struct sampler *sampler;
     struct checkpoints *checkpoints;
+    struct autopsy *autopsy; /* NULL: no evidence is wanted */
     struct live live;
     uint64_t begun_ns; /* 0: not yet */
     bool stopping, interrupted, breached, store_failed;
@@ -50,7 +53,8 @@ static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 /* --- inside the loop ------------------------------------------------------------------------- */
 
-static void stop(struct job *job)
+/* What comes later is not judged. */
+static void end_judged(struct job *job)
 {
     if (!job->stopping) {
         job->stopping = true;
@@ -58,24 +62,49 @@ static void stop(struct job *job)
     }
     ev_timer_stop(job->loop, &job->duration_timer);
     checkpoints_end(job->checkpoints);
+}
+
+static void stop(struct job *job)
+{
+    end_judged(job);
+    if (job->autopsy != NULL)
+        (void)autopsy_end(job->autopsy);
+    supervisor_stop(job->supervisor);
+}
+
+/* Its time is over, or it has failed: there may be something to look into before it stops. */
+static void stop_with_evidence(struct job *job)
+{
+    end_judged(job);
+    if (job->autopsy != NULL)
+        autopsy_begin(job->autopsy);
+    else
+        supervisor_stop(job->supervisor);
+}
+
+static void evidence_over(void *user)
+{
+    struct job *job = user;
+
     supervisor_stop(job->supervisor);
 }
 
 static void on_duration(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
     (void)loop, (void)revents;
-    stop(watcher->data);
+    stop_with_evidence(watcher->data);
 }
 
 static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
 {
     struct job *job = watcher->data;
+    bool looking = job->autopsy != NULL && autopsy_end(job->autopsy);
 
     (void)loop, (void)revents;
     live_clear(&job->live);
     log_warn("%s: %s", strsignal(watcher->signum),
-             job->stopping ? "killing what still runs"
-                           : "stopping in order; again to kill at once");
+             job->stopping && !looking ? "killing what still runs"
+                                       : "stopping in order; again to kill at once");
     /* At the end of a run there is nothing left to interrupt. */
     job->interrupted |= !job->stopping;
     stop(job);
@@ -131,10 +160,10 @@ static void breached(void *user, const struct component *component, enum reason 
     job->breached = true;
     live_clear(&job->live);
     log_error("%s: %s: %s", component->name, reason_name(reason), line);
-    if (!job->stopping)
-        log_info("stopping the rest in order");
-    if (!job->stopping)
-        stop(job);
+    if (!job->stopping) {
+        log_info("the run ends here");
+        stop_with_evidence(job);
+    }
 }
 
 static void over(void *user)
@@ -212,6 +241,7 @@ static bool make_folder(struct job *job)
     if (job->run_dir == NULL)
         return refuse(error);
     snprintf(job->tls_dir, sizeof job->tls_dir, "%s/tls", job->run_dir);
+    snprintf(job->evidence_dir, sizeof job->evidence_dir, "%s/" RUN_EVIDENCE, job->run_dir);
     return true;
 }
 
@@ -247,11 +277,30 @@ static bool prepare(struct job *job, char **argv)
         return false;
     job->fleet =
         fleet_new(&job->scenario,
-                  &(struct fleet_paths){job->programs.server, job->programs.client, job->tls_dir});
+                  &(struct fleet_paths){job->programs.server, job->programs.client, job->tls_dir,
+                                        job->options->no_evidence ? NULL : job->evidence_dir});
     job->rows = calloc(job->scenario.count, sizeof *job->rows);
     if (job->fleet == NULL || job->rows == NULL)
         return refuse("no memory");
     return write_down(job, argv);
+}
+
+static bool make_autopsy(struct job *job, char **argv)
+{
+    const struct autopsy_settings settings = {.supervisor = job->supervisor,
+                                              .fleet = job->fleet,
+                                              .guardian = job->guardian,
+                                              .writer = job->writer,
+                                              .run_dir = job->run_dir,
+                                              .argv = argv,
+                                              .seed = job->options->seed,
+                                              .over = evidence_over,
+                                              .user = job};
+
+    if (job->options->no_evidence)
+        return true;
+    job->autopsy = autopsy_new(job->loop, &settings);
+    return job->autopsy != NULL || refuse("no memory");
 }
 
 static bool make_loop(struct job *job)
@@ -384,6 +433,7 @@ static enum exit_status conclude(struct job *job)
 
 static void release(struct job *job)
 {
+    autopsy_free(job->autopsy);
     sampler_free(job->sampler);
     checkpoints_free(job->checkpoints);
     supervisor_free(job->supervisor);
@@ -410,7 +460,7 @@ enum exit_status job_run(const struct options *options, char **argv)
     job->options = options;
     job->chaos = (struct chaos){options->seed, options->chaos_low_ns, options->chaos_high_ns};
     job->scenario = options->scenario; /* which is ours from here on */
-    if (prepare(job, argv) && make_loop(job)) {
+    if (prepare(job, argv) && make_loop(job) && make_autopsy(job, argv)) {
         log_info("run folder %s", job->run_dir);
         record_print_plan(&job->scenario, &job->chaos, options->duration_ns);
         run_loop(job);

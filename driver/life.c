@@ -45,6 +45,11 @@ static void breach(struct life *life, enum reason reason, const char *line)
 {
     struct life_shared *shared = life->shared;
 
+    if (shared->unjudged) {
+        log_info("%s: %s: %s; this is not judged", life->component->name, reason_name(reason),
+                 line);
+        return;
+    }
     if (shared->breached) {
         log_error("%s: %s: %s", life->component->name, reason_name(reason), line);
         return;
@@ -307,6 +312,7 @@ static action_fn *const table[LIFE_STATES][LIFE_EVENTS] = {
                  [LIFE_STOP] = terminate,
                  [LIFE_HURRY] = kill_now},
     [LIFE_DYING] = {[LIFE_TIMER] = force, [LIFE_EXIT] = revive_later, [LIFE_HURRY] = kill_now},
+    [LIFE_DONE] = {[LIFE_START] = queue},
     [LIFE_STOPPING] = {[LIFE_TIMER] = force, [LIFE_EXIT] = end, [LIFE_HURRY] = kill_now},
 };
 

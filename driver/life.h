@@ -59,6 +59,7 @@ struct life_shared {
     bool running;      /* everything was ready and no stop was ordered: chaos kills and restarts */
     uint64_t quiet_ns; /* no kill is ordered from then on */
     bool frozen;       /* no kill is ordered; what falls due meanwhile waits */
+    bool unjudged;     /* no death is a breach any more */
     unsigned up, kills, restarts;
     /* The first breach: a death that nobody ordered, or a start that failed. */
     bool breached;

@@ -4,6 +4,7 @@
 #include "driver/judge.h"
 #include "driver/options.h"
 #include "driver/scenario_print.h"
+#include "driver/suspects.h"
 
 #include <stdio.h>
 
@@ -68,6 +69,8 @@ int main(int argc, char **argv)
         return draw(&options);
     case VERB_SCENARIO:
         return show_scenario(&options);
+    case VERB_SUSPECTS:
+        return suspects_print(options.operands[0]);
     default:
         return job_run(&options, argv);
     }

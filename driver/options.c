@@ -88,6 +88,19 @@ static bool add_leak(void *into, const struct option_spec *spec, const char *val
     return true;
 }
 
+static bool set_evidence(void *into, const struct option_spec *spec, const char *value, char *why,
+                         size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    options->no_evidence = strcmp(value, "off") == 0;
+    if (options->no_evidence || strcmp(value, "auto") == 0)
+        return true;
+    snprintf(why, cap, "'%s' is neither auto nor off", value);
+    return false;
+}
+
 /* LOW,HIGH */
 static bool set_chaos_after(void *into, const struct option_spec *spec, const char *value,
                             char *why, size_t cap)
@@ -149,6 +162,10 @@ static const struct option_spec specs[] = {
      set_checkpoints, MEMBER(checkpoints)},
     {"sample-interval", 0, "TIME", "between two looks at every process (100ms)",
      options_set_duration, MEMBER(sample_interval_ns)},
+    {"evidence", 0, "auto|off",
+     "when somebody's memory has failed, go on for at most 30 s, unjudged, to find the code that "
+     "did it (auto)",
+     set_evidence, 0},
     {"allow-inconclusive", 0, NULL,
      "end with 0 instead of 4 when nothing failed but not every rule "
      "could be judged",

@@ -20,7 +20,9 @@
     X(REPORT, "report", "RUN", 1, 1, "Write a report of a run folder, in any format.")   \
     X(CHARTS, "charts", "RUN", 1, 1, "Draw a run folder again.")                         \
     X(SCENARIO, "scenario", "--print-default|--check FILE", 0, 0,                        \
-      "Show the built-in fleet as a scenario file, or check such a file.")
+      "Show the built-in fleet as a scenario file, or check such a file.")               \
+    X(SUSPECTS, "suspects", "RUN", 1, 1,                                                 \
+      "Name those whose memory failed, worst first, the rule, and their bytes a second.")
 
 #define VERB_ENUM(ident, word, operands, least, most, text) VERB_##ident,
 enum verb { VERB_RUN, VERB_TABLE(VERB_ENUM) VERB_COUNT };
@@ -52,6 +54,7 @@ struct options {
     int server_threads;
     uint64_t server_heap, client_heap; /* 0: as calibrated */
     uint64_t chaos_low_ns, chaos_high_ns;
+    bool no_evidence;
     struct leak_order leaks[OPTIONS_LEAKS_MAX];
     size_t leak_count;
     bool seed_given, matrix_given, print_default, gen_charts, allow_inconclusive, verbose;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* One at a time, and too large for every tick's stack. */
@@ -85,6 +86,18 @@ void process_observe_last(struct process *process, struct run_writer *writer, ui
         (void)run_writer_histogram(writer, process->row, "rtt", &snapshot.rtt);
         (void)run_writer_histogram(writer, process->row, "connect", &snapshot.connect);
     }
+}
+
+bool process_raise_cap(const struct process *process, uint64_t bytes)
+{
+    struct rlimit limit;
+
+    if (prlimit(process->child.pid, RLIMIT_DATA, NULL, &limit) < 0)
+        return false;
+    if (limit.rlim_cur >= bytes)
+        return true;
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    return prlimit(process->child.pid, RLIMIT_DATA, &limit, NULL) == 0;
 }
 
 bool process_obituary(const struct process *process, char *out, size_t cap)

@@ -47,6 +47,9 @@ void process_observe(struct process *process, struct run_writer *writer,
 /* After its death: the rest of its events, its last snapshot and its histograms. */
 void process_observe_last(struct process *process, struct run_writer *writer, uint64_t time_ns);
 
+/* Lets it have so many bytes of data from now on. False with errno. */
+bool process_raise_cap(const struct process *process, uint64_t bytes);
+
 /* Its last words into out; false if it left none. */
 bool process_obituary(const struct process *process, char *out, size_t cap);
 

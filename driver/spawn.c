@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define CHILD_STACK (64 * 1024)
+#define KILL_WAIT_MS 1000
 
 /* The child's steps, so that a failure can be named across the pipe. */
 #define STEP_TABLE(X)                           \
@@ -85,6 +86,17 @@ static enum step keep_own_descriptors(const struct spawn_request *request, int *
     return page >= 0 && dup2(page, request->page_target) < 0 ? STEP_PAGE : STEP_EXEC;
 }
 
+/* The hard limit stays, so that the driver may raise the cap of a process that it looks into. */
+static bool set_cap(uint64_t bytes)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_DATA, &limit) < 0)
+        return false;
+    limit.rlim_cur = bytes;
+    return setrlimit(RLIMIT_DATA, &limit) == 0;
+}
+
 /* All that lies between fork and exec; the step that failed, or STEP_EXEC when it is time for that.
  */
 static enum step get_ready(const struct spawn_request *request, pid_t driver, int *pipe)
@@ -100,8 +112,7 @@ static enum step get_ready(const struct spawn_request *request, pid_t driver, in
     step = redirect(request);
     if (step == STEP_EXEC)
         step = keep_own_descriptors(request, pipe);
-    if (step == STEP_EXEC && request->data_limit != 0 &&
-        setrlimit(RLIMIT_DATA, &(struct rlimit){request->data_limit, request->data_limit}) < 0)
+    if (step == STEP_EXEC && request->data_limit != 0 && !set_cap(request->data_limit))
         return STEP_LIMIT;
     return step;
 }
@@ -224,6 +235,18 @@ void spawn_release(const struct spawned *child)
 {
     close(child->pidfd);
     close(child->exec_fd);
+}
+
+void spawn_end_now(const struct spawned *child)
+{
+    struct pollfd poll_fd = {.fd = child->pidfd, .events = POLLIN};
+    struct spawn_end end;
+
+    spawn_hurry(child);
+    spawn_signal(child, SIGKILL);
+    poll(&poll_fd, 1, KILL_WAIT_MS);
+    (void)spawn_reap(child, &end);
+    spawn_release(child);
 }
 
 bool spawn_run(const struct spawn_request *request, uint64_t timeout_ns, struct spawn_end *end,

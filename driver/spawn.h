@@ -19,7 +19,7 @@ struct spawn_request {
     const char *log_path; /* takes standard output and error; appended to */
     int page_fd;          /* handed down as page_target; -1: none */
     int page_target;      /* 3 or more */
-    uint64_t data_limit;  /* RLIMIT_DATA, bytes; 0: as inherited */
+    uint64_t data_limit;  /* RLIMIT_DATA, soft, bytes; 0: as inherited */
 };
 
 struct spawned {
@@ -60,6 +60,9 @@ void spawn_signal(const struct spawned *child, int signal);
 
 /* Closes what spawn_start opened. */
 void spawn_release(const struct spawned *child);
+
+/* Kills it, reaps it and closes what spawn_start opened; waits a second at most. */
+void spawn_end_now(const struct spawned *child);
 
 /*
  * Starts, waits, reaps. False if it could not be started or was not done in time (and was killed):

@@ -79,7 +79,7 @@ static bool advance(struct supervisor *s)
     if (s->phase == PHASE_SERVERS && all_are(s, SERVERS, LIFE_UP)) {
         s->phase = PHASE_CLIENTS;
         tell(s, CLIENTS, LIFE_START);
-    } else if (s->phase == PHASE_CLIENTS && all_are(s, ALL, LIFE_UP)) {
+    } else if (s->phase == PHASE_CLIENTS && !s->shared.unjudged && all_are(s, ALL, LIFE_UP)) {
         begin(s);
     } else if (s->phase == PHASE_STOP_CLIENTS && all_are(s, CLIENTS, LIFE_DONE)) {
         s->phase = PHASE_CLIENTS_GONE;
@@ -166,9 +166,22 @@ void supervisor_start(struct supervisor *s)
     tell(s, SERVERS, LIFE_START);
 }
 
+void supervisor_calm(struct supervisor *s)
+{
+    s->shared.running = false;
+    s->shared.unjudged = true;
+}
+
+void supervisor_revive(struct supervisor *s, size_t i)
+{
+    if (!s->lives[i].lives)
+        life_dispatch(&s->lives[i], LIFE_START);
+}
+
 void supervisor_stop(struct supervisor *s)
 {
     s->shared.running = false;
+    s->shared.unjudged = false;
     if (s->phase >= PHASE_STOP_CLIENTS) {
         tell(s, ALL, LIFE_HURRY);
     } else {

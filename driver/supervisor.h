@@ -59,6 +59,15 @@ void supervisor_free(struct supervisor *s);
 
 void supervisor_start(struct supervisor *s);
 
+/*
+ * The judged part is over, even if it never began: chaos rests and no death is a breach any more,
+ * while traffic goes on until supervisor_stop.
+ */
+void supervisor_calm(struct supervisor *s);
+
+/* Starts component i again if it has died; only after supervisor_calm. */
+void supervisor_revive(struct supervisor *s, size_t i);
+
 /* In order, within about twice stop_limit_ns; called again: at once, by SIGKILL. */
 void supervisor_stop(struct supervisor *s);
 

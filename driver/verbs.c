@@ -68,6 +68,8 @@ static const struct option_spec specs_SCENARIO[] = {
     {0},
 };
 
+static const struct option_spec specs_SUSPECTS[] = {VERBOSE, {0}};
+
 static const struct {
     const char *word, *runs;
     int least, most;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Ctrl-C: stopped in order, what was measured is kept, exit 130.
+# Ctrl-C: stopped in order, what was measured is kept, exit 130; or, once there is a verdict, that.
 set -u
 . "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/fault/driver_lib.sh"
 
@@ -23,4 +23,14 @@ kill -INT "$TAP_PID"
 tap_stop "$TAP_PID" INT
 tap_is "SIGTERM, then Ctrl-C twice: exit 130" 130 "$TAP_STATUS"
 fleet_check_gone "SIGTERM, then Ctrl-C twice"
+
+# Ctrl-C while evidence is gathered ends that, and the run, whose verdict stands.
+fleet_start looking --duration 60s --inject-leak server-stable-insecure=call:1K
+tap_check "evidence is gathered" tap_wait_for 60 grep -q 'looking into it' "$TAP_DIR/looking.err"
+tap_stop "$TAP_PID" INT
+tap_is "Ctrl-C meanwhile: exit 1" 1 "$TAP_STATUS"
+tap_matches "Ctrl-C meanwhile: it is cut short" "cut short" "$runs/latest/evidence/server-stable-insecure/why.txt"
+tap_is "Ctrl-C meanwhile: the run was not" 0 "$(fleet_query "select value from meta where key = 'interrupted'")"
+tap_matches "Ctrl-C meanwhile: the verdict stands" "^FAIL: server-stable-insecure heap-cap" "$TAP_DIR/looking.out"
+fleet_check_gone "Ctrl-C meanwhile"
 tap_done

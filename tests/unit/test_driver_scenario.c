@@ -109,13 +109,13 @@ static void further_threads_widen_the_calibrated_cap(void **state)
     assert_int_equal(four.components[0].heap_cap,
                      one.components[0].heap_cap + 3 * (CAP_SERVER_THREAD_MIB << 20));
     assert_int_equal(four.components[4].heap_cap, one.components[4].heap_cap);
-    fleet = fleet_new(&four, &(struct fleet_paths){"/x/server", "/x/client", "run/tls"});
+    fleet = fleet_new(&four, &(struct fleet_paths){"/x/server", "/x/client", "run/tls", NULL});
     assert_non_null(fleet);
     assert_string_equal(fleet->commands[0].shell,
                         "/x/server --port 31300 --threads 4 --telemetry-fd 3");
     assert_null(strstr(fleet->commands[4].shell, "--threads"));
     fleet_free(fleet);
-    fleet = fleet_new(&one, &(struct fleet_paths){"/x/server", "/x/client", "run/tls"});
+    fleet = fleet_new(&one, &(struct fleet_paths){"/x/server", "/x/client", "run/tls", NULL});
     assert_non_null(fleet);
     assert_string_equal(fleet->commands[0].shell, "/x/server --port 31300 --telemetry-fd 3");
     fleet_free(fleet);
@@ -147,16 +147,21 @@ static void commands_say_what_the_scenario_says(void **state)
     build(&s, MATRIX_56);
     leaky = scenario_find(&s, "client-31301-stable-secure-client-stream-many-calls");
     s.components[leaky].leak = "call:16/1000";
-    fleet = fleet_new(&s, &(struct fleet_paths){"/x/server", "/x/a client", "run/tls"});
+    fleet =
+        fleet_new(&s, &(struct fleet_paths){"/x/server", "/x/a client", "run/tls", "run/evidence"});
     assert_non_null(fleet);
-    assert_string_equal(fleet->commands[0].shell, "/x/server --port 31300 --telemetry-fd 3");
+    assert_string_equal(fleet->commands[0].shell,
+                        "/x/server --port 31300 --telemetry-fd 3 --profile-dir "
+                        "run/evidence/server-stable-insecure");
     assert_string_equal(fleet->commands[1].shell,
                         "/x/server --port 31301 --secure --tls-pub run/tls/cert.pem --tls-priv "
-                        "run/tls/key.pem --telemetry-fd 3");
+                        "run/tls/key.pem --telemetry-fd 3 --profile-dir "
+                        "run/evidence/server-stable-secure");
     assert_string_equal(fleet->commands[leaky].shell,
                         "'/x/a client' --port 31301 --secure --cert-store-from-path "
-                        "run/tls/cert.pem --telemetry-fd 3 --inject-leak call:16/1000 --num-calls "
-                        "0 --client-streaming 10");
+                        "run/tls/cert.pem --telemetry-fd 3 --profile-dir "
+                        "run/evidence/client-31301-stable-secure-client-stream-many-calls "
+                        "--inject-leak call:16/1000 --num-calls 0 --client-streaming 10");
     fleet_free(fleet);
     scenario_clear(&s);
 }

@@ -53,6 +53,7 @@ struct world {
     unsigned stall_ms; /* the loop sleeps so long as soon as the run begins */
     uint64_t begun_ns, over_ns;
     char breach[512];
+    bool calm, revived; /* calm from the begin; then component 1 is revived before the end */
     ev_timer end_timer, watchdog;
     struct run_reader *reader;
 };
@@ -61,7 +62,14 @@ static struct world w;
 
 static void on_end(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
-    (void)loop, (void)watcher, (void)revents;
+    (void)loop, (void)revents;
+    if (w.calm && !w.revived) {
+        w.revived = true;
+        supervisor_revive(w.supervisor, 1);
+        ev_timer_set(watcher, (double)w.run_ns / 1e9, 0.);
+        ev_timer_start(w.loop, watcher);
+        return;
+    }
     supervisor_stop(w.supervisor);
 }
 
@@ -77,6 +85,8 @@ static void begun(void *user, uint64_t now_ns)
     w.begun_ns = now_ns;
     ev_timer_init(&w.end_timer, on_end, (double)w.run_ns / 1e9, 0.);
     ev_timer_start(w.loop, &w.end_timer);
+    if (w.calm)
+        supervisor_calm(w.supervisor);
     poll(NULL, 0, (int)w.stall_ms);
 }
 
@@ -421,6 +431,24 @@ static void a_stalled_loop_loses_no_status(void **state)
     assert_no_child_is_left();
 }
 
+static void what_dies_after_the_judged_part_is_no_breach(void **state)
+{
+    (void)state;
+    add("server", true, true, "");
+    add("a", false, true, "--after 300 --exit 7");
+    add("b", false, true, "");
+    w.calm = true;
+    w.run_ns = 3 * NS_PER_S;
+    run();
+    assert_string_equal(w.breach, "");
+    assert_reason("a", 1, REASON_ERROR_EXIT);
+    assert_non_null(incarnation("a", 2));
+    assert_true(incarnation("a", 2)->ready_ns > incarnation("a", 1)->exit_ns);
+    assert_null(incarnation("b", 2));
+    assert_reason("b", 1, REASON_STOPPED);
+    assert_no_child_is_left();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -438,6 +466,7 @@ int main(void)
         TEST(chaos_follows_the_plan),
         TEST(no_kill_is_ordered_near_the_end),
         TEST(a_stalled_loop_loses_no_status),
+        TEST(what_dies_after_the_judged_part_is_no_breach),
     };
 
     log_init("test", LOG_ERROR, false);

@@ -1,0 +1,61 @@
+/*
+ * What the evidence phase left of a component in RUN/evidence/NAME/: collapsed stacks, one a line,
+ * "root;...;leaf BYTES", of what was allocated while it was watched and was still live at the end.
+ */
+#ifndef FLATLINE_RUN_STACKS_H
+#define FLATLINE_RUN_STACKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RUN_EVIDENCE "evidence"
+#define RUN_STACKS_FILE "stacks.folded"
+#define RUN_FLAME_FILE "flame.html"
+#define RUN_WHY_FILE "why.txt" /* one line: why there are no stacks */
+
+struct run_stack {
+    char *frames; /* separated by ';', the root first */
+    int64_t bytes;
+};
+
+/* The heaviest first. */
+struct run_stacks {
+    struct run_stack *items;
+    size_t count;
+    int64_t total; /* bytes */
+};
+
+/* RUN/evidence/NAME/FILE into out; returns out. */
+char *run_evidence_path(const char *run_dir, const char *component, const char *file, char *out,
+                        size_t cap);
+
+/*
+ * Reads a file of collapsed stacks; what is freed rather than kept (no positive number) is left
+ * out. False: *error holds one line and there is nothing to free.
+ */
+bool run_stacks_read(struct run_stacks *stacks, const char *path, char *error, size_t cap);
+
+/* Adds the bytes of equal stacks up and puts the heaviest first. */
+void run_stacks_merge(struct run_stacks *stacks);
+
+void run_stacks_free(struct run_stacks *stacks);
+
+#define RUN_GUILTY_FRAMES 256
+
+/* Who allocated most of what stayed. */
+struct run_guilty {
+    char frames[RUN_GUILTY_FRAMES]; /* "planted_leak_call <- service_done <- ...", the nearest
+                                       first; empty: not known, see why */
+    int64_t bytes, total;           /* by that function; by all */
+    bool flame;                     /* there is a flame page */
+    char why[200];                  /* why it is not known */
+};
+
+/* False: no evidence was gathered of that component. */
+bool run_guilty_read(struct run_guilty *guilty, const char *run_dir, const char *component);
+
+/* "allocated in planted_leak_call <- ... (31 MB of the 32 MB that stayed)". Returns out. */
+char *run_guilty_format(const struct run_guilty *guilty, char *out, size_t cap);
+
+#endif

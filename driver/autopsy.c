@@ -1,0 +1,244 @@
+#include "driver/autopsy.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/run/stacks.h"
+#include "driver/keepsake.h"
+#include "driver/subject.h"
+#include "driver/suspects.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOOK_S 0.05
+#define LINE (2 * PATH_MAX)
+
+enum phase { PHASE_IDLE, PHASE_ASKING, PHASE_LOOKING, PHASE_OVER };
+
+struct autopsy {
+    struct autopsy_settings settings;
+    struct ev_loop *loop;
+    ev_timer look;
+    enum phase phase;
+    uint64_t begun_ns;
+    struct spawned asked; /* driver suspects */
+    char answers[PATH_MAX];
+    char *repeat;
+    struct subject subjects[SUSPECTS_MAX];
+    size_t count;
+};
+
+static void finish(struct autopsy *a)
+{
+    ev_timer_stop(a->loop, &a->look);
+    a->phase = PHASE_OVER;
+    if (a->count > 0)
+        (void)run_writer_meta_int(a->settings.writer, "evidence_end_ns", (int64_t)clock_now_ns());
+}
+
+static void come_to_end(struct autopsy *a)
+{
+    size_t explained = 0;
+
+    finish(a);
+    for (size_t i = 0; i < a->count; i++)
+        explained += a->subjects[i].explained;
+    if (a->count > 0)
+        log_info("evidence: stacks of %zu of %zu in %s/" RUN_EVIDENCE, explained, a->count,
+                 a->settings.run_dir);
+    a->settings.over(a->settings.user);
+}
+
+/* --- asking who is to be looked into -----------------------------------------------------------
+ */
+
+static bool ask(struct autopsy *a, char *error, size_t cap)
+{
+    static char self[PATH_MAX], word[] = "suspects";
+    char *argv[] = {self, word, (char *)a->settings.run_dir, NULL};
+    struct spawn_request request = {.argv = argv,
+                                    .envp = guardian_environment(a->settings.guardian),
+                                    .log_path = a->answers,
+                                    .page_fd = -1};
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (length < 0) {
+        snprintf(error, cap, "/proc/self/exe: %s", strerror(errno));
+        return false;
+    }
+    self[length] = '\0';
+    snprintf(a->answers, sizeof a->answers, "%s/logs/suspects.log", a->settings.run_dir);
+    if (!spawn_start(&request, &a->asked, error, cap))
+        return false;
+    spawn_hurry(&a->asked);
+    return true;
+}
+
+static void add_subject(struct autopsy *a, const char *name, const char *rule, double growth)
+{
+    const struct fleet *fleet = a->settings.fleet;
+    struct subject *s = &a->subjects[a->count];
+    int at = scenario_find(fleet->scenario, name);
+    char error[LINE];
+
+    if (at < 0)
+        return;
+    *s = (struct subject){.index = (size_t)at,
+                          .component = &fleet->scenario->components[at],
+                          .program = fleet->commands[at].argv[0],
+                          .guardian = a->settings.guardian,
+                          .run_dir = a->settings.run_dir,
+                          .growth = growth};
+    if (!subject_begin(s, a->repeat, error, sizeof error)) {
+        log_warn("evidence: %s", error);
+        return;
+    }
+    log_info("evidence: %s failed %s: looking into it, which is not judged", name, rule);
+    a->count++;
+}
+
+/* "NAME RULE BYTES-A-SECOND"; the log lines of the program do not look so. */
+static void take_answers(struct autopsy *a)
+{
+    FILE *in = fopen(a->answers, "re");
+    char line[LINE], name[COMPONENT_NAME], rule[32];
+    double growth;
+
+    while (in != NULL && a->count < SUSPECTS_MAX && fgets(line, sizeof line, in) != NULL) {
+        if (sscanf(line, "%63s %31s %lf", name, rule, &growth) == 3)
+            add_subject(a, name, rule, growth);
+    }
+    if (in != NULL)
+        fclose(in);
+}
+
+/* What has happened since the judged part ended is evidence, and nobody is blamed for it. */
+static void begin_looking(struct autopsy *a)
+{
+    (void)run_writer_meta_int(a->settings.writer, "evidence_ns", (int64_t)a->begun_ns);
+    for (size_t i = 0; i < a->count; i++)
+        supervisor_revive(a->settings.supervisor, a->subjects[i].index);
+    a->phase = PHASE_LOOKING;
+}
+
+static void hear(struct autopsy *a)
+{
+    char folder[PATH_MAX];
+    struct spawn_end end;
+
+    if (!spawn_is_dead(&a->asked) || !spawn_reap(&a->asked, &end))
+        return;
+    spawn_release(&a->asked);
+    a->phase = PHASE_LOOKING;
+    snprintf(folder, sizeof folder, "%s/" RUN_EVIDENCE, a->settings.run_dir);
+    if (end.code != 0)
+        log_warn("evidence: the run could not be judged yet, see %s", a->answers);
+    else if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+        log_warn("evidence: %s: %s", folder, strerror(errno));
+    else
+        take_answers(a);
+    if (end.code == 0)
+        unlink(a->answers);
+    if (a->count == 0) {
+        rmdir(folder);
+        come_to_end(a);
+    } else {
+        begin_looking(a);
+    }
+}
+
+/* --- looking into them ----------------------------------------------------------------------- */
+
+static void look_into(struct autopsy *a, uint64_t now_ns)
+{
+    bool over = true;
+
+    for (size_t i = 0; i < a->count; i++) {
+        struct subject *s = &a->subjects[i];
+
+        subject_step(s, supervisor_process(a->settings.supervisor, s->index), now_ns);
+        over = over && s->step == SUBJECT_OVER;
+    }
+    if (over)
+        come_to_end(a);
+}
+
+static void give_up(struct autopsy *a, const char *why)
+{
+    if (a->phase == PHASE_ASKING)
+        spawn_end_now(&a->asked);
+    for (size_t i = 0; i < a->count; i++)
+        subject_end(&a->subjects[i], why);
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct autopsy *a = watcher->data;
+    uint64_t now = clock_now_ns();
+
+    (void)loop, (void)revents;
+    if (now >= a->begun_ns + AUTOPSY_LIMIT_NS) {
+        give_up(a, "the time for evidence was over");
+        come_to_end(a);
+    } else if (a->phase == PHASE_ASKING) {
+        hear(a);
+    } else {
+        look_into(a, now);
+    }
+}
+
+struct autopsy *autopsy_new(struct ev_loop *loop, const struct autopsy_settings *settings)
+{
+    struct autopsy *a = calloc(1, sizeof *a);
+
+    if (a == NULL)
+        return NULL;
+    a->settings = *settings;
+    a->loop = loop;
+    a->repeat = keepsake_command(settings->argv, settings->seed);
+    if (a->repeat == NULL) {
+        free(a);
+        return NULL;
+    }
+    ev_timer_init(&a->look, on_look, LOOK_S, LOOK_S);
+    a->look.data = a;
+    return a;
+}
+
+void autopsy_begin(struct autopsy *a)
+{
+    char error[LINE];
+
+    a->begun_ns = clock_now_ns();
+    supervisor_calm(a->settings.supervisor);
+    /* The other process sees what was committed. */
+    (void)run_writer_commit(a->settings.writer);
+    if (ask(a, error, sizeof error)) {
+        a->phase = PHASE_ASKING;
+        ev_timer_start(a->loop, &a->look);
+        return;
+    }
+    log_warn("evidence: %s", error);
+    come_to_end(a);
+}
+
+bool autopsy_end(struct autopsy *a)
+{
+    if (a->phase != PHASE_ASKING && a->phase != PHASE_LOOKING)
+        return false;
+    give_up(a, "the evidence phase was cut short");
+    finish(a);
+    return true;
+}
+
+void autopsy_free(struct autopsy *a)
+{
+    if (a == NULL)
+        return;
+    free(a->repeat);
+    free(a);
+}

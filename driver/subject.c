@@ -1,0 +1,254 @@
+#include "driver/subject.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/run/stacks.h"
+#include "driver/collapse.h"
+#include "driver/keepsake.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SETTLE_NS NS_PER_S
+#define GATHER_NS (8 * NS_PER_S)
+/* What the profiler and a leak may take on top: it ends early rather than hit the raised cap. */
+#define ROOM (UINT64_C(256) << 20)
+#define ROOM_LEFT (ROOM / 4)
+/*
+ * A sampled object takes a page run of 16 KiB, so a fast leak is sampled coarsely: about as many
+ * samples in all, whose sum is right to a few per cent. A slow one is missed unless every
+ * allocation is sampled.
+ */
+#define SAMPLES 4096
+#define LG_SAMPLE_MAX 19 /* jemalloc's default */
+#define RAW_FILE "jeprof.out"
+#define LOG_FILE "jeprof.log"
+
+static char *in_folder(const struct subject *s, const char *file, char *out, size_t cap)
+{
+    return run_evidence_path(s->run_dir, s->component->name, file, out, cap);
+}
+
+static char *dump_path(const struct subject *s, int number, char *out, size_t cap)
+{
+    char file[40];
+
+    snprintf(file, sizeof file, "%d.%d.heap", (int)s->pid, number);
+    return in_folder(s, file, out, cap);
+}
+
+static void enter(struct subject *s, enum subject_step step, uint64_t now_ns)
+{
+    s->step = step;
+    s->since_ns = now_ns;
+}
+
+static void fail(struct subject *s, const char *why)
+{
+    char path[PATH_MAX];
+
+    log_warn("evidence: %s: %s", s->component->name, why);
+    keepsake_write_line(in_folder(s, RUN_WHY_FILE, path, sizeof path), why);
+    enter(s, SUBJECT_OVER, 0);
+}
+
+bool subject_begin(struct subject *s, const char *repeat, char *error, size_t cap)
+{
+    char path[PATH_MAX];
+
+    in_folder(s, "", path, sizeof path);
+    if (mkdir(path, 0755) < 0 && errno != EEXIST) {
+        snprintf(error, cap, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    keepsake_write_line(in_folder(s, KEEPSAKE_COMMAND, path, sizeof path), repeat);
+    keepsake_log(s->run_dir, s->component->name, in_folder(s, KEEPSAKE_LOG, path, sizeof path));
+    s->step = SUBJECT_READY;
+    return true;
+}
+
+static unsigned lg_sample(double growth)
+{
+    double bytes = growth * (double)(SETTLE_NS + GATHER_NS) / NS_PER_S / SAMPLES;
+
+    if (bytes <= 1)
+        return 0;
+    return fmin(ceil(log2(bytes)), LG_SAMPLE_MAX);
+}
+
+static void order(struct subject *s, struct process *p, enum page_command_op op, uint64_t argument,
+                  enum subject_step next, uint64_t now_ns)
+{
+    s->command = page_order(p->page, op, argument);
+    enter(s, next, now_ns);
+}
+
+/* True once it has answered that it is done; what else it answers ends the matter. */
+static bool is_done(struct subject *s, const struct process *p)
+{
+    enum page_command_result result;
+
+    if (!page_acknowledged(p->page, s->command, &result))
+        return false;
+    if (result == PAGE_RESULT_UNSUPPORTED)
+        fail(s, "it has no heap profiler: built without jemalloc");
+    else if (result != PAGE_RESULT_DONE)
+        fail(s, "its heap profiler failed, see its log");
+    return result == PAGE_RESULT_DONE;
+}
+
+static void when_ready(struct subject *s, struct process *p, uint64_t now_ns)
+{
+    if (p == NULL)
+        return;
+    s->pid = p->child.pid;
+    if (process_ready_ns(p) == 0)
+        return;
+    if (s->component->heap_cap != 0 && !process_raise_cap(p, s->component->heap_cap + ROOM))
+        log_warn("evidence: %s: its cap cannot be raised: %s", s->component->name, strerror(errno));
+    order(s, p, PAGE_COMMAND_PROFILE_START, lg_sample(s->growth), SUBJECT_PROFILER, now_ns);
+}
+
+static void when_profiler(struct subject *s, struct process *p, uint64_t now_ns)
+{
+    if (is_done(s, p))
+        enter(s, SUBJECT_SETTLED, now_ns);
+}
+
+static void when_settled(struct subject *s, struct process *p, uint64_t now_ns)
+{
+    if (now_ns >= s->since_ns + SETTLE_NS)
+        order(s, p, PAGE_COMMAND_PROFILE_DUMP, 1, SUBJECT_FIRST, now_ns);
+}
+
+static void when_first(struct subject *s, struct process *p, uint64_t now_ns)
+{
+    if (is_done(s, p))
+        enter(s, SUBJECT_GATHERED, now_ns);
+}
+
+static void when_gathered(struct subject *s, struct process *p, uint64_t now_ns)
+{
+    bool full = s->component->heap_cap != 0 && p->data > 0 &&
+                (uint64_t)p->data > s->component->heap_cap + ROOM - ROOM_LEFT;
+
+    if (full || now_ns >= s->since_ns + GATHER_NS)
+        order(s, p, PAGE_COMMAND_PROFILE_DUMP, 2, SUBJECT_SECOND, now_ns);
+}
+
+/* The shell, for it keeps the stacks apart from what jeprof says beside them. */
+static bool start_jeprof(struct subject *s, char *error, size_t cap)
+{
+    char first[PATH_MAX], second[PATH_MAX], raw[PATH_MAX], log[PATH_MAX];
+    char shell[] = "/bin/sh", option[] = "-c", name[] = "jeprof";
+    char script[] = "exec jeprof --collapsed \"--base=$1\" \"$2\" \"$3\" >\"$4\"";
+    char *argv[] = {shell,
+                    option,
+                    script,
+                    name,
+                    dump_path(s, 1, first, sizeof first),
+                    (char *)s->program,
+                    dump_path(s, 2, second, sizeof second),
+                    in_folder(s, RAW_FILE, raw, sizeof raw),
+                    NULL};
+    struct spawn_request request = {.argv = argv,
+                                    .envp = guardian_environment(s->guardian),
+                                    .log_path = in_folder(s, LOG_FILE, log, sizeof log),
+                                    .page_fd = -1};
+
+    if (!spawn_start(&request, &s->jeprof, error, cap))
+        return false;
+    spawn_hurry(&s->jeprof);
+    return true;
+}
+
+static void when_second(struct subject *s, struct process *p, uint64_t now_ns)
+{
+    char path[PATH_MAX], error[2 * PATH_MAX];
+
+    if (!is_done(s, p))
+        return;
+    keepsake_descriptors(p->child.pid, in_folder(s, KEEPSAKE_DESCRIPTORS, path, sizeof path));
+    /* It goes on at full speed; nobody waits for the answer. */
+    (void)page_order(p->page, PAGE_COMMAND_PROFILE_STOP, 0);
+    if (!start_jeprof(s, error, sizeof error))
+        fail(s, error);
+    else
+        enter(s, SUBJECT_STACKS, now_ns);
+}
+
+static void remove_drafts(const struct subject *s)
+{
+    char path[PATH_MAX];
+
+    unlink(in_folder(s, RAW_FILE, path, sizeof path));
+    unlink(in_folder(s, LOG_FILE, path, sizeof path));
+}
+
+static void make_stacks(struct subject *s, const struct spawn_end *end)
+{
+    char raw[PATH_MAX], stacks[PATH_MAX], log[PATH_MAX], why[2 * PATH_MAX];
+
+    if (end->code == 127) {
+        fail(s, "jeprof is not in PATH: install it (apt-get install libjemalloc-dev)");
+    } else if (end->code != 0) {
+        keepsake_first_line(in_folder(s, LOG_FILE, log, sizeof log), log, sizeof log);
+        snprintf(why, sizeof why, "jeprof failed (status %d): %s", end->code, log);
+        fail(s, why);
+    } else if (!collapse_stacks(in_folder(s, RAW_FILE, raw, sizeof raw),
+                                in_folder(s, RUN_STACKS_FILE, stacks, sizeof stacks), why,
+                                sizeof why)) {
+        fail(s, why);
+    } else {
+        s->explained = true;
+        enter(s, SUBJECT_OVER, 0);
+    }
+    remove_drafts(s);
+}
+
+static void when_stacks(struct subject *s, struct process *p, uint64_t now_ns)
+{
+    struct spawn_end end;
+
+    (void)p, (void)now_ns;
+    if (!spawn_is_dead(&s->jeprof) || !spawn_reap(&s->jeprof, &end))
+        return;
+    spawn_release(&s->jeprof);
+    make_stacks(s, &end);
+}
+
+typedef void look_fn(struct subject *s, struct process *p, uint64_t now_ns);
+
+static look_fn *const looks[SUBJECT_OVER] = {
+    [SUBJECT_READY] = when_ready,       [SUBJECT_PROFILER] = when_profiler,
+    [SUBJECT_SETTLED] = when_settled,   [SUBJECT_FIRST] = when_first,
+    [SUBJECT_GATHERED] = when_gathered, [SUBJECT_SECOND] = when_second,
+    [SUBJECT_STACKS] = when_stacks,
+};
+
+void subject_step(struct subject *s, struct process *p, uint64_t now_ns)
+{
+    bool needed = s->pid != 0 && s->step < SUBJECT_STACKS;
+
+    if (s->step == SUBJECT_OVER)
+        return;
+    if (needed && (p == NULL || p->child.pid != s->pid))
+        fail(s, "it died before its second heap profile");
+    else
+        looks[s->step](s, p, now_ns);
+}
+
+void subject_end(struct subject *s, const char *why)
+{
+    if (s->step == SUBJECT_OVER)
+        return;
+    if (s->step == SUBJECT_STACKS) {
+        spawn_end_now(&s->jeprof);
+        remove_drafts(s);
+    }
+    fail(s, why);
+}

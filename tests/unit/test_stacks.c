@@ -1,0 +1,169 @@
+/* Stacks on their way from jeprof to a reader: made readable, summed up, the guilty one named. */
+#include "common/run/stacks.h"
+#include "driver/collapse.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char folder[64], raw[128], stacks[128];
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *out = fopen(path, "w");
+
+    assert_non_null(out);
+    fputs(text, out);
+    assert_int_equal(fclose(out), 0);
+}
+
+static int set_up(void **state)
+{
+    char path[128];
+
+    (void)state;
+    strcpy(folder, "/tmp/flatline-stacks.XXXXXX");
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(path, sizeof path, "%s/" RUN_EVIDENCE, folder);
+    mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/" RUN_EVIDENCE "/server", folder);
+    mkdir(path, 0755);
+    snprintf(raw, sizeof raw, "%s/raw", folder);
+    run_evidence_path(folder, "server", RUN_STACKS_FILE, stacks, sizeof stacks);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static void collapse(const char *text)
+{
+    char error[256] = "";
+
+    write_text(raw, text);
+    if (!collapse_stacks(raw, stacks, error, sizeof error))
+        fail_msg("%s", error);
+}
+
+static void assert_file(const char *path, const char *expected)
+{
+    char text[1024];
+    FILE *in = fopen(path, "r");
+
+    assert_non_null(in);
+    text[fread(text, 1, sizeof text - 1, in)] = '\0';
+    fclose(in);
+    assert_string_equal(text, expected);
+}
+
+static void what_jeprof_adds_is_taken_away(void **state)
+{
+    (void)state;
+    collapse(
+        "main<0000000000009f90>;leak_hit[inline];planted_leak_call<00000000000144d0>;mem_alloc 10\n"
+        "main;SSL_new@@OPENSSL_3.0.0;CRYPTO_zalloc@@OPENSSL_3.0.0;mem_alloc 7\n"
+        "main<0000000000009f90>;leak_hit[inline];planted_leak_call;mem_alloc[inline] 5\n"
+        "a<b>;operator new(unsigned long) 3\n");
+    assert_file(stacks, "main;leak_hit[inline];planted_leak_call 15\n"
+                        "main;SSL_new 7\n"
+                        "a<b>;operator new(unsigned long) 3\n");
+}
+
+static void what_did_not_stay_is_left_out(void **state)
+{
+    (void)state;
+    collapse("main;kept 1\nmain;freed -100\nmain;even 0\nUsing local file x\n\nmalloc 4\n");
+    assert_file(stacks, "malloc 4\nmain;kept 1\n");
+}
+
+static void a_missing_file_is_named(void **state)
+{
+    char error[256];
+
+    (void)state;
+    assert_false(collapse_stacks(raw, stacks, error, sizeof error));
+    assert_non_null(strstr(error, raw));
+}
+
+static void the_guilty_one_is_who_kept_most(void **state)
+{
+    struct run_guilty guilty;
+    char text[512];
+
+    (void)state;
+    /* Two ways to the same function are more than one way to another. */
+    write_text(stacks, "main;run;other 2097152\n"
+                       "_start;main;run;service_done;leak_hit;leak_hit[inline];planted 1572864\n"
+                       "_start;thread;service_done;leak_hit;planted 1048576\n");
+    assert_true(run_guilty_read(&guilty, folder, "server"));
+    assert_string_equal(guilty.frames, "planted <- leak_hit <- service_done <- run <- main");
+    assert_int_equal(guilty.bytes, 2621440);
+    assert_int_equal(guilty.total, 4718592);
+    assert_false(guilty.flame);
+    assert_string_equal(
+        run_guilty_format(&guilty, text, sizeof text),
+        "allocated in planted <- leak_hit <- service_done <- run <- main (2.50 MB of "
+        "the 4.50 MB that stayed)");
+}
+
+static void no_stacks_have_a_reason(void **state)
+{
+    struct run_guilty guilty;
+    char path[256], text[512];
+
+    (void)state;
+    assert_false(run_guilty_read(&guilty, folder, "server"));
+    run_evidence_path(folder, "server", RUN_WHY_FILE, path, sizeof path);
+    write_text(path, "jeprof is not in PATH\n");
+    assert_true(run_guilty_read(&guilty, folder, "server"));
+    assert_string_equal(guilty.frames, "");
+    assert_string_equal(run_guilty_format(&guilty, text, sizeof text),
+                        "where it was allocated is not known: jeprof is not in PATH");
+    write_text(stacks, "");
+    assert_true(run_guilty_read(&guilty, folder, "server"));
+    assert_string_equal(guilty.why, "nothing stayed that was allocated meanwhile");
+    assert_false(run_guilty_read(&guilty, folder, "client"));
+}
+
+static void names_as_long_as_they_come_fit(void **state)
+{
+    char name[400], line[2100];
+    struct run_guilty guilty;
+
+    (void)state;
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    snprintf(line, sizeof line, "%s;%s;short 5\n", name, name);
+    write_text(stacks, line);
+    assert_true(run_guilty_read(&guilty, folder, "server"));
+    assert_string_equal(guilty.frames, "short");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_jeprof_adds_is_taken_away), TEST(what_did_not_stay_is_left_out),
+        TEST(a_missing_file_is_named),        TEST(the_guilty_one_is_who_kept_most),
+        TEST(no_stacks_have_a_reason),        TEST(names_as_long_as_they_come_fit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
