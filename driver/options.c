@@ -173,8 +173,8 @@ static const struct option_spec specs[] = {
     {"verbose", 'v', NULL, "say more", options_set_flag, MEMBER(verbose)},
     {NULL, 0, NULL, "For tests:", NULL, 0},
     {"inject-leak", 0, "COMPONENT=SHAPE:BYTES[/EVERY]",
-     "let a component leak BYTES per call, connection, reconnect or disconnect, or per EVERY of "
-     "them; repeatable",
+     "let a component leak BYTES (of fd and thread: so many) per event, or per EVERY of them; "
+     "repeatable; SHAPE is one of" LEAK_SHAPE_WORDS,
      add_leak, 0},
     {"chaos-after", 0, "LOW,HIGH",
      "unstable components are killed so long after they became ready (16s,20s), but never in the "
