@@ -2,6 +2,7 @@
 
 #include "common/contract/page.h"
 #include "common/contract/reason.h"
+#include "driver/faults.h"
 #include "driver/forgive.h"
 #include "driver/restarts.h"
 
@@ -197,7 +198,8 @@ static bool take_event(void *arg, const struct run_event_row *event)
         return true;
     if (strncmp(event->kind, "loss-", 5) == 0) {
         c->losses++;
-        if (!forgive_loss(g->e, c, event->time_ns))
+        if (!forgive_loss(g->e, c, event->time_ns) &&
+            !faults_explain_loss(g->e, c, event->kind, event->time_ns))
             note_trouble(&c->unforgiven, event, row);
     } else if (strncmp(event->kind, "error-", 6) == 0) {
         note_trouble(&c->errors, event, row);
@@ -270,6 +272,7 @@ struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *
     e->plan = run_reader_plan(run, &e->plan_count);
     e->checkpoints = run_reader_checkpoints(run, &e->checkpoint_count);
     e->holds = run_reader_holds(run, &e->hold_count);
+    e->faults = run_reader_faults(run, &e->fault_count);
     e->components = calloc(e->count + 1, sizeof *e->components);
     e->incarnations = calloc(incarnations + 1, sizeof *e->incarnations);
     if (e->components == NULL || e->incarnations == NULL)

@@ -64,6 +64,8 @@ struct evidence {
     size_t checkpoint_count;
     const struct run_hold_row *holds;
     size_t hold_count;
+    const struct run_fault_row *faults; /* in order of time */
+    size_t fault_count;
     struct evidence_component *components;
     size_t count;
     uint64_t until_ns; /* when traffic ended, or the last that is known of it */

@@ -27,7 +27,8 @@
       "messages flow, to the end of every life")                                               \
     X(RECOVERY, "recovery", "ns", EACH, rule_recovery,                                         \
       "every victim, and every client of one, has messages within 2 s of ready")               \
-    X(CHAOS, "chaos", "1", EACH, rule_chaos, "every planned kill that was due was ordered")    \
+    X(CHAOS, "chaos", "1", EACH, rule_chaos,                                                   \
+      "every planned kill that was due was ordered, and every other fault took effect")        \
     X(ZOMBIES, "zombies", "1", EACH, rule_zombies, "the end of every process was seen")        \
     X(SAMPLING, "sampling", "ns", EACH, rule_sampling, "the samples were there, fresh, and in time")
 
