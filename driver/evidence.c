@@ -17,6 +17,7 @@ struct gather {
     struct evidence_incarnation *current; /* NULL before the first */
     struct restart_watch watch;
     struct histogram lateness;
+    bool no_memory;
 };
 
 bool evidence_ordered(const struct run_incarnation_row *row)
@@ -145,7 +146,8 @@ static bool take_sample(void *arg, const struct run_sample_row *row)
         histogram_record(&g->lateness, (uint64_t)v->value[METRIC_LATENESS]);
     if (!row->stale)
         take_page(g, row);
-    return true;
+    g->no_memory = !series_add_sample(&g->c->series, (size_t)(inc - g->c->incarnations), row);
+    return !g->no_memory;
 }
 
 static bool gather_samples(struct evidence *e, struct evidence_component *c, struct run_reader *run)
@@ -153,7 +155,9 @@ static bool gather_samples(struct evidence *e, struct evidence_component *c, str
     struct gather g = {.e = e, .c = c};
 
     restart_watch_init(&g.watch, e, c);
-    if (!run_reader_samples(run, c->row->id, take_sample, &g))
+    if (!series_read(&c->series, e, c, run) ||
+        !run_reader_samples(run, c->row->id, take_sample, &g) || g.no_memory ||
+        !series_cut_windows(&c->series, e, c))
         return false;
     restart_watch_end(&g.watch, g.current);
     c->late_p99_ns = histogram_percentile(&g.lateness, 99);
@@ -290,6 +294,8 @@ struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *
         ok = gather_samples(e, &e->components[i], run);
     if (ok && run_reader_events(run, take_event, &events))
         return e;
+    if (*run_reader_error(run) == '\0')
+        goto no_memory;
     snprintf(error, cap, "%s", run_reader_error(run));
     evidence_free(e);
     return NULL;
@@ -303,6 +309,8 @@ void evidence_free(struct evidence *e)
 {
     if (e == NULL)
         return;
+    for (size_t i = 0; e->components != NULL && i < e->count; i++)
+        series_free(&e->components[i].series);
     free(e->components);
     free(e->incarnations);
     free(e);

@@ -73,8 +73,8 @@ static bool judge_all(const struct evidence *e, struct verdict_list *out)
 bool gate_judge(struct run_reader *run, const struct gate_limits *limits, struct verdict_list *out,
                 char *error, size_t cap)
 {
-    const struct gate_limits defaults = GATE_LIMITS_DEFAULT;
-    struct evidence *e = evidence_new(run, limits == NULL ? &defaults : limits, error, cap);
+    const struct gate_limits recorded = limits_of_run(run);
+    struct evidence *e = evidence_new(run, limits == NULL ? &recorded : limits, error, cap);
     bool ok;
 
     if (e == NULL)
