@@ -31,6 +31,18 @@ void rule_say(struct verdict *out, enum outcome outcome, double value, double li
     va_end(args);
 }
 
+void rule_bound(struct verdict *out, double half, double smallest)
+{
+    out->low = out->value - half;
+    out->high = out->value + half;
+    out->smallest = isfinite(smallest) ? smallest : NAN;
+}
+
+double rule_alpha(const struct evidence *e, size_t tests)
+{
+    return e->limits->alpha / (double)(e->count * RULES_STATISTICAL * tests);
+}
+
 double rule_seconds(const struct evidence *e, uint64_t time_ns)
 {
     uint64_t origin = e->info->ready_ns != 0 ? e->info->ready_ns : e->info->start_ns;

@@ -40,7 +40,7 @@
     X(double, descriptors, "fds", "1", 0,                                                          \
       "growth of file descriptors beyond connections that is let pass")                            \
     X(double, threads, "threads", "1", 0, "growth of threads that is let pass")                    \
-    X(double, handles_blind, "handles-blind", "1", 16,                                             \
+    X(double, handles_blind, "handles-blind", "1", 64,                                             \
       "a run that could have missed so many descriptors or threads says nothing")
 /* clang-format on */
 
