@@ -28,12 +28,12 @@
     X(double, residue, "residue", "B", 16,                                                         \
       "standard deviation of live bytes at rest of a process that does not leak")                  \
     X(double, leak, "leak", "B", 0, "growth of live bytes at rest that is let pass")               \
-    X(double, leak_blind, "leak-blind", "B", 1048576,                                              \
+    X(double, leak_blind, "leak-blind", "B", 16384,                                               \
       "a run that could have missed so much growth at rest says nothing")                          \
-    X(double, closed, "closed", "B", 65536,                                                        \
+    X(double, closed, "closed", "B", 262144,                                                        \
       "live bytes that may stay, of those at ready, when all connections have closed")             \
     X(double, growth, "growth", "B/s", 512, "growth of memory under load that is let pass")        \
-    X(double, growth_blind, "growth-blind", "B/s", 16384,                                          \
+    X(double, growth_blind, "growth-blind", "B/s", 8192,                                           \
       "a run that could have missed such growth under load says nothing")                          \
     X(uint64_t, window_ns, "window", "ns", 4 * NS_PER_S,                                           \
       "of growth: the least of each window is looked at")                                          \

@@ -165,12 +165,12 @@ static void defer_leak(const struct evidence *e, const struct evidence_component
     char why[160], size[40];
     bool judged;
 
-    if (e->checkpoint_count == 0)
-        snprintf(why, sizeof why, "no checkpoint");
+    if (e->info->checkpoints == 0)
+        snprintf(why, sizeof why, "the run was to have no checkpoint");
     else if (!is_exact(c))
         snprintf(why, sizeof why, "its live bytes are not known (coverage %s)", c->row->coverage);
     else if (leak->worst.kind == REGRESS_UNKNOWN)
-        snprintf(why, sizeof why, "%zu valid readings at rest%s%s", s->reading_count,
+        snprintf(why, sizeof why, "only %zu valid readings at rest%s%s", s->reading_count,
                  s->invalid > 0 ? ", others: " : "", s->invalid > 0 ? s->why : "");
     else if (leak->worst.kind == REGRESS_RISING)
         snprintf(why, sizeof why, "at rest it grew by %s %s, ever less: a longer run would tell",
@@ -180,7 +180,7 @@ static void defer_leak(const struct evidence *e, const struct evidence_component
                  say_bytes(leak->smallest, size, sizeof size));
     find_growth(e, c, &load);
     judged = growth_tells(e, &load) && leak->worst.kind != REGRESS_RISING;
-    rule_say(out, judged || e->checkpoint_count == 0 ? OUTCOME_PASS : OUTCOME_INCONCLUSIVE, NAN,
+    rule_say(out, judged || e->info->checkpoints == 0 ? OUTCOME_PASS : OUTCOME_INCONCLUSIVE, NAN,
              e->limits->leak, "not judged at rest (%s)%s", why,
              judged ? "; growth under load is judged" : "");
     out->smallest = isfinite(leak->smallest) && leak->smallest > 0 ? leak->smallest : NAN;
@@ -231,7 +231,7 @@ static void defer_growth(const struct evidence *e, const struct evidence_compone
     tells = leak_tells(e, c, &leak);
     /* Without checkpoints a run was not meant to be judged to the byte; it may then be short. */
     rule_say(out,
-             tells || (load->kind == TREND_UNKNOWN && e->checkpoint_count == 0)
+             tells || (load->kind == TREND_UNKNOWN && e->info->checkpoints == 0)
                  ? OUTCOME_PASS
                  : OUTCOME_INCONCLUSIVE,
              load->slope, e->limits->growth, "not judged under load (%s%s)%s",

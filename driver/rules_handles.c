@@ -67,7 +67,7 @@ static void judge_load(const struct evidence *e, const struct evidence_component
                                .alpha = rule_alpha(e, REGRESS_TESTS)},
           &t);
     if (t.kind == TREND_UNKNOWN)
-        rule_say(out, e->checkpoint_count == 0 ? OUTCOME_PASS : OUTCOME_INCONCLUSIVE, NAN, limit,
+        rule_say(out, e->info->checkpoints == 0 ? OUTCOME_PASS : OUTCOME_INCONCLUSIVE, NAN, limit,
                  "%s not judged: only %zu readings at rest, %zu windows under load", handle->what,
                  c->series.reading_count, t.windows);
     else if (t.kind == TREND_GROWS)
