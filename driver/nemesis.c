@@ -44,7 +44,7 @@ bool nemesis_parse(const char *list, unsigned *chosen, char *why, size_t cap)
         enum nemesis nemesis = find(list, length);
 
         if (nemesis == NEMESES) {
-            snprintf(why, cap, "'%.*s' is no nemesis; see --help", (int)length, list);
+            snprintf(why, cap, "'%.*s' is no nemesis; see driver --help", (int)length, list);
             return false;
         }
         *chosen |= 1u << nemesis;

@@ -143,6 +143,7 @@ static bool set_nemeses(void *into, const struct option_spec *spec, const char *
     struct options *options = into;
 
     (void)spec;
+    options->nemeses_given = true;
     return nemesis_parse(value, &options->nemeses, why, cap);
 }
 
@@ -288,6 +289,10 @@ static void settle(struct options *o)
     o->sample_interval_ns = choose(o->sample_interval_ns, s->sample_interval_ns, 100 * NS_PER_MS);
     o->chaos_low_ns = choose(o->chaos_low_ns, s->chaos_low_ns, CHAOS_AFTER_LOW_NS);
     o->chaos_high_ns = choose(o->chaos_high_ns, s->chaos_high_ns, CHAOS_AFTER_HIGH_NS);
+    o->nemesis_low_ns = choose(o->nemesis_low_ns, s->nemesis_low_ns, NEMESIS_AFTER_LOW_NS);
+    o->nemesis_high_ns = choose(o->nemesis_high_ns, s->nemesis_high_ns, NEMESIS_AFTER_HIGH_NS);
+    if (!o->nemeses_given)
+        o->nemeses = s->nemeses;
     if (o->seed_given)
         return;
     /* Short enough to be typed again. */
@@ -327,8 +332,8 @@ void options_take(struct options *options, int argc, char **argv)
                                 .base_port = DEFAULT_BASE_PORT,
                                 .chaos_low_ns = NOT_GIVEN,
                                 .chaos_high_ns = NOT_GIVEN,
-                                .nemesis_low_ns = NEMESIS_AFTER_LOW_NS,
-                                .nemesis_high_ns = NEMESIS_AFTER_HIGH_NS};
+                                .nemesis_low_ns = NOT_GIVEN,
+                                .nemesis_high_ns = NOT_GIVEN};
     if (argc < 2 || argv[1][0] == '-') {
         take_run(options, argc, argv);
         return;

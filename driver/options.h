@@ -59,7 +59,8 @@ struct options {
     uint64_t nemesis_low_ns, nemesis_high_ns;
     struct leak_order leaks[OPTIONS_LEAKS_MAX];
     size_t leak_count;
-    bool seed_given, matrix_given, print_default, gen_charts, allow_inconclusive, verbose;
+    bool seed_given, matrix_given, nemeses_given, print_default, gen_charts, allow_inconclusive,
+        verbose;
     struct scenario scenario; /* the fleet that RUN and SCENARIO ask for */
 };
 

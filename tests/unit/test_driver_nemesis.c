@@ -72,7 +72,7 @@ static void names_are_parsed(void **state)
     assert_int_equal(chosen, 1u << NEMESIS_GOAWAY | 1u << NEMESIS_FREEZE);
     assert_string_equal(why, "");
     assert_false(nemesis_parse("freeze,frost,reset", &chosen, why, sizeof why));
-    assert_string_equal(why, "'frost' is no nemesis; see --help");
+    assert_string_equal(why, "'frost' is no nemesis; see driver --help");
     assert_false(nemesis_parse("", &chosen, why, sizeof why));
     assert_false(nemesis_parse("freeze,", &chosen, why, sizeof why));
     assert_false(nemesis_parse("freez", &chosen, why, sizeof why));
