@@ -17,6 +17,16 @@ struct chaos_kill chaos_draw(const struct chaos *chaos, const char *component, i
     return kill;
 }
 
+struct chaos_kill chaos_plan(const struct chaos *chaos, const struct component *component,
+                             int incarnation)
+{
+    struct chaos_kill kill = chaos_draw(chaos, component->name, incarnation);
+
+    if (component->kill != KILL_BOTH)
+        kill.signal = component->kill == KILL_TERM ? SIGTERM : SIGKILL;
+    return kill;
+}
+
 int chaos_count(const struct chaos *chaos, uint64_t duration_ns)
 {
     uint64_t cycle = chaos->after_low_ns + CHAOS_RESTART_LOW_NS;

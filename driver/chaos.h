@@ -11,6 +11,7 @@
 #define FLATLINE_DRIVER_CHAOS_H
 
 #include "common/base/clock.h"
+#include "driver/scenario.h"
 
 #include <stdint.h>
 
@@ -33,6 +34,10 @@ struct chaos_kill {
 
 /* incarnation counts from 1. */
 struct chaos_kill chaos_draw(const struct chaos *chaos, const char *component, int incarnation);
+
+/* The same with the signal that the scenario wants for that component. */
+struct chaos_kill chaos_plan(const struct chaos *chaos, const struct component *component,
+                             int incarnation);
 
 /*
  * How many kills of one component fit into a run of that duration at most, were every process ready

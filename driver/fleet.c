@@ -1,5 +1,8 @@
 #include "driver/fleet.h"
 
+#include "driver/command.h"
+
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +31,14 @@ __attribute__((format(printf, 2, 3))) static void add(struct builder *b, const c
         argv[++b->count] = NULL;
     }
     va_end(args);
+}
+
+static void release(char ***words)
+{
+    for (char **word = *words; word != NULL && *word != NULL; word++)
+        free(*word);
+    free(*words);
+    *words = NULL;
 }
 
 static void add_server(struct builder *b, const struct component *c,
@@ -62,37 +73,146 @@ static void add_client(struct builder *b, const struct component *c,
     }
 }
 
-static bool build(struct fleet_command *command, const struct component *c,
-                  const struct fleet_paths *paths)
+static void add_own(struct builder *b, const struct component *c, const struct fleet_paths *paths)
 {
-    struct builder b = {0};
-
     if (c->server)
-        add_server(&b, c, paths);
+        add_server(b, c, paths);
     else
-        add_client(&b, c, paths);
-    add(&b, "--telemetry-fd");
-    add(&b, "%d", FLEET_PAGE_FD);
+        add_client(b, c, paths);
+    add(b, "--telemetry-fd");
+    add(b, "%d", FLEET_PAGE_FD);
     if (paths->evidence_dir != NULL) {
-        add(&b, "--profile-dir");
-        add(&b, "%s/%s", paths->evidence_dir, c->name);
+        add(b, "--profile-dir");
+        add(b, "%s/%s", paths->evidence_dir, c->name);
     }
     if (c->leak != NULL) {
-        add(&b, "--inject-leak");
-        add(&b, "%s", c->leak);
+        add(b, "--inject-leak");
+        add(b, "%s", c->leak);
     }
     if (!c->server && c->service != SERVICE_FLATLINE) {
-        add(&b, "--service");
-        add(&b, "%s", service_name(c->service));
+        add(b, "--service");
+        add(b, "%s", service_name(c->service));
     }
     if (!c->server) {
         for (const char *const *arg = pattern_arguments(c->pattern); *arg != NULL; arg++)
-            add(&b, "%s", *arg);
+            add(b, "%s", *arg);
     }
-    command->argv = b.argv;
-    if (b.failed)
+}
+
+/* What stands for the placeholders; absolute, since somebody else's program may change its folder.
+ */
+struct meaning {
+    char port[16], cert[PATH_MAX + 16], key[PATH_MAX + 16];
+    const char *values[PLACEHOLDERS];
+};
+
+static void find_meaning(struct meaning *m, const struct component *c,
+                         const struct fleet_paths *paths)
+{
+    char dir[PATH_MAX];
+
+    if (realpath(paths->tls_dir, dir) == NULL)
+        snprintf(dir, sizeof dir, "%s", paths->tls_dir);
+    snprintf(m->port, sizeof m->port, "%d", c->port);
+    snprintf(m->cert, sizeof m->cert, "%s/cert.pem", dir);
+    snprintf(m->key, sizeof m->key, "%s/key.pem", dir);
+    m->values[PLACEHOLDER_HOST] = "127.0.0.1";
+    m->values[PLACEHOLDER_PORT] = m->port;
+    m->values[PLACEHOLDER_CERT] = m->cert;
+    m->values[PLACEHOLDER_KEY] = m->key;
+}
+
+static void add_expanded(struct builder *b, const char *const *words, const struct meaning *m)
+{
+    for (; words != NULL && *words != NULL; words++) {
+        char *text = command_expand(*words, m->values);
+
+        if (text == NULL)
+            b->failed = true;
+        else
+            add(b, "%s", text);
+        free(text);
+    }
+}
+
+static bool is_overridden(const char *entry, char *const *by, size_t count)
+{
+    size_t name = strcspn(entry, "=") + 1;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(by[i], entry, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The scenario's part first, then what it leaves of the common one. */
+static void add_environment(struct builder *b, const struct component *c, const struct meaning *m,
+                            const struct fleet_paths *paths)
+{
+    size_t own;
+
+    add_expanded(b, c->env, m);
+    own = b->count;
+    for (char *const *entry = paths->environment; entry != NULL && *entry != NULL; entry++) {
+        if (!is_overridden(*entry, b->argv, own))
+            add(b, "%s", *entry);
+    }
+}
+
+/* As a shell would take it: with env in front where there is something to set. */
+static char *describe(const struct builder *argv, const struct component *c,
+                      const struct builder *environment)
+{
+    struct builder all = {0};
+    char *text = NULL;
+
+    if (c->env != NULL)
+        add(&all, "env");
+    for (size_t i = 0; c->env != NULL && c->env[i] != NULL; i++)
+        add(&all, "%s", environment->argv[i]);
+    for (size_t i = 0; i < argv->count; i++)
+        add(&all, "%s", argv->argv[i]);
+    if (!all.failed)
+        text = fleet_quote(all.argv);
+    release(&all.argv);
+    return text;
+}
+
+/* As a client of ours would reach it. */
+static void add_probe(struct builder *b, const struct component *c, const struct fleet_paths *paths)
+{
+    add_client(b, c, paths);
+    add(b, "--probe");
+    add(b, "--timeout");
+    add(b, "1s");
+}
+
+static bool build(struct fleet_command *command, const struct component *c,
+                  const struct fleet_paths *paths)
+{
+    struct builder argv = {0}, environment = {0}, probe = {0};
+    char program[PATH_MAX];
+    struct meaning meaning;
+
+    find_meaning(&meaning, c, paths);
+    if (c->command == NULL) {
+        add_own(&argv, c, paths);
+    } else {
+        /* A program that is not there keeps its name, for whoever tries to execute it. */
+        add(&argv, "%s", command_find_program(c->command[0], program) ? program : c->command[0]);
+        add_expanded(&argv, c->command + 1, &meaning);
+    }
+    if (c->env != NULL)
+        add_environment(&environment, c, &meaning, paths);
+    if (c->ready == READY_HEALTH)
+        add_probe(&probe, c, paths);
+    command->argv = argv.argv;
+    command->environment = environment.argv;
+    command->probe = probe.argv;
+    if (argv.failed || environment.failed || probe.failed)
         return false;
-    command->shell = fleet_quote(command->argv);
+    command->shell = describe(&argv, c, &environment);
     return command->shell != NULL;
 }
 
@@ -122,9 +242,9 @@ void fleet_free(struct fleet *fleet)
     if (fleet == NULL)
         return;
     for (size_t i = 0; i < fleet->scenario->count; i++) {
-        for (char **arg = fleet->commands[i].argv; arg != NULL && *arg != NULL; arg++)
-            free(*arg);
-        free(fleet->commands[i].argv);
+        release(&fleet->commands[i].argv);
+        release(&fleet->commands[i].environment);
+        release(&fleet->commands[i].probe);
         free(fleet->commands[i].shell);
     }
     free(fleet->commands);

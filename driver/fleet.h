@@ -10,14 +10,18 @@
 #define FLEET_PAGE_FD 3
 
 struct fleet_paths {
-    const char *server, *client; /* the programs */
+    const char *server, *client; /* our programs */
     const char *tls_dir;         /* holds cert.pem and key.pem */
     const char *evidence_dir;    /* heap profiles go to a folder in it; NULL: none are wanted */
+    char *const *environment;    /* of every component; see fleet_command */
 };
 
 struct fleet_command {
     char **argv; /* ended by NULL */
     char *shell; /* quoted where needed */
+    /* That of the paths, and what the scenario adds to it. NULL: just that of the paths. */
+    char **environment;
+    char **probe; /* asks for its health, where its readiness needs that; else NULL */
 };
 
 struct fleet {

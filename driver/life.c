@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/units.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -33,12 +34,31 @@ static void disarm(struct life *life)
 
 static struct chaos_kill planned(const struct life *life)
 {
-    return chaos_draw(&life->shared->chaos, life->component->name, life->number);
+    return chaos_plan(&life->shared->chaos, life->component, life->number);
 }
 
 static void log_name(const struct life *life, char *out, size_t cap)
 {
     snprintf(out, cap, "logs/%s.%d.log", life->component->name, life->number);
+}
+
+static uint64_t ready_limit(const struct life *life)
+{
+    return life->component->ready_limit_ns != 0 ? life->component->ready_limit_ns
+                                                : life->shared->ready_limit_ns;
+}
+
+/* Whether it became ready, ever: then life->ready_ns says when. */
+static bool is_ready(struct life *life)
+{
+    uint64_t now = clock_now_ns();
+
+    if (life->component->ready == READY_PAGE)
+        life->ready_ns = process_ready_ns(&life->process);
+    else if (life->ready_ns == 0 && !spawn_is_dead(&life->process.child) &&
+             readiness_look(&life->readiness, now))
+        life->ready_ns = now;
+    return life->ready_ns != 0;
 }
 
 static void breach(struct life *life, enum reason reason, const char *line)
@@ -83,6 +103,23 @@ static void record_exit(struct life *life, const struct death *death, enum reaso
     (void)run_writer_exit(life->shared->writer, life->process.row, &end);
 }
 
+/* The last words of one that was given up: how it was waited for. */
+static bool tell_patience(const struct life *life, char *out, size_t cap)
+{
+    const struct component *c = life->component;
+    char limit[32];
+
+    if (life->order != ORDER_NOT_READY)
+        return false;
+    units_format_duration(ready_limit(life), limit, sizeof limit);
+    if (c->ready == READY_PAGE)
+        snprintf(out, cap, "not ready within %s", limit);
+    else
+        snprintf(out, cap, "not ready within %s, by %s on port %d", limit, ready_name(c->ready),
+                 c->port);
+    return true;
+}
+
 /* Writes down how it ended and releases what it had. */
 static void bury(struct life *life)
 {
@@ -93,12 +130,14 @@ static void bury(struct life *life)
     enum reason reason;
 
     disarm(life);
+    readiness_end(&life->readiness);
     process_observe_last(process, life->shared->writer, clock_now_ns());
     death.data = process->data;
     death.refused =
         metric_has(&process->last, METRIC_REFUSED) && process->last.value[METRIC_REFUSED] > 0;
     death.not_executed = spawn_exec_failed(&process->child, words, sizeof words);
-    if (death.not_executed || process_obituary(process, words, sizeof words))
+    if (death.not_executed || process_obituary(process, words, sizeof words) ||
+        tell_patience(life, words, sizeof words))
         death.obituary = words;
     reason = death_reason(&death);
     record_exit(life, &death, reason);
@@ -112,14 +151,36 @@ static void bury(struct life *life)
     breach(life, reason, line);
 }
 
+/* Its namespace has not ended yet, which is looked at now and then; true: no longer. */
+static bool linger(struct life *life)
+{
+    uint64_t now = clock_now_ns();
+
+    ev_io_stop(life->shared->loop, &life->exit_watcher);
+    if (life->dead_ns == 0)
+        life->dead_ns = now;
+    if (now - life->dead_ns < SIGKILL_NS)
+        return false;
+    log_error("%s: what it left in its namespace survives SIGKILL; going on without it",
+              life->component->name);
+    return true;
+}
+
 /* Whether it has ended and was reaped; then its end is dealt with. */
 static bool collect(struct life *life)
 {
-    /* While the zombie holds the number, nobody else's group can have it. */
-    spawn_signal(&life->process.child, SIGKILL);
-    guardian_forget(life->shared->guardian, life->process.child.pid);
-    if (!spawn_reap(&life->process.child, &life->end))
-        return false;
+    struct spawned *child = &life->process.child;
+
+    if (life->dead_ns == 0) {
+        /* While the zombie holds the number, nobody else's group can have it. */
+        spawn_signal(child, SIGKILL);
+        guardian_forget(life->shared->guardian, child->pid);
+    }
+    if (!spawn_reap(child, &life->end)) {
+        if (!spawn_lingers(child) || !linger(life))
+            return false;
+        life->end = child->end;
+    }
     ev_io_stop(life->shared->loop, &life->exit_watcher);
     life_dispatch(life, LIFE_EXIT);
     return true;
@@ -168,18 +229,25 @@ static enum life_state fail_start(struct life *life, const char *why)
 static enum life_state launch(struct life *life)
 {
     struct life_shared *shared = life->shared;
+    const struct fleet_command *command = &shared->fleet->commands[life->index];
+    const struct component *c = life->component;
     char path[PATH_MAX], log[LOG_NAME], error[LIFE_LINE];
-    struct spawn_request request = {.argv = shared->fleet->commands[life->index].argv,
-                                    .envp = guardian_environment(shared->guardian),
+    struct spawn_request request = {.argv = command->argv,
+                                    .envp = command->environment != NULL
+                                                ? command->environment
+                                                : guardian_environment(shared->guardian),
                                     .log_path = path,
-                                    .page_target = FLEET_PAGE_FD,
-                                    .data_limit = life->component->heap_cap};
+                                    .page_target = c->command == NULL ? FLEET_PAGE_FD : 0,
+                                    .isolate = c->command != NULL,
+                                    .data_limit = c->cap == CAP_DATA ? c->heap_cap : 0};
 
     life->number++;
     life->order = ORDER_NONE;
     life->ordered_ns = 0;
     life->ordered_signal = 0;
     life->forced = false;
+    life->ready_ns = 0;
+    life->dead_ns = 0;
     log_name(life, log, sizeof log);
     snprintf(path, sizeof path, "%s/%s", shared->run_dir, log);
     if (!process_start(&life->process, &request, error, sizeof error))
@@ -191,14 +259,15 @@ static enum life_state launch(struct life *life)
                            life->process.child.pid, clock_now_ns(), log, &life->process.row);
     ev_io_set(&life->exit_watcher, life->process.child.pidfd, EV_READ);
     ev_io_start(shared->loop, &life->exit_watcher);
-    arm(life, clock_now_ns() + shared->ready_limit_ns);
+    readiness_begin(&life->readiness, c, &life->probe);
+    arm(life, clock_now_ns() + ready_limit(life));
     return LIFE_STARTING;
 }
 
 static enum life_state rise(struct life *life)
 {
     disarm(life);
-    life->ready_ns = process_ready_ns(&life->process);
+    readiness_end(&life->readiness);
     (void)run_writer_ready(life->shared->writer, life->process.row, life->ready_ns);
     if (life->number > 1)
         life->shared->restarts++;
@@ -224,7 +293,7 @@ static void order_death(struct life *life, enum order order, int signal, uint64_
 static enum life_state give_up(struct life *life)
 {
     /* A stalled loop may have overlooked it. */
-    if (process_ready_ns(&life->process) != 0)
+    if (is_ready(life))
         return rise(life);
     order_death(life, ORDER_NOT_READY, SIGKILL, life->shared->stop_limit_ns);
     return LIFE_STOPPING;
@@ -322,6 +391,13 @@ void life_init(struct life *life, struct life_shared *shared, size_t index)
     life->shared = shared;
     life->component = &shared->fleet->scenario->components[index];
     life->index = index;
+    life->readiness.fd = -1;
+    snprintf(life->probe_log, sizeof life->probe_log, "%s/logs/%s.probe.log", shared->run_dir,
+             life->component->name);
+    life->probe = (struct spawn_request){.argv = shared->fleet->commands[index].probe,
+                                         .envp = guardian_environment(shared->guardian),
+                                         .log_path = life->probe_log,
+                                         .page_fd = -1};
     ev_init(&life->exit_watcher, on_exit_ready);
     ev_init(&life->timer, on_timer);
     life->exit_watcher.data = life;
@@ -343,8 +419,10 @@ void life_poll(struct life *life)
 {
     bool leaving = life->state == LIFE_DYING || life->state == LIFE_STOPPING;
 
-    if (life->state == LIFE_STARTING && process_ready_ns(&life->process) != 0)
+    if (life->state == LIFE_STARTING && is_ready(life))
         life_dispatch(life, LIFE_READY);
+    else if (life->lives && life->dead_ns != 0)
+        (void)collect(life);
     else if (leaving && spawn_is_dead(&life->process.child) && collect(life))
         log_debug("%s: its end was seen by looking", life->component->name);
 }

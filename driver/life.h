@@ -11,8 +11,10 @@
 #include "driver/fleet.h"
 #include "driver/guardian.h"
 #include "driver/process.h"
+#include "driver/readiness.h"
 
 #include <ev.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,7 +79,11 @@ struct life {
     struct process process;
     bool lives; /* process is valid */
     struct spawn_end end;
-    uint64_t ready_ns;
+    uint64_t ready_ns; /* of this incarnation; 0: not yet */
+    struct readiness readiness;
+    struct spawn_request probe;
+    char probe_log[PATH_MAX];
+    uint64_t dead_ns; /* reaped, but something in its namespace lives on; 0: not so */
     enum order order;
     uint64_t ordered_ns;
     int ordered_signal;

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/base/units.h"
+#include "driver/command.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,6 +46,24 @@ bool preflight_programs(struct programs *programs, char *error, size_t cap)
         *slash = '\0';
     return find_program(own, "stress-server", programs->server, error, cap) &&
            find_program(own, "stress-client", programs->client, error, cap);
+}
+
+bool preflight_commands(const struct scenario *scenario, char *error, size_t cap)
+{
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < scenario->count; i++) {
+        const struct component *c = &scenario->components[i];
+
+        if (c->command == NULL || command_find_program(c->command[0], path))
+            continue;
+        snprintf(error, cap, "%s, for %s, is no program that can be executed%s", c->command[0],
+                 c->name,
+                 strchr(c->command[0], '/') != NULL ? ": mind the current folder, or give its path"
+                                                    : " and found in PATH: install it");
+        return false;
+    }
+    return true;
 }
 
 bool preflight_files(const struct scenario *scenario, char *error, size_t cap)

@@ -19,6 +19,9 @@ struct programs {
  */
 bool preflight_programs(struct programs *programs, char *error, size_t cap);
 
+/* The programs of others that the scenario names. */
+bool preflight_commands(const struct scenario *scenario, char *error, size_t cap);
+
 /* Raises the soft limit of open files up to the hard one where needed. */
 bool preflight_files(const struct scenario *scenario, char *error, size_t cap);
 

@@ -15,13 +15,17 @@ bool process_start(struct process *process, struct spawn_request *request, char 
     bool started;
 
     memset(process, 0, sizeof *process);
-    process->page = page_create(&request->page_fd);
-    if (process->page == NULL) {
-        snprintf(error, cap, "cannot make a telemetry page: %s", strerror(errno));
-        return false;
+    request->page_fd = -1;
+    if (request->page_target > 0) {
+        process->page = page_create(&request->page_fd);
+        if (process->page == NULL) {
+            snprintf(error, cap, "cannot make a telemetry page: %s", strerror(errno));
+            return false;
+        }
     }
     started = spawn_start(request, &process->child, error, cap);
-    close(request->page_fd);
+    if (request->page_fd >= 0)
+        close(request->page_fd);
     if (!started) {
         page_free(process->page);
         return false;
@@ -32,7 +36,7 @@ bool process_start(struct process *process, struct spawn_request *request, char 
 
 uint64_t process_ready_ns(const struct process *process)
 {
-    return page_read(process->page, &snapshot) ? snapshot.ready_ns : 0;
+    return process->page != NULL && page_read(process->page, &snapshot) ? snapshot.ready_ns : 0;
 }
 
 static void take_events(struct process *process, struct run_writer *writer, uint64_t time_ns)
@@ -40,6 +44,8 @@ static void take_events(struct process *process, struct run_writer *writer, uint
     uint64_t lost = process->cursor.lost;
     size_t n;
 
+    if (process->page == NULL)
+        return;
     /* A child that writes faster than we read must not keep us here: one ring's worth a look. */
     n = page_take_events(process->page, &process->cursor, events, PAGE_EVENTS);
     for (size_t i = 0; i < n; i++)
@@ -49,10 +55,13 @@ static void take_events(struct process *process, struct run_writer *writer, uint
                               (int64_t)(process->cursor.lost - lost));
 }
 
-/* The page's metrics into process->last; false if they are stale. */
+/* The page's metrics into process->last; false if they are stale. Without a page all there is comes
+ * from the kernel, and is never stale. */
 static bool take_snapshot(struct process *process, uint64_t time_ns)
 {
     process->last.present = 0;
+    if (process->page == NULL)
+        return true;
     if (!page_read(process->page, &snapshot))
         return false;
     process->last = snapshot.metrics;
@@ -102,7 +111,7 @@ bool process_raise_cap(const struct process *process, uint64_t bytes)
 
 bool process_obituary(const struct process *process, char *out, size_t cap)
 {
-    return page_read_obituary(process->page, out, cap);
+    return process->page != NULL && page_read_obituary(process->page, out, cap);
 }
 
 void process_release(struct process *process)

@@ -16,7 +16,7 @@
 
 struct process {
     struct spawned child;
-    struct page *page;
+    struct page *page;         /* NULL: somebody else's program, which has none */
     struct page_cursor cursor; /* how far its events were taken */
     struct proc proc;
     int number;                /* of the incarnation, from 1 */
@@ -26,12 +26,13 @@ struct process {
 };
 
 /*
- * Makes the page and starts the program with it (request->page_fd is filled in here). False: *error
- * holds one line and nothing is left behind. number and row are the caller's to set.
+ * Makes the page and starts the program with it (request->page_fd is filled in here), without one
+ * if request->page_target is 0. False: *error holds one line and nothing is left behind. number and
+ * row are the caller's to set.
  */
 bool process_start(struct process *process, struct spawn_request *request, char *error, size_t cap);
 
-/* When it became ready, by its page; 0 while it is not. */
+/* When it became ready, by its page; 0 while it is not, or has none. */
 uint64_t process_ready_ns(const struct process *process);
 
 struct process_look {

@@ -58,17 +58,19 @@ bool record_fleet(struct run_writer *writer, const struct fleet *fleet, int64_t 
 {
     for (size_t i = 0; i < fleet->scenario->count; i++) {
         const struct component *c = &fleet->scenario->components[i];
-        struct run_component row = {.name = c->name,
-                                    .role = c->server ? "server" : "client",
-                                    .pattern = c->server ? NULL : pattern_name(c->pattern),
-                                    .command = fleet->commands[i].shell,
-                                    .peer = c->peer < 0 ? 0 : rows[c->peer],
-                                    .port = c->port,
-                                    .stable = c->stable,
-                                    .secure = c->secure,
-                                    .service = service_name(c->service),
-                                    .cap_kind = cap_name(c->cap),
-                                    .heap_cap = c->heap_cap};
+        struct run_component row = {
+            .name = c->name,
+            .role = c->server ? "server" : "client",
+            .pattern = c->server || c->command != NULL ? NULL : pattern_name(c->pattern),
+            .coverage = c->command == NULL ? NULL : "none",
+            .command = fleet->commands[i].shell,
+            .peer = c->peer < 0 ? 0 : rows[c->peer],
+            .port = c->port,
+            .stable = c->stable,
+            .secure = c->secure,
+            .service = service_name(c->service),
+            .cap_kind = cap_name(c->cap),
+            .heap_cap = c->heap_cap};
 
         if (!run_writer_component(writer, &row, &rows[i]))
             return false;
@@ -85,7 +87,7 @@ bool record_plan(struct run_writer *writer, const struct scenario *scenario,
         const struct component *c = &scenario->components[i];
 
         for (int k = 1; k <= count && !c->stable; k++) {
-            struct chaos_kill kill = chaos_draw(chaos, c->name, k);
+            struct chaos_kill kill = chaos_plan(chaos, c, k);
 
             if (!run_writer_plan(writer, rows[i], k, kill.after_ready_ns, kill.signal,
                                  kill.restart_delay_ns))
@@ -131,7 +133,7 @@ void record_print_plan(const struct scenario *scenario, const struct chaos *chao
             continue;
         unstable++;
         for (int k = 1; k <= count; k++) {
-            struct chaos_kill kill = chaos_draw(chaos, c->name, k);
+            struct chaos_kill kill = chaos_plan(chaos, c, k);
 
             digest = rng_at(digest ^ rng_seed_named(kill.after_ready_ns, c->name),
                             kill.restart_delay_ns + (uint64_t)kill.signal);

@@ -14,7 +14,9 @@ static const struct run_incarnation_row *awaited(const struct restart_watch *w)
 {
     const struct evidence_component *server = w->client->peer;
 
-    return server == NULL || w->next >= server->count ? NULL : server->incarnations[w->next].row;
+    return server == NULL || evidence_is_mute(w->client) || w->next >= server->count
+               ? NULL
+               : server->incarnations[w->next].row;
 }
 
 void restart_watch_begin(struct restart_watch *w)

@@ -12,6 +12,15 @@ static double known(int64_t value)
     return value < 0 ? NAN : (double)value;
 }
 
+/* The scenario wanted none. */
+static bool has_no_cap(const struct evidence_component *c, struct verdict *out)
+{
+    if (strcmp(c->row->cap_kind, "none") != 0)
+        return false;
+    rule_say(out, OUTCOME_PASS, known(-1), NAN, "not judged: it was given no cap");
+    return true;
+}
+
 static const struct evidence_incarnation *find_overflow(const struct evidence *e,
                                                         const struct evidence_component *c)
 {
@@ -36,6 +45,8 @@ void rule_heap_cap(const struct evidence *e, const struct evidence_component *c,
     const struct evidence_incarnation *inc = find_overflow(e, c);
     char size[32];
 
+    if (inc == NULL && has_no_cap(c, out))
+        return;
     units_format_size(c->row->heap_cap, size, sizeof size);
     if (inc == NULL && isnan(peak))
         rule_say(out, OUTCOME_INCONCLUSIVE, NAN, cap, "its memory was never sampled");
@@ -49,7 +60,8 @@ void rule_heap_cap(const struct evidence *e, const struct evidence_component *c,
                  (long long)inc->refused,
                  rule_word((uint64_t)inc->refused, "allocation", "allocations"), size);
     else
-        rule_say(out, OUTCOME_FAIL, peak, cap, "died at its cap of %s at %.1f s, see %s", size,
+        rule_say(out, OUTCOME_FAIL, peak, cap, "%s at its cap of %s at %.1f s, see %s",
+                 evidence_is_mute(c) ? "died, probably" : "died", size,
                  rule_seconds(e, inc->row->exit_ns), inc->row->log == NULL ? "-" : inc->row->log);
 }
 
@@ -62,6 +74,8 @@ void rule_heap_limit(const struct evidence *e, const struct evidence_component *
     double cap = (double)c->row->heap_cap, limit = e->limits->heap_share * cap;
     char size[32];
 
+    if (has_no_cap(c, out))
+        return;
     if (peak < 0 || c->row->heap_cap == 0) {
         rule_say(out, OUTCOME_INCONCLUSIVE, known(peak), limit,
                  peak < 0 ? "its memory was never sampled" : "it has no cap");

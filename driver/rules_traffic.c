@@ -44,12 +44,42 @@ static uint64_t silence_ns(const struct evidence *e, const struct evidence_incar
     return inc->last_ns - since - told_silent(e, inc->row->component, since, inc->last_ns);
 }
 
+/* Of one that publishes nothing its clients tell. */
+static void judge_mute_traffic(const struct evidence *e, const struct evidence_component *c,
+                               struct verdict *out)
+{
+    int64_t messages = 0;
+    size_t clients = 0;
+
+    for (size_t i = 0; i < e->count; i++) {
+        const struct evidence_component *other = &e->components[i];
+
+        if (other->peer != c || evidence_is_mute(other))
+            continue;
+        clients++;
+        messages += evidence_sum(e, other).messages;
+    }
+    if (clients == 0)
+        rule_say(out, OUTCOME_PASS, NAN, NAN,
+                 "not judged: it publishes nothing, and no client of ours talks to it");
+    else if (messages == 0)
+        rule_say(out, OUTCOME_FAIL, 0, NAN, "not one message, by %zu %s of it", clients,
+                 rule_word(clients, "client", "clients"));
+    else
+        rule_say(out, OUTCOME_PASS, (double)messages, NAN, "%lld messages, by %zu %s of it",
+                 (long long)messages, clients, rule_word(clients, "client", "clients"));
+}
+
 void rule_no_traffic(const struct evidence *e, const struct evidence_component *c,
                      struct verdict *out)
 {
     struct evidence_sum sum = evidence_sum(e, c);
     double limit = (double)e->limits->stall_ns;
 
+    if (evidence_is_mute(c)) {
+        judge_mute_traffic(e, c, out);
+        return;
+    }
     if (sum.messages == 0 && (sum.samples == sum.stale || sum.alive_ns < e->limits->recovery_ns)) {
         rule_say(out, OUTCOME_INCONCLUSIVE, 0, NAN, "too short a life to see traffic");
         return;

@@ -45,7 +45,7 @@ static uint64_t count_calls(struct counted *counted, const struct process *proce
 
 static bool has_recovered(struct counted *counted, const struct process *process)
 {
-    if (process->number == 1 || counted->recovered ||
+    if (process->number == 1 || counted->recovered || process->page == NULL ||
         !metric_has(&process->last, METRIC_FIRST_MESSAGE) ||
         process->last.value[METRIC_FIRST_MESSAGE] == 0)
         return false;

@@ -18,6 +18,8 @@ static const struct {
 #define NAME_ROW(ident, name) (name),
 static const char *const services[SERVICE_COUNT] = {SERVICE_TABLE(NAME_ROW)};
 static const char *const caps[CAP_COUNT] = {CAP_TABLE(NAME_ROW)};
+static const char *const readies[READY_COUNT] = {READY_TABLE(NAME_ROW)};
+static const char *const kills[KILL_COUNT] = {KILL_TABLE(NAME_ROW)};
 #undef NAME_ROW
 
 const char *pattern_name(enum pattern pattern)
@@ -40,6 +42,16 @@ const char *cap_name(enum cap cap)
     return caps[cap];
 }
 
+const char *ready_name(enum ready ready)
+{
+    return readies[ready];
+}
+
+const char *kill_name(enum kill kill)
+{
+    return kills[kill];
+}
+
 struct component *scenario_add(struct scenario *scenario)
 {
     struct component *c = scenario->components;
@@ -58,8 +70,41 @@ struct component *scenario_add(struct scenario *scenario)
     return c;
 }
 
+/* The pointers first, their text behind them. */
+struct scenario_words {
+    struct scenario_words *next;
+    const char *words[];
+};
+
+const char *const *scenario_keep(struct scenario *scenario, const char *const *words, size_t count)
+{
+    size_t size = sizeof(struct scenario_words) + (count + 1) * sizeof *words;
+    struct scenario_words *kept;
+    char *text;
+
+    for (size_t i = 0; i < count; i++)
+        size += strlen(words[i]) + 1;
+    kept = calloc(1, size);
+    if (kept == NULL)
+        return NULL;
+    text = (char *)&kept->words[count + 1];
+    for (size_t i = 0; i < count; i++) {
+        kept->words[i] = text;
+        text = stpcpy(text, words[i]) + 1;
+    }
+    kept->next = scenario->words;
+    scenario->words = kept;
+    return kept->words;
+}
+
 void scenario_clear(struct scenario *scenario)
 {
+    while (scenario->words != NULL) {
+        struct scenario_words *next = scenario->words->next;
+
+        free(scenario->words);
+        scenario->words = next;
+    }
     free(scenario->components);
     *scenario = (struct scenario){0};
 }

@@ -53,12 +53,35 @@ enum service { SERVICE_TABLE(SERVICE_ENUM) SERVICE_COUNT };
     X(DATA, "data") /* RLIMIT_DATA */ \
     X(NONE, "none")
 
+/* How it is known that a component can be worked with. */
+#define READY_TABLE(X)                                                        \
+    X(PAGE, "page")     /* our own programs say so on their telemetry page */ \
+    X(TCP, "tcp")       /* a connection to its port is accepted */            \
+    X(HEALTH, "health") /* grpc.health.v1.Health says SERVING */              \
+    X(START, "start")   /* it was executed */
+
+/* What chaos kills it with. */
+#define KILL_TABLE(X)                                 \
+    X(BOTH, "both") /* SIGTERM and SIGKILL in turn */ \
+    X(TERM, "SIGTERM")                                \
+    X(KILL, "SIGKILL")
+
 #define CAP_ENUM(ident, name) CAP_##ident,
 enum cap { CAP_TABLE(CAP_ENUM) CAP_COUNT };
 #undef CAP_ENUM
 
+#define READY_ENUM(ident, name) READY_##ident,
+enum ready { READY_TABLE(READY_ENUM) READY_COUNT };
+#undef READY_ENUM
+
+#define KILL_ENUM(ident, name) KILL_##ident,
+enum kill { KILL_TABLE(KILL_ENUM) KILL_COUNT };
+#undef KILL_ENUM
+
 const char *service_name(enum service service);
 const char *cap_name(enum cap cap);
+const char *ready_name(enum ready ready);
+const char *kill_name(enum kill kill);
 
 enum matrix { MATRIX_56, MATRIX_FULL };
 
@@ -72,7 +95,7 @@ struct component {
     char
         name[COMPONENT_NAME]; /* "server-stable-secure", "client-31301-stable-secure-bidi-stream" */
     bool server, stable, secure;
-    enum pattern pattern; /* clients only */
+    enum pattern pattern; /* of our own clients only */
     enum service service;
     int port;          /* listened on, or connected to */
     int peer;          /* index of the client's server; -1 for servers */
@@ -80,6 +103,14 @@ struct component {
     enum cap cap;      /* what heap_cap is made of */
     uint64_t heap_cap; /* bytes; 0: none */
     const char *leak;  /* SHAPE:BYTES[/EVERY], or NULL */
+    /*
+     * Somebody else's program, with placeholders (command.h), and what is added to the environment
+     * of any, as NAME=VALUE; both end with NULL, and are the scenario's. NULL: one of ours; none.
+     */
+    const char *const *command, *const *env;
+    enum ready ready;
+    uint64_t ready_limit_ns; /* from its start; 0: the run's */
+    enum kill kill;
 };
 
 /* All zero: no component yet, nothing said. */
@@ -89,9 +120,8 @@ struct scenario {
     char name[COMPONENT_NAME];
     /* Of the run; 0: not said. */
     uint64_t duration_ns, sample_interval_ns, chaos_low_ns, chaos_high_ns, seed;
-    uint64_t nemesis_low_ns, nemesis_high_ns;
-    unsigned nemeses; /* a bit for each, see nemesis.h */
     bool seed_given;
+    struct scenario_words *words; /* what the components' lists are kept in */
 };
 
 struct scenario_settings {
@@ -111,6 +141,11 @@ uint64_t scenario_default_cap(const struct component *component,
 /* One component more, all zero but for its peer (none); it moves when the next one is added. NULL:
  * out of memory. */
 struct component *scenario_add(struct scenario *scenario);
+
+/*
+ * A copy of the words, ended by NULL, that lives as long as the scenario. NULL: out of memory.
+ */
+const char *const *scenario_keep(struct scenario *scenario, const char *const *words, size_t count);
 
 /* Empties it. */
 void scenario_clear(struct scenario *scenario);

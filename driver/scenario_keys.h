@@ -12,8 +12,6 @@
     X("sample-interval", false, take_sample_interval) \
     X("seed", false, take_seed)                       \
     X("chaos-after", false, take_chaos_after)         \
-    X("nemesis", false, take_nemesis)                 \
-    X("nemesis-after", false, take_nemesis_after)     \
     X("servers", true, take_servers)                  \
     X("clients", true, take_clients)
 
@@ -21,6 +19,10 @@
 #define SERVER_KEY_TABLE(X)           \
     X("name", true, take_name)        \
     X("count", false, take_count)     \
+    X("command", false, take_command) \
+    X("env", false, take_env)         \
+    X("ready", false, take_ready)     \
+    X("kill", false, take_kill)       \
     X("port", false, take_port)       \
     X("secure", false, take_secure)   \
     X("stable", false, take_stable)   \
@@ -31,12 +33,20 @@
 #define CLIENT_KEY_TABLE(X)             \
     X("name", true, take_name)          \
     X("count", false, take_count)       \
+    X("command", false, take_command)   \
+    X("env", false, take_env)           \
+    X("ready", false, take_ready)       \
+    X("kill", false, take_kill)         \
     X("server", true, take_server)      \
     X("stable", false, take_stable)     \
     X("service", false, take_service)   \
     X("pattern", false, take_pattern)   \
     X("patterns", false, take_patterns) \
     X("cap", false, take_cap)
+
+#define READY_KEY_TABLE(X)        \
+    X("by", false, take_ready_by) \
+    X("timeout", false, take_ready_timeout)
 
 #define CAP_KEY_TABLE(X)           \
     X("kind", true, take_cap_kind) \

@@ -2,13 +2,14 @@
 
 #include "common/base/clock.h"
 #include "common/base/options.h"
-#include "driver/nemesis.h"
+#include "driver/command.h"
 #include "driver/scenario_keys.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#define WORDS_MAX 200 /* of a command */
 #define COUNT_MAX 500 /* components of one entry */
 
 struct loader {
@@ -19,11 +20,12 @@ struct loader {
 /* One entry of servers or clients, which may stand for several components. */
 struct entry {
     struct loader *loader;
-    doc_node *at, *port_at;
+    doc_node *at, *port_at, *threads_at;
     struct component component; /* what they have in common; its name is their stem */
     bool patterns[PATTERN_COUNT];
     size_t pattern_count;
-    bool suffixed; /* the pattern is part of their names */
+    bool suffixed;      /* the pattern is part of their names */
+    doc_node *ready_at; /* NULL: not said */
     uint64_t count;
     bool cap_given;
 };
@@ -113,6 +115,7 @@ static bool take_threads(struct doc *doc, doc_node *node, void *into)
 
     if (!doc_number(doc, node, 1, OPTIONS_THREADS_MAX, &threads))
         return false;
+    entry->threads_at = node;
     entry->component.threads = (int)threads;
     return true;
 }
@@ -128,7 +131,6 @@ static bool take_cap_kind(struct doc *doc, doc_node *node, void *into)
     c->cap = (enum cap)index;
     return true;
 }
-#undef WORD_ROW
 
 static bool take_cap_size(struct doc *doc, doc_node *node, void *into)
 {
@@ -161,6 +163,120 @@ static bool take_cap(struct doc *doc, doc_node *node, void *into)
         return doc_refuse(doc, node, "a cap of kind none has no size");
     return c->cap == CAP_NONE || c->heap_cap != 0 || doc_refuse(doc, node, "the size is missing");
 }
+
+struct word_list {
+    const char *words[WORDS_MAX + 2]; /* two that a shell needs */
+    size_t count;
+};
+
+/* Placeholders that mean nothing are refused here, where their place is known. */
+static bool add_word(struct doc *doc, doc_node *node, void *into)
+{
+    struct word_list *list = into;
+    const char *unknown, *text;
+    size_t length;
+
+    if (list->count == WORDS_MAX)
+        return doc_refuse(doc, node, "more than %d words", WORDS_MAX);
+    if (!doc_text(doc, node, &text))
+        return false;
+    unknown = command_find_unknown(text, &length);
+    if (unknown != NULL)
+        return doc_refuse(doc, node,
+                          "%.*s stands for nothing; there are {host}, {port}, {cert} and "
+                          "{key}",
+                          (int)length, unknown);
+    list->words[list->count++] = text;
+    return true;
+}
+
+static bool keep(struct doc *doc, doc_node *node, const struct entry *entry,
+                 const struct word_list *list, const char *const **out)
+{
+    *out = scenario_keep(entry->loader->scenario, list->words, list->count);
+    return *out != NULL || doc_refuse(doc, node, "no memory");
+}
+
+/* A list of words, or a line for a shell. */
+static bool take_command(struct doc *doc, doc_node *node, void *into)
+{
+    struct word_list list = {.words = {"/bin/sh", "-c"}};
+    struct entry *entry = into;
+    bool ok;
+
+    if (doc_is_text(node)) {
+        list.count = 2;
+        ok = add_word(doc, node, &list);
+    } else {
+        ok = doc_each(doc, node, add_word, &list);
+    }
+    return ok && keep(doc, node, entry, &list, &entry->component.command);
+}
+
+static bool add_variable(struct doc *doc, doc_node *node, void *into)
+{
+    const char *text;
+
+    if (!doc_text(doc, node, &text))
+        return false;
+    if (strchr(text, '=') == NULL || *text == '=')
+        return doc_refuse(doc, node, "'%s' is not NAME=VALUE", text);
+    return add_word(doc, node, into);
+}
+
+static bool take_env(struct doc *doc, doc_node *node, void *into)
+{
+    struct word_list list = {.count = 0};
+    struct entry *entry = into;
+
+    return doc_each(doc, node, add_variable, &list) &&
+           keep(doc, node, entry, &list, &entry->component.env);
+}
+
+static bool take_ready_by(struct doc *doc, doc_node *node, void *into)
+{
+    static const char *const words[] = {READY_TABLE(WORD_ROW)};
+    struct entry *entry = into;
+    int index;
+
+    if (!doc_word(doc, node, words, READY_COUNT, &index))
+        return false;
+    entry->ready_at = node;
+    entry->component.ready = (enum ready)index;
+    return true;
+}
+
+static bool take_ready_timeout(struct doc *doc, doc_node *node, void *into)
+{
+    struct entry *entry = into;
+    uint64_t *ns = &entry->component.ready_limit_ns;
+
+    return doc_duration(doc, node, ns) &&
+           (*ns > 0 || doc_refuse(doc, node, "nothing is ready at once"));
+}
+
+/* tcp, or {by: tcp, timeout: 30s} */
+static bool take_ready(struct doc *doc, doc_node *node, void *into)
+{
+    static const struct doc_key keys[] = {READY_KEY_TABLE(KEY_ROW)};
+
+    if (doc_is_text(node))
+        return take_ready_by(doc, node, into);
+    return doc_take(doc, node, keys, KEYS(keys), into);
+}
+
+static bool take_kill(struct doc *doc, doc_node *node, void *into)
+{
+    static const char *const words[] = {KILL_TABLE(WORD_ROW)};
+    struct entry *entry = into;
+    int index;
+
+    if (!doc_word(doc, node, words, KILL_COUNT, &index))
+        return false;
+    entry->component.kill = (enum kill)index;
+    return true;
+}
+#undef WORD_ROW
 
 static bool refuse_server(struct doc *doc, doc_node *node, const struct scenario *scenario,
                           const char *name)
@@ -235,6 +351,27 @@ static bool take_patterns(struct doc *doc, doc_node *node, void *into)
     return true;
 }
 
+/* Who can be ready how; what is not said follows from who it is. */
+static bool settle_ready(struct doc *doc, struct entry *entry)
+{
+    struct component *c = &entry->component;
+    bool own = c->command == NULL;
+
+    if (entry->ready_at == NULL)
+        c->ready = own ? READY_PAGE : c->server ? READY_TCP : READY_START;
+    else if (own && c->ready != READY_PAGE)
+        return doc_refuse(doc, entry->ready_at,
+                          "one of our own programs is ready by page; the others are for a command");
+    else if (!own && c->ready == READY_PAGE)
+        return doc_refuse(doc, entry->ready_at,
+                          "a command has no page; a server is ready by tcp or "
+                          "health, a client by start");
+    else if (!c->server && (c->ready == READY_TCP || c->ready == READY_HEALTH))
+        return doc_refuse(doc, entry->ready_at,
+                          "a client listens on no port; it is ready by start");
+    return true;
+}
+
 /* --- what an entry stands for ----------------------------------------------------------------- */
 
 static bool add_member(struct doc *doc, const struct entry *entry, enum pattern pattern,
@@ -265,7 +402,9 @@ static bool add_member(struct doc *doc, const struct entry *entry, enum pattern 
     c->pattern = pattern;
     if (c->server)
         c->port += (int)number - 1;
-    if (!entry->cap_given)
+    if (!entry->cap_given && c->command != NULL)
+        c->cap = CAP_NONE;
+    else if (!entry->cap_given)
         c->heap_cap = scenario_default_cap(c, entry->loader->settings);
     return true;
 }
@@ -310,6 +449,12 @@ static bool take_one_server(struct doc *doc, doc_node *node, void *into)
         .server = true, .stable = true, .peer = -1, .threads = loader->settings->server_threads};
     if (!doc_take(doc, node, keys, KEYS(keys), &entry))
         return false;
+    if (entry.component.command != NULL && entry.threads_at != NULL)
+        return doc_refuse(doc, entry.threads_at,
+                          "threads are of our own server; a command has its "
+                          "own way to say it");
+    if (!settle_ready(doc, &entry))
+        return false;
     if (entry.port_at == NULL)
         entry.component.port = loader->settings->base_port + (int)loader->scenario->count;
     return check_ports(doc, &entry, "choose another port") && add_members(doc, &entry);
@@ -323,8 +468,14 @@ static bool take_one_client(struct doc *doc, doc_node *node, void *into)
     entry.component = (struct component){.stable = true, .peer = -1};
     if (!doc_take(doc, node, keys, KEYS(keys), &entry))
         return false;
-    if (entry.pattern_count == 0)
-        return doc_refuse(doc, node, "the key 'pattern' or 'patterns' is missing");
+    if (entry.component.command != NULL && entry.pattern_count > 0)
+        return doc_refuse(doc, node, "pattern and command contradict each other; keep one");
+    if (entry.component.command == NULL && entry.pattern_count == 0)
+        return doc_refuse(doc, node, "the key 'pattern', 'patterns' or 'command' is missing");
+    if (entry.component.command != NULL)
+        entry.patterns[0] = true; /* stands for none */
+    if (!settle_ready(doc, &entry))
+        return false;
     return add_members(doc, &entry);
 }
 
@@ -364,72 +515,25 @@ static bool take_seed(struct doc *doc, doc_node *node, void *into)
     return doc_number(doc, node, 0, UINT64_MAX, &loader->scenario->seed);
 }
 
-struct range {
-    uint64_t low_ns, high_ns; /* 0: not taken yet */
-};
-
-static bool take_time(struct doc *doc, doc_node *node, void *into)
+static bool take_chaos_time(struct doc *doc, doc_node *node, void *into)
 {
-    struct range *range = into;
-    uint64_t *ns = range->low_ns == 0 ? &range->low_ns : &range->high_ns;
+    struct scenario *scenario = into;
+    uint64_t *ns = scenario->chaos_low_ns == 0 ? &scenario->chaos_low_ns : &scenario->chaos_high_ns;
 
     return doc_duration(doc, node, ns) &&
            (*ns >= NS_PER_MS || doc_refuse(doc, node, "it must be 1ms at least"));
 }
 
-static bool take_range(struct doc *doc, doc_node *node, struct range *range)
-{
-    if (doc_length(node) != 2)
-        return doc_refuse(doc, node, "a list of two times belongs here, such as [16s, 20s]");
-    return doc_each(doc, node, take_time, range) &&
-           (range->low_ns <= range->high_ns ||
-            doc_refuse(doc, node, "the second time is earlier than the first"));
-}
-
 static bool take_chaos_after(struct doc *doc, doc_node *node, void *into)
 {
     struct loader *loader = into;
-    struct range range = {0};
-    bool taken = take_range(doc, node, &range);
+    struct scenario *scenario = loader->scenario;
 
-    loader->scenario->chaos_low_ns = range.low_ns;
-    loader->scenario->chaos_high_ns = range.high_ns;
-    return taken;
-}
-
-static bool take_nemesis_after(struct doc *doc, doc_node *node, void *into)
-{
-    struct loader *loader = into;
-    struct range range = {0};
-    bool taken = take_range(doc, node, &range);
-
-    loader->scenario->nemesis_low_ns = range.low_ns;
-    loader->scenario->nemesis_high_ns = range.high_ns;
-    return taken;
-}
-
-static bool take_one_nemesis(struct doc *doc, doc_node *node, void *into)
-{
-    struct scenario *scenario = into;
-    unsigned chosen;
-    const char *text;
-    char why[128];
-
-    if (!doc_text(doc, node, &text))
-        return false;
-    if (!nemesis_parse(text, &chosen, why, sizeof why))
-        return doc_refuse(doc, node, "%s", why);
-    scenario->nemeses |= chosen;
-    return true;
-}
-
-/* "all", or a list. */
-static bool take_nemesis(struct doc *doc, doc_node *node, void *into)
-{
-    struct loader *loader = into;
-
-    return doc_is_text(node) ? take_one_nemesis(doc, node, loader->scenario)
-                             : doc_each(doc, node, take_one_nemesis, loader->scenario);
+    if (doc_length(node) != 2)
+        return doc_refuse(doc, node, "a list of two times belongs here, such as [16s, 20s]");
+    return doc_each(doc, node, take_chaos_time, scenario) &&
+           (scenario->chaos_low_ns <= scenario->chaos_high_ns ||
+            doc_refuse(doc, node, "the second time is earlier than the first"));
 }
 
 static bool take_servers(struct doc *doc, doc_node *node, void *into)

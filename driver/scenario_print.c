@@ -1,7 +1,5 @@
 #include "driver/scenario_print.h"
 
-#include "driver/nemesis.h"
-
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
@@ -48,31 +46,6 @@ static void put_size(FILE *out, uint64_t bytes)
         fprintf(out, "%" PRIu64, bytes);
 }
 
-static void put_range(FILE *out, const char *key, uint64_t low_ns, uint64_t high_ns)
-{
-    if (high_ns == 0)
-        return;
-    fprintf(out, "%s: [", key);
-    put_duration(out, low_ns);
-    fputs(", ", out);
-    put_duration(out, high_ns);
-    fputs("]\n", out);
-}
-
-static void put_nemeses(FILE *out, unsigned nemeses)
-{
-    const char *separator = "nemesis: [";
-
-    for (int i = 0; i < NEMESES; i++) {
-        if (!(nemeses >> i & 1))
-            continue;
-        fprintf(out, "%s%s", separator, nemesis_info((enum nemesis)i)->name);
-        separator = ", ";
-    }
-    if (nemeses != 0)
-        fputs("]\n", out);
-}
-
 static void put_run(const struct scenario *s, FILE *out)
 {
     if (*s->name != '\0') {
@@ -92,9 +65,13 @@ static void put_run(const struct scenario *s, FILE *out)
     }
     if (s->seed_given)
         fprintf(out, "seed: %" PRIu64 "\n", s->seed);
-    put_range(out, "chaos-after", s->chaos_low_ns, s->chaos_high_ns);
-    put_nemeses(out, s->nemeses);
-    put_range(out, "nemesis-after", s->nemesis_low_ns, s->nemesis_high_ns);
+    if (s->chaos_high_ns != 0) {
+        fputs("chaos-after: [", out);
+        put_duration(out, s->chaos_low_ns);
+        fputs(", ", out);
+        put_duration(out, s->chaos_high_ns);
+        fputs("]\n", out);
+    }
 }
 
 static void put_cap(const struct component *c, FILE *out)
@@ -108,6 +85,35 @@ static void put_cap(const struct component *c, FILE *out)
     fputs("}\n", out);
 }
 
+static void put_words(const char *key, const char *const *words, FILE *out)
+{
+    if (words == NULL)
+        return;
+    fprintf(out, "    %s:\n", key);
+    for (; *words != NULL; words++) {
+        fputs("      - ", out);
+        put_text(out, *words);
+        fputc('\n', out);
+    }
+}
+
+/* What servers and clients have in common, where it is not what goes without saying. */
+static void put_process(const struct component *c, FILE *out)
+{
+    put_words("command", c->command, out);
+    put_words("env", c->env, out);
+    if (c->ready != READY_PAGE || c->ready_limit_ns != 0) {
+        fprintf(out, "    ready: {by: %s", ready_name(c->ready));
+        if (c->ready_limit_ns != 0) {
+            fputs(", timeout: ", out);
+            put_duration(out, c->ready_limit_ns);
+        }
+        fputs("}\n", out);
+    }
+    if (c->kill != KILL_BOTH)
+        fprintf(out, "    kill: %s\n", kill_name(c->kill));
+}
+
 static void put_server(const struct component *c, FILE *out)
 {
     fputs("  - name: ", out);
@@ -116,7 +122,9 @@ static void put_server(const struct component *c, FILE *out)
             c->secure ? "true" : "false", c->stable ? "true" : "false");
     if (c->service != SERVICE_FLATLINE)
         fprintf(out, "    service: %s\n", service_name(c->service));
-    fprintf(out, "    threads: %d\n", c->threads > 1 ? c->threads : 1);
+    if (c->command == NULL)
+        fprintf(out, "    threads: %d\n", c->threads > 1 ? c->threads : 1);
+    put_process(c, out);
     put_cap(c, out);
 }
 
@@ -125,7 +133,7 @@ static size_t stem_of(const struct component *c)
 {
     size_t name = strlen(c->name), pattern = strlen(pattern_name(c->pattern));
 
-    return name > pattern + 1 && c->name[name - pattern - 1] == '-' &&
+    return c->command == NULL && name > pattern + 1 && c->name[name - pattern - 1] == '-' &&
                    strcmp(c->name + name - pattern, pattern_name(c->pattern)) == 0
                ? name - pattern - 1
                : 0;
@@ -138,11 +146,14 @@ static bool is_sibling(const struct component *a, const struct component *b)
 
     return stem != 0 && stem_of(b) == stem && strncmp(a->name, b->name, stem) == 0 &&
            a->peer == b->peer && a->stable == b->stable && a->service == b->service &&
-           a->cap == b->cap && a->heap_cap == b->heap_cap && a->pattern < b->pattern;
+           a->cap == b->cap && a->heap_cap == b->heap_cap && a->env == b->env &&
+           a->kill == b->kill && a->ready_limit_ns == b->ready_limit_ns && a->pattern < b->pattern;
 }
 
 static void put_patterns(const struct component *first, size_t count, FILE *out)
 {
+    if (first->command != NULL)
+        return;
     if (stem_of(first) == 0) {
         fprintf(out, "    pattern: %s\n", pattern_name(first->pattern));
         return;
@@ -174,6 +185,7 @@ static size_t put_clients(const struct scenario *s, size_t first, FILE *out)
     if (c->service != s->components[c->peer].service)
         fprintf(out, "    service: %s\n", service_name(c->service));
     put_patterns(c, count, out);
+    put_process(c, out);
     put_cap(c, out);
     return count;
 }

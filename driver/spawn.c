@@ -1,6 +1,8 @@
 #include "driver/spawn.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
+#include "driver/pidns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +23,7 @@
 
 /* The child's steps, so that a failure can be named across the pipe. */
 #define STEP_TABLE(X)                           \
+    X(NAMESPACE, "enter its namespace")         \
     X(GROUP, "make its process group")          \
     X(PARENT, "outlive its parent")             \
     X(INPUT, "open /dev/null")                  \
@@ -106,8 +109,8 @@ static enum step get_ready(const struct spawn_request *request, pid_t driver, in
     reset_signals();
     if (setpgid(0, 0) < 0)
         return STEP_GROUP;
-    /* The driver may have died before prctl took effect. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != driver)
+    /* The driver may have died before prctl took effect. From another namespace it is seen as 0. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || (getppid() != driver && getppid() != 0))
         return STEP_PARENT;
     step = redirect(request);
     if (step == STEP_EXEC)
@@ -120,7 +123,7 @@ static enum step get_ready(const struct spawn_request *request, pid_t driver, in
 struct birth {
     const struct spawn_request *request;
     pid_t driver;
-    int pipe;
+    int pipe, flags;
 };
 
 static int be_born(void *arg)
@@ -129,6 +132,9 @@ static int be_born(void *arg)
     int pipe = birth->pipe;
     struct failure failure = {get_ready(birth->request, birth->driver, &pipe), 0};
 
+    /* The first of a namespace inherits orphans; what is ignored needs no reaping. */
+    if ((birth->flags & CLONE_NEWPID) != 0)
+        sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     if (failure.step == STEP_EXEC)
         execve(birth->request->argv[0], birth->request->argv, birth->request->envp);
     failure.error = errno;
@@ -142,17 +148,17 @@ static int be_born(void *arg)
  * The child works in the driver's memory, on a stack of its own, until exec: it only makes
  * system calls and writes its own variables, and the driver stands still meanwhile.
  */
-static pid_t fork_masked(const struct spawn_request *request, int pipe)
+static pid_t fork_masked(const struct spawn_request *request, int pipe, int flags)
 {
     static char stack[CHILD_STACK] __attribute__((aligned(16)));
-    struct birth birth = {request, getpid(), pipe};
+    struct birth birth = {request, getpid(), pipe, flags};
     sigset_t all, before;
     pid_t pid;
 
     /* The driver's handlers must not run in the child. */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    pid = clone(be_born, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &birth);
+    pid = clone(be_born, stack + sizeof stack, CLONE_VM | CLONE_VFORK | flags | SIGCHLD, &birth);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return pid;
 }
@@ -163,27 +169,89 @@ static bool fail_parent(const char *what, const char *program, char *error, size
     return false;
 }
 
-bool spawn_start(const struct spawn_request *request, struct spawned *out, char *error, size_t cap)
+/* For where nothing else can be done, and nothing was executed yet that could delay it. */
+static void end_now(pid_t pid)
 {
-    const char *program = request->argv[0];
-    int pipe[2];
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+/* The process, its pidfd and the read end of its pipe. False with errno; nothing is left. */
+static bool give_birth(const struct spawn_request *request, int flags, pid_t *pid, int *pidfd,
+                       int *exec_fd)
+{
+    int pipe[2], error;
 
     if (pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0)
-        return fail_parent("cannot make a pipe", program, error, cap);
-    *out = (struct spawned){
-        .pid = fork_masked(request, pipe[1]), .pidfd = -1, .exec_fd = pipe[0], .program = program};
-    close(pipe[1]);
-    if (out->pid < 0) {
-        fail_parent("cannot fork", program, error, cap);
-        close(pipe[0]);
         return false;
+    *exec_fd = pipe[0];
+    *pid = fork_masked(request, pipe[1], flags);
+    error = errno;
+    close(pipe[1]);
+    *pidfd = *pid < 0 ? -1 : pidfd_open(*pid, 0);
+    if (*pidfd >= 0)
+        return true;
+    if (*pid >= 0) {
+        error = errno;
+        end_now(*pid);
     }
-    out->pidfd = pidfd_open(out->pid, 0);
-    if (out->pidfd < 0) {
-        fail_parent("cannot open a pidfd", program, error, cap);
-        kill(out->pid, SIGKILL);
-        waitpid(out->pid, NULL, 0);
-        close(pipe[0]);
+    close(pipe[0]);
+    errno = error;
+    return false;
+}
+
+/* Makes a namespace and enters it; without permission the child does with its process group. */
+static void isolate(const struct spawn_request *request, struct spawned *out)
+{
+    static bool told;
+    struct spawn_request init = {
+        .argv = pidns_init_argv, .envp = request->envp, .log_path = "/dev/null", .page_fd = -1};
+    struct failure failure = {STEP_NAMESPACE, 0};
+    bool executed = false;
+    int exec_fd;
+
+    if (give_birth(&init, CLONE_NEWPID, &out->init, &out->init_fd, &exec_fd)) {
+        /* It has executed or failed: vfork waits for that. */
+        executed = read(exec_fd, &failure, sizeof failure) != (ssize_t)sizeof failure;
+        failure.error = executed ? 0 : failure.error;
+        close(exec_fd);
+        if (executed && pidns_enter(out->init))
+            return;
+        end_now(out->init);
+        close(out->init_fd);
+    }
+    if (!told)
+        log_info("no PID namespaces here (%s): what a command starts is found by its process group "
+                 "and its environment",
+                 strerror(executed || failure.error == 0 ? errno : failure.error));
+    told = true;
+    out->init = 0;
+    out->init_fd = -1;
+}
+
+/* What is left of it in its namespace goes with the first process there. */
+static void end_namespace(const struct spawned *child)
+{
+    if (child->init > 0)
+        kill(child->init, SIGKILL);
+}
+
+bool spawn_start(const struct spawn_request *request, struct spawned *out, char *error, size_t cap)
+{
+    bool born;
+
+    *out = (struct spawned){.program = request->argv[0], .init_fd = -1};
+    if (request->isolate)
+        isolate(request, out);
+    born = give_birth(request, 0, &out->pid, &out->pidfd, &out->exec_fd);
+    if (out->init > 0)
+        pidns_leave();
+    if (!born) {
+        fail_parent("cannot make a process", out->program, error, cap);
+        if (out->init > 0) {
+            end_now(out->init);
+            close(out->init_fd);
+        }
         return false;
     }
     /* Again as the child does it: whoever comes first, the group is there from now on. */
@@ -210,20 +278,37 @@ bool spawn_is_dead(const struct spawned *child)
     return poll(&poll_fd, 1, 0) > 0;
 }
 
-bool spawn_reap(const struct spawned *child, struct spawn_end *end)
+bool spawn_reap(struct spawned *child, struct spawn_end *end)
 {
     siginfo_t info = {0};
 
-    if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+    if (!child->reaped) {
+        if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+            return false;
+        child->end.code = info.si_code == CLD_EXITED ? info.si_status : -1;
+        child->end.signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+        child->reaped = true;
+        /* The kernel lets the first of a namespace end only when all others were reaped. */
+        end_namespace(child);
+    }
+    info.si_pid = 0;
+    if (child->init > 0 &&
+        (waitid(P_PIDFD, (id_t)child->init_fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0))
         return false;
-    end->code = info.si_code == CLD_EXITED ? info.si_status : -1;
-    end->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+    child->init = 0;
+    *end = child->end;
     return true;
+}
+
+bool spawn_lingers(const struct spawned *child)
+{
+    return child->reaped && child->init > 0;
 }
 
 void spawn_signal(const struct spawned *child, int signal)
 {
-    kill(-child->pid, signal);
+    if (!child->reaped)
+        kill(-child->pid, signal);
 }
 
 void spawn_hurry(const struct spawned *child)
@@ -235,9 +320,11 @@ void spawn_release(const struct spawned *child)
 {
     close(child->pidfd);
     close(child->exec_fd);
+    if (child->init_fd >= 0)
+        close(child->init_fd);
 }
 
-void spawn_end_now(const struct spawned *child)
+void spawn_end_now(struct spawned *child)
 {
     struct pollfd poll_fd = {.fd = child->pidfd, .events = POLLIN};
     struct spawn_end end;

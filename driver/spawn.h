@@ -20,6 +20,16 @@ struct spawn_request {
     int page_fd;          /* handed down as page_target; -1: none */
     int page_target;      /* 3 or more */
     uint64_t data_limit;  /* RLIMIT_DATA, soft, bytes; 0: as inherited */
+    /*
+     * In a PID namespace of its own, where that is permitted: whatever it starts ends with it, even
+     * what leaves its process group and session.
+     */
+    bool isolate;
+};
+
+/* How a process ended: code is -1 if a signal ended it, signal is 0 if none did. */
+struct spawn_end {
+    int code, signal;
 };
 
 struct spawned {
@@ -27,11 +37,10 @@ struct spawned {
     int pidfd;
     int exec_fd;         /* says whether it was executed */
     const char *program; /* the request's argv[0] */
-};
-
-/* How a process ended: code is -1 if a signal ended it, signal is 0 if none did. */
-struct spawn_end {
-    int code, signal;
+    pid_t init;          /* of its namespace; 0: it has none, or that has ended */
+    int init_fd;         /* a pidfd */
+    bool reaped;
+    struct spawn_end end; /* once reaped */
 };
 
 /*
@@ -52,17 +61,23 @@ void spawn_hurry(const struct spawned *child);
 /* Whether it has died, without reaping it. */
 bool spawn_is_dead(const struct spawned *child);
 
-/* Reaps it if it has died; false while it lives. Never blocks. */
-bool spawn_reap(const struct spawned *child, struct spawn_end *end);
+/*
+ * Reaps it if it has died; false while it, or what it left behind in its namespace, lives. Never
+ * blocks: after a false call it again, as long as spawn_lingers.
+ */
+bool spawn_reap(struct spawned *child, struct spawn_end *end);
 
-/* Signals its process group; what is already gone is no error. Not after spawn_reap. */
+/* It has died and was reaped, but something in its namespace has not yet. */
+bool spawn_lingers(const struct spawned *child);
+
+/* Signals its process group; what is already gone is no error. */
 void spawn_signal(const struct spawned *child, int signal);
 
 /* Closes what spawn_start opened. */
 void spawn_release(const struct spawned *child);
 
 /* Kills it, reaps it and closes what spawn_start opened; waits a second at most. */
-void spawn_end_now(const struct spawned *child);
+void spawn_end_now(struct spawned *child);
 
 /*
  * Starts, waits, reaps. False if it could not be started or was not done in time (and was killed):

@@ -106,6 +106,10 @@ static void when_ready(struct subject *s, struct process *p, uint64_t now_ns)
     if (p == NULL)
         return;
     s->pid = p->child.pid;
+    if (p->page == NULL) {
+        fail(s, "it has no heap profiler: it is none of our programs");
+        return;
+    }
     if (process_ready_ns(p) == 0)
         return;
     if (s->component->heap_cap != 0 && !process_raise_cap(p, s->component->heap_cap + ROOM))

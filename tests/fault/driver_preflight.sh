@@ -56,6 +56,12 @@ tap_run default "$DRIVER" scenario --print-default
 tap_run read_back "$DRIVER" scenario --check "$TAP_DIR/default.out"
 tap_matches "what is printed can be read" ": 4 servers, 56 clients$" "$TAP_DIR/read_back.out"
 
+awk -v dir="$TAP_DIR" '/^```yaml/ { n++; on = 1; next } /^```/ { on = 0 } on { print > dir "/example" n ".yaml" }' \
+    "$top_srcdir/docs/scenario.md"
+for example in "$TAP_DIR"/example[0-9].yaml; do
+    tap_check "${example##*/} of docs/scenario.md is right" "$DRIVER" scenario --check "$example"
+done
+
 refused 2 "'57' is not a matrix" "$DRIVER" --matrix 57
 refused 2 "65534 leaves no room" "$DRIVER" --base-port 65534
 refused 2 "LOW,HIGH" "$DRIVER" --chaos-after 3s

@@ -104,8 +104,7 @@ static void fake_end(struct call *call)
 {
     struct grpc_status status = {.code = call->code};
 
-    if (call->ops->on_done != NULL)
-        call->ops->on_done(call, &status);
+    call->ops->on_done(call, &status);
     free(call->state);
 }
 

@@ -1,7 +1,6 @@
 /* Scenario files: what they come to, and how wrong ones are refused. */
 #include "driver/chaos.h"
 #include "driver/fleet.h"
-#include "driver/nemesis.h"
 #include "driver/scenario_load.h"
 #include "driver/scenario_print.h"
 
@@ -63,9 +62,6 @@ static void assert_same(const struct scenario *a, const struct scenario *b)
     assert_int_equal(a->sample_interval_ns, b->sample_interval_ns);
     assert_int_equal(a->chaos_low_ns, b->chaos_low_ns);
     assert_int_equal(a->chaos_high_ns, b->chaos_high_ns);
-    assert_int_equal(a->nemeses, b->nemeses);
-    assert_int_equal(a->nemesis_low_ns, b->nemesis_low_ns);
-    assert_int_equal(a->nemesis_high_ns, b->nemesis_high_ns);
     assert_int_equal(a->seed, b->seed);
     assert_int_equal(a->seed_given, b->seed_given);
     assert_int_equal(a->count, b->count);
@@ -84,21 +80,24 @@ static void assert_same(const struct scenario *a, const struct scenario *b)
             assert_int_equal(x->threads, y->threads);
         assert_int_equal(x->cap, y->cap);
         assert_int_equal(x->heap_cap, y->heap_cap);
+        assert_int_equal(x->ready, y->ready);
+        assert_int_equal(x->ready_limit_ns, y->ready_limit_ns);
+        assert_int_equal(x->kill, y->kill);
     }
 }
 
 /* Commands and the plan of kills, word for word. */
 static void assert_same_run(const struct scenario *a, const struct scenario *b)
 {
-    const struct fleet_paths paths = {"/x/server", "/x/client", "run/tls", NULL};
+    const struct fleet_paths paths = {"/x/server", "/x/client", "run/tls", NULL, NULL};
     struct fleet *x = fleet_new(a, &paths), *y = fleet_new(b, &paths);
     const struct chaos chaos = {42, CHAOS_AFTER_LOW_NS, CHAOS_AFTER_HIGH_NS};
 
     assert_non_null(x);
     assert_non_null(y);
     for (size_t i = 0; i < a->count; i++) {
-        struct chaos_kill kill = chaos_draw(&chaos, a->components[i].name, 1);
-        struct chaos_kill same = chaos_draw(&chaos, b->components[i].name, 1);
+        struct chaos_kill kill = chaos_plan(&chaos, &a->components[i], 1);
+        struct chaos_kill same = chaos_plan(&chaos, &b->components[i], 1);
 
         assert_string_equal(x->commands[i].shell, y->commands[i].shell);
         assert_int_equal(kill.after_ready_ns, same.after_ready_ns);
@@ -127,9 +126,6 @@ static void what_is_printed_reads_back_the_same(void **state)
             built.sample_interval_ns = 250 * NS_PER_MS;
             built.chaos_low_ns = 1500001;
             built.chaos_high_ns = 2 * NS_PER_S;
-            built.nemeses = 1u << NEMESIS_FREEZE | 1u << NEMESIS_GOAWAY;
-            built.nemesis_low_ns = NS_PER_S;
-            built.nemesis_high_ns = NS_PER_S;
             built.seed = UINT64_MAX;
             built.seed_given = true;
         }
@@ -143,6 +139,73 @@ static void what_is_printed_reads_back_the_same(void **state)
         scenario_clear(&built);
         scenario_clear(&again);
     }
+}
+
+static void other_peoples_programs_read_back_the_same(void **state)
+{
+    static const char text[] =
+        "servers:\n"
+        "  - name: s\n"
+        "    command: [/x/serve, '--port={port}', \"it's\\n\\\\\", '${port} {\"a\": 1}']\n"
+        "    env: ['PORT={port}', 'EMPTY=']\n"
+        "    ready: {by: health, timeout: 2500ms}\n"
+        "    kill: SIGTERM\n"
+        "    stable: false\n"
+        "    secure: true\n"
+        "  - {name: t, command: 'exec serve {port}', cap: 512M, ready: {timeout: 7s}}\n"
+        "clients:\n"
+        "  - {name: c, server: s, command: [/x/call, '{host}:{port}', '{cert}', '{key}']}\n"
+        "  - {name: d, server: s, patterns: [bidi-stream], env: [A=B]}\n";
+    struct scenario s, again;
+    char *printed;
+
+    (void)state;
+    load_good(text, &s);
+    assert_int_equal(s.components[1].ready, READY_TCP);
+    assert_int_equal(s.components[1].cap, CAP_DATA);
+    assert_int_equal(s.components[2].ready, READY_START);
+    assert_int_equal(s.components[0].cap, CAP_NONE);
+    printed = print(&s);
+    load_good(printed, &again);
+    assert_same(&s, &again);
+    assert_same_run(&s, &again);
+    free(printed);
+    scenario_clear(&s);
+    scenario_clear(&again);
+}
+
+static void placeholders_become_what_they_stand_for(void **state)
+{
+    static const char *const base[] = {"PATH=/bin", "PORT=1", "Z=2", NULL};
+    const struct fleet_paths paths = {.server = "/x/server",
+                                      .client = "/x/client",
+                                      .tls_dir = "/nowhere/tls",
+                                      .environment = (char *const *)base};
+    struct scenario s;
+    struct fleet *fleet;
+
+    (void)state;
+    load_good(
+        "servers:\n"
+        "  - {name: s, command: [/x/s, '{port}', '${port}', 'a{key}b', '{'], env: ['PORT={port}'],"
+        " ready: health, secure: true}\n"
+        "clients: [{name: c, server: s, command: 'exec /x/c {host}:{port} {cert}'}]\n",
+        &s);
+    fleet = fleet_new(&s, &paths);
+    assert_non_null(fleet);
+    assert_string_equal(fleet->commands[0].shell,
+                        "env PORT=31300 /x/s 31300 '${port}' a/nowhere/tls/key.pemb '{'");
+    assert_string_equal(fleet->commands[0].environment[0], "PORT=31300");
+    assert_string_equal(fleet->commands[0].environment[1], "PATH=/bin");
+    assert_string_equal(fleet->commands[0].environment[2], "Z=2");
+    assert_null(fleet->commands[0].environment[3]);
+    assert_string_equal(fleet->commands[0].probe[0], "/x/client");
+    assert_string_equal(fleet->commands[1].shell,
+                        "/bin/sh -c 'exec /x/c 127.0.0.1:31300 /nowhere/tls/cert.pem'");
+    assert_null(fleet->commands[1].environment);
+    assert_null(fleet->commands[1].probe);
+    fleet_free(fleet);
+    scenario_clear(&s);
 }
 
 static void what_is_not_said_has_defaults(void **state)
@@ -252,13 +315,35 @@ static const struct {
     {SERVER "clients:\n  - {name: c, server: S, pattern: bidi-stream}\n",
      "f:4:23: there is no server 'S'; the nearest is 's'"},
     {SERVER "clients:\n  - {name: c, server: s}\n",
-     "f:4:5: the key 'pattern' or 'patterns' is missing"},
+     "f:4:5: the key 'pattern', 'patterns' or 'command' is missing"},
     {SERVER "clients:\n  - {name: c, server: s, patterns: some}\n",
      "f:4:36: 'some' is neither a list of patterns nor all"},
     {SERVER "clients:\n  - {name: c, server: s, patterns: [bidi-stream, bidi-stream]}\n",
      "f:4:50: the pattern is here twice; for more of it use count"},
     {SERVER "clients:\n  - {name: c, server: s, pattern: bidi-stream, patterns: all}\n",
      "f:4:58: pattern and patterns contradict each other; keep one"},
+    {SERVER "clients:\n  - {name: c, server: s, pattern: bidi-stream, command: x}\n",
+     "f:4:5: pattern and command contradict each other; keep one"},
+    {SERVER "    command: serve --port {prot}\n" CLIENT,
+     "f:3:14: {prot} stands for nothing; there are {host}, {port}, {cert} and {key}"},
+    {SERVER "    command: [serve, [a]]\n" CLIENT,
+     "f:3:22: this is a list; a single value belongs here"},
+    {SERVER "    command: []\n" CLIENT, "f:3:14: the list is empty"},
+    {SERVER "    command: serve\n    threads: 2\n" CLIENT,
+     "f:4:14: threads are of our own server; a command has its own way to say it"},
+    {SERVER "    env: [A]\n" CLIENT, "f:3:11: 'A' is not NAME=VALUE"},
+    {SERVER "    env: [=A]\n" CLIENT, "f:3:11: '=A' is not NAME=VALUE"},
+    {SERVER "    env: {A: B}\n" CLIENT, "f:3:10: this is a mapping; a list (- ITEM) belongs here"},
+    {SERVER "    ready: tpc\n" CLIENT, "f:3:12: 'tpc' is none of page, tcp, health, start"},
+    {SERVER "    ready: tcp\n" CLIENT,
+     "f:3:12: one of our own programs is ready by page; the others are for a command"},
+    {SERVER "    command: x\n    ready: page\n" CLIENT,
+     "f:4:12: a command has no page; a server is ready by tcp or health, a client by start"},
+    {SERVER "    command: x\n    ready: {by: tcp, timeout: 0s}\n" CLIENT,
+     "f:4:31: nothing is ready at once"},
+    {SERVER "clients:\n  - {name: c, server: s, command: x, ready: tcp}\n",
+     "f:4:45: a client listens on no port; it is ready by start"},
+    {SERVER "    kill: SIGINT\n" CLIENT, "f:3:11: 'SIGINT' is none of both, SIGTERM, SIGKILL"},
     {SERVER CLIENT "duration: 5 parsecs\n",
      "f:5:11: '5 parsecs' is not a duration (such as 500ms, 60s, 5m)"},
     {SERVER CLIENT "duration: 0s\n", "f:5:11: a run must last some time"},
@@ -269,12 +354,6 @@ static const struct {
      "f:5:14: a list of two times belongs here, such as [16s, 20s]"},
     {SERVER CLIENT "chaos-after: [5s, 4s]\n", "f:5:14: the second time is earlier than the first"},
     {SERVER CLIENT "chaos-after: [0s, 4s]\n", "f:5:15: it must be 1ms at least"},
-    {SERVER CLIENT "nemesis: [freeze, frost]\n",
-     "f:5:19: 'frost' is no nemesis; see driver --help"},
-    {SERVER CLIENT "nemesis: {freeze: 1}\n",
-     "f:5:10: this is a mapping; a list (- ITEM) belongs here"},
-    {SERVER CLIENT "nemesis-after: [1s]\n",
-     "f:5:16: a list of two times belongs here, such as [16s, 20s]"},
     {"servers: [{name: s, count: 500}]\n"
      "clients: [{name: c, server: s-1, count: 500, patterns: all}]\n",
      "f:2:11: more than 1000 components"},
@@ -312,6 +391,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_printed_reads_back_the_same),
+        cmocka_unit_test(other_peoples_programs_read_back_the_same),
+        cmocka_unit_test(placeholders_become_what_they_stand_for),
         cmocka_unit_test(what_is_not_said_has_defaults),
         cmocka_unit_test(entries_stand_for_several),
         cmocka_unit_test(hundreds_of_components_are_fine),

@@ -151,14 +151,17 @@ static void await_ready(const struct page *page)
     }
 }
 
-static struct spawn_end await_end(const struct spawned *child)
+static struct spawn_end await_end(struct spawned *child)
 {
     struct pollfd poll_fd = {.fd = child->pidfd, .events = POLLIN};
     struct spawn_end end = {-1, -1};
 
     assert_int_equal(poll(&poll_fd, 1, (int)(LIMIT_NS / NS_PER_MS)), 1);
     assert_true(spawn_is_dead(child));
-    assert_true(spawn_reap(child, &end));
+    while (!spawn_reap(child, &end)) {
+        assert_true(spawn_lingers(child));
+        poll(NULL, 0, 1);
+    }
     spawn_release(child);
     return end;
 }
@@ -225,6 +228,32 @@ static void the_cap_refuses_and_the_page_survives(void **state)
     page_free(page);
 }
 #endif
+
+/* A process that leaves group, session and environment behind is found nowhere but in its
+ * namespace. */
+static void a_namespace_ends_with_its_child(void **state)
+{
+    struct spawn_request request =
+        request_for(SHELL("setsid -f env -i sleep 777.5 </dev/null; exec sleep 777.6"));
+    struct spawned child;
+    char error[256] = "";
+
+    (void)state;
+    request.isolate = true;
+    assert_true(spawn_start(&request, &child, error, sizeof error));
+    if (child.init == 0) {
+        spawn_signal(&child, SIGKILL);
+        await_end(&child);
+        skip();
+    }
+    while (system("pgrep -fx 'sleep 777.5' >/dev/null") != 0)
+        poll(NULL, 0, 5);
+    /* Signals work as outside: it is not the first of its namespace. */
+    spawn_signal(&child, SIGTERM);
+    assert_int_equal(await_end(&child).signal, SIGTERM);
+    assert_int_not_equal(system("pgrep -fx 'sleep 777.5' >/dev/null"), 0);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
 
 /* How many processes carry the guardian's mark. */
 static int count_marked(const char *mark)
@@ -340,6 +369,7 @@ int main(void)
 #ifndef FL_SANITIZED
         cmocka_unit_test(the_cap_refuses_and_the_page_survives),
 #endif
+        cmocka_unit_test(a_namespace_ends_with_its_child),
         cmocka_unit_test(sigkill_of_the_driver_leaves_nothing),
         cmocka_unit_test(a_normal_end_leaves_nothing),
     };
