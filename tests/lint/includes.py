@@ -22,6 +22,7 @@ ARROWS = {
     "proto": ["common/base"],
     "stress-server": ["common/child", "common/engine", "proto", "common/contract", "common/base"],
     "stress-client": ["common/child", "common/engine", "proto", "common/contract", "common/base"],
+    "probe": ["common/contract", "common/base"],
     "charts": ["common/run", "common/contract", "common/base"],
     "driver": ["charts", "common/run", "common/contract", "common/base"],
 }

@@ -39,4 +39,7 @@ for program in "$STRESS_SERVER" "$STRESS_CLIENT"; do
         has "$program" '^libjemalloc\.so'
     fi
 done
+# It is loaded into other people's programs, which must get nothing else with it.
+tap_is "libflatline-probe.so links libc and nothing else" "libc.so.6" \
+    "$(needed "$top_builddir/probe/libflatline-probe.so")"
 tap_done
