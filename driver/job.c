@@ -1,5 +1,6 @@
 #include "driver/job.h"
 
+#include "charts/flame.h"
 #include "charts/render.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -397,6 +398,15 @@ static void log_own_cost(const struct job *job)
                   (double)sampler_totals(job->sampler)->worst_late_ns / 1e6);
 }
 
+/* Before the files of the folder are put on record. */
+static void draw_flames(const struct job *job)
+{
+    char error[LINE];
+
+    if (!charts_flames(job->run_dir, error, sizeof error))
+        log_warn("%s", error);
+}
+
 /* False: *job->writer could not be brought to its end. */
 static bool finish(struct job *job)
 {
@@ -425,6 +435,7 @@ static enum exit_status conclude(struct job *job)
     log_own_cost(job);
     guardian_free(job->guardian);
     job->guardian = NULL;
+    draw_flames(job);
     if (!finish(job) || job->store_failed)
         return STATUS_ENVIRONMENT;
     if (job->interrupted) {

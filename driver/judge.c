@@ -1,5 +1,6 @@
 #include "driver/judge.h"
 
+#include "charts/flame.h"
 #include "charts/render.h"
 #include "common/base/log.h"
 #include "driver/gate.h"
@@ -51,6 +52,9 @@ static bool draw(struct run_reader *run, const struct judge_wishes *wishes,
 
     if (!wishes->charts)
         return true;
+    /* The rest is drawn without them. */
+    if (!charts_flames(run_reader_dir(run), error, sizeof error))
+        log_warn("%s", error);
     if (!charts_render(run, verdicts, error, sizeof error))
         return say(error);
     log_info("charts: %s/index.html", run_reader_dir(run));

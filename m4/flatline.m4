@@ -88,6 +88,13 @@ AC_DEFUN([FL_CHECK_PROGRAMS], [
   AS_IF([test -z "$PROTOC" || test -z "$GRPC_CPP_PLUGIN" || test -z "$ac_ct_CXX$CXX"], [have_grpcpp=no])
   AS_IF([test "x$enable_sanitizers" != xno], [have_grpcpp="no (sanitizers)"])
   AM_CONDITIONAL([HAVE_GRPCPP], [test "x$have_grpcpp" = xyes])
+  # The library of the flame pages: npm brings it to a git checkout, a tarball has it.
+  flame_web=$srcdir/charts/web/node_modules
+  AS_IF([test -r "$flame_web/d3-flame-graph/dist/d3-flamegraph.min.js" &&
+         test -r "$flame_web/d3-flame-graph/dist/d3-flamegraph.css" &&
+         test -r "$flame_web/d3-selection/dist/d3-selection.min.js"], [have_flame=yes],
+        [have_flame="no: npm ci --prefix $srcdir/charts/web, then configure again"])
+  AM_CONDITIONAL([FLAME_PAGES], [test "x$have_flame" = xyes])
   # For the tests: the system's own, which python3-grpcio belongs to, before any other in PATH.
   AC_PATH_PROG([PYTHON3], [python3], [python3], [/usr/bin:$PATH])
 ])
@@ -111,6 +118,7 @@ flatline $PACKAGE_VERSION
   cmocka       $have_cmocka (unit tests)
   libgrpc++    $have_grpcpp (a stock peer in the tests)
   gnuplot      $GNUPLOT
+  flame pages  $have_flame
   sanitizers   $enable_sanitizers
   fuzzers      $enable_fuzzers
   coverage     $enable_coverage
