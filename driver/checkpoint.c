@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FREEZE_NS NS_PER_S       /* chaos rests so long before */
-#define AWAIT_NS NS_PER_S        /* and so much longer, for restarts under way */
-#define READ_NS (50 * NS_PER_MS) /* of the pause, for reading all */
-#define CLOSE_NS NS_PER_S        /* for the servers to see their last connection end */
-#define POLL_NS (10 * NS_PER_MS) /* during a pause */
+#define FREEZE_NS NS_PER_S          /* chaos rests so long before, */
+#define AWAIT_NS (2 * NS_PER_S)     /* and so much longer for restarts under way, */
+#define SETTLE_NS (300 * NS_PER_MS) /* after the last of which peers find each other again */
+#define READ_NS (50 * NS_PER_MS)    /* of the pause, for reading all */
+#define CLOSE_NS NS_PER_S           /* for the servers to see their last connection end */
+#define POLL_NS (10 * NS_PER_MS)    /* during a pause */
 #define AWAIT_POLL_NS (50 * NS_PER_MS)
 #define WHY 96
 
@@ -38,6 +39,7 @@ struct checkpoints {
     enum state state;
     unsigned next; /* the look that is due or under way, from 1 */
     uint64_t begun_ns, frozen_ns, start_ns;
+    uint64_t all_up_ns;    /* since when all are up; 0: they are not */
     uint64_t held_from_ns; /* 0: none is held back */
     struct subject subjects[];
 };
@@ -98,6 +100,20 @@ static void write_reading(const struct checkpoints *c, int64_t id, struct subjec
     (void)run_writer_reading(c->settings.writer, id, &reading);
 }
 
+/* Whoever waits for a peer, or has something for one that does not take it, is not at rest. */
+static const char *judge_peers(const struct checkpoints *c, size_t i)
+{
+    const struct component *components = c->settings.scenario->components;
+
+    if (components[i].peer >= 0 && !c->subjects[components[i].peer].looked)
+        return "its server is down";
+    for (size_t k = 0; k < count(c); k++) {
+        if (components[k].peer == (int)i && !c->subjects[k].looked)
+            return "a client of it is down";
+    }
+    return NULL;
+}
+
 /* Returns how many were valid. */
 static unsigned write_readings(struct checkpoints *c, int64_t id)
 {
@@ -110,11 +126,13 @@ static unsigned write_readings(struct checkpoints *c, int64_t id)
 
         if (s->number == 0)
             continue;
-        why = subject_judge(s, line, sizeof line);
+        why = judge_peers(c, i);
+        if (why == NULL)
+            why = subject_judge(s, line, sizeof line);
         valid += why == NULL;
         if (why != NULL)
-            log_debug("checkpoint %u: %s: %s", c->next, c->settings.scenario->components[i].name,
-                      why);
+            log_debug("checkpoint %" PRId64 ": %s: %s", id,
+                      c->settings.scenario->components[i].name, why);
         write_reading(c, id, s, why);
     }
     return valid;
@@ -138,16 +156,29 @@ static enum state freeze(struct checkpoints *c)
 {
     supervisor_freeze(c->settings.supervisor, true);
     c->frozen_ns = clock_now_ns();
-    arm(c, c->frozen_ns + FREEZE_NS);
+    c->all_up_ns = 0;
+    arm(c, c->frozen_ns);
     return STATE_FREEZING;
+}
+
+/* Frozen long enough, and all are up and have found each other: or that takes too long. */
+static bool is_time_to_pause(struct checkpoints *c, uint64_t now)
+{
+    if (supervisor_counts(c->settings.supervisor).up < count(c))
+        c->all_up_ns = 0;
+    else if (c->all_up_ns == 0)
+        c->all_up_ns = now;
+    if (now < c->frozen_ns + FREEZE_NS)
+        return false;
+    return (c->all_up_ns != 0 && now >= c->all_up_ns + SETTLE_NS) ||
+           now >= c->frozen_ns + FREEZE_NS + AWAIT_NS;
 }
 
 static enum state pause_all(struct checkpoints *c)
 {
     uint64_t now = clock_now_ns();
 
-    if (supervisor_counts(c->settings.supervisor).up < count(c) &&
-        now < c->frozen_ns + FREEZE_NS + AWAIT_NS) {
+    if (!is_time_to_pause(c, now)) {
         arm(c, now + AWAIT_POLL_NS);
         return STATE_FREEZING;
     }
@@ -156,6 +187,17 @@ static enum state pause_all(struct checkpoints *c)
         subject_tell(&c->subjects[i], ready_process(c, i), PAGE_COMMAND_PAUSE);
     arm(c, now + POLL_NS);
     return STATE_PAUSED;
+}
+
+/* Who has become ready meanwhile is told, too, or it would disturb the others' rest. */
+static void tell_late_comers(struct checkpoints *c)
+{
+    for (size_t i = 0; i < count(c); i++) {
+        struct process *process = ready_process(c, i);
+
+        if (process != NULL && process->number != c->subjects[i].number)
+            subject_tell(&c->subjects[i], process, PAGE_COMMAND_PAUSE);
+    }
 }
 
 static bool all_are_quiet(struct checkpoints *c)
@@ -190,6 +232,7 @@ static enum state look(struct checkpoints *c)
     unsigned valid, number = c->next;
     int64_t id;
 
+    tell_late_comers(c);
     if (!all_are_quiet(c) && clock_now_ns() < c->start_ns + CHECKPOINT_PAUSE_NS - READ_NS) {
         arm(c, clock_now_ns() + POLL_NS);
         return STATE_PAUSED;

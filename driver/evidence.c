@@ -2,6 +2,7 @@
 
 #include "common/contract/page.h"
 #include "common/contract/reason.h"
+#include "driver/faults.h"
 #include "driver/forgive.h"
 #include "driver/restarts.h"
 
@@ -16,6 +17,7 @@ struct gather {
     struct evidence_incarnation *current; /* NULL before the first */
     struct restart_watch watch;
     struct histogram lateness;
+    bool no_memory;
 };
 
 bool evidence_is_mute(const struct evidence_component *c)
@@ -149,7 +151,8 @@ static bool take_sample(void *arg, const struct run_sample_row *row)
         histogram_record(&g->lateness, (uint64_t)v->value[METRIC_LATENESS]);
     if (!row->stale)
         take_page(g, row);
-    return true;
+    g->no_memory = !series_add_sample(&g->c->series, (size_t)(inc - g->c->incarnations), row);
+    return !g->no_memory;
 }
 
 static bool gather_samples(struct evidence *e, struct evidence_component *c, struct run_reader *run)
@@ -157,7 +160,9 @@ static bool gather_samples(struct evidence *e, struct evidence_component *c, str
     struct gather g = {.e = e, .c = c};
 
     restart_watch_init(&g.watch, e, c);
-    if (!run_reader_samples(run, c->row->id, take_sample, &g))
+    if (!series_read(&c->series, e, c, run) ||
+        !run_reader_samples(run, c->row->id, take_sample, &g) || g.no_memory ||
+        !series_cut_windows(&c->series, e, c))
         return false;
     restart_watch_end(&g.watch, g.current);
     c->late_p99_ns = histogram_percentile(&g.lateness, 99);
@@ -202,7 +207,8 @@ static bool take_event(void *arg, const struct run_event_row *event)
         return true;
     if (strncmp(event->kind, "loss-", 5) == 0) {
         c->losses++;
-        if (!forgive_loss(g->e, c, event->time_ns))
+        if (!forgive_loss(g->e, c, event->time_ns) &&
+            !faults_explain_loss(g->e, c, event->kind, event->time_ns))
             note_trouble(&c->unforgiven, event, row);
     } else if (strncmp(event->kind, "error-", 6) == 0) {
         note_trouble(&c->errors, event, row);
@@ -275,6 +281,7 @@ struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *
     e->plan = run_reader_plan(run, &e->plan_count);
     e->checkpoints = run_reader_checkpoints(run, &e->checkpoint_count);
     e->holds = run_reader_holds(run, &e->hold_count);
+    e->faults = run_reader_faults(run, &e->fault_count);
     e->components = calloc(e->count + 1, sizeof *e->components);
     e->incarnations = calloc(incarnations + 1, sizeof *e->incarnations);
     if (e->components == NULL || e->incarnations == NULL)
@@ -292,6 +299,8 @@ struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *
         ok = gather_samples(e, &e->components[i], run);
     if (ok && run_reader_events(run, take_event, &events))
         return e;
+    if (*run_reader_error(run) == '\0')
+        goto no_memory;
     snprintf(error, cap, "%s", run_reader_error(run));
     evidence_free(e);
     return NULL;
@@ -305,6 +314,8 @@ void evidence_free(struct evidence *e)
 {
     if (e == NULL)
         return;
+    for (size_t i = 0; e->components != NULL && i < e->count; i++)
+        series_free(&e->components[i].series);
     free(e->components);
     free(e->incarnations);
     free(e);

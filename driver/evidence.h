@@ -1,13 +1,14 @@
 /*
  * What the rules and the report need of a run, gathered from its folder in one pass over the
- * samples of each component and one over the events. A fixed few hundred bytes for each component
- * and each incarnation, however long the run. Facts only; the opinions are in the rules.
+ * samples of each component and one over the events. What is kept does not grow with the length of
+ * the run, but with its incarnations and checkpoints. Facts only; the opinions are in the rules.
  */
 #ifndef FLATLINE_DRIVER_EVIDENCE_H
 #define FLATLINE_DRIVER_EVIDENCE_H
 
 #include "common/run/reader.h"
 #include "driver/limits.h"
+#include "driver/series.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,6 +54,7 @@ struct evidence_component {
     struct evidence_trouble unforgiven, errors;
     uint64_t overrun; /* events that nobody read in time */
     struct evidence_restarts restarts;
+    struct series series;
 };
 
 struct evidence {
@@ -64,6 +66,8 @@ struct evidence {
     size_t checkpoint_count;
     const struct run_hold_row *holds;
     size_t hold_count;
+    const struct run_fault_row *faults; /* in order of time */
+    size_t fault_count;
     struct evidence_component *components;
     size_t count;
     uint64_t until_ns; /* when traffic ended, or the last that is known of it */

@@ -31,6 +31,18 @@ void rule_say(struct verdict *out, enum outcome outcome, double value, double li
     va_end(args);
 }
 
+void rule_bound(struct verdict *out, double half, double smallest)
+{
+    out->low = out->value - half;
+    out->high = out->value + half;
+    out->smallest = isfinite(smallest) ? smallest : NAN;
+}
+
+double rule_alpha(const struct evidence *e, size_t tests)
+{
+    return e->limits->alpha / (double)(e->count * RULES_STATISTICAL * tests);
+}
+
 double rule_seconds(const struct evidence *e, uint64_t time_ns)
 {
     uint64_t origin = e->info->ready_ns != 0 ? e->info->ready_ns : e->info->start_ns;
@@ -73,8 +85,8 @@ static bool judge_all(const struct evidence *e, struct verdict_list *out)
 bool gate_judge(struct run_reader *run, const struct gate_limits *limits, struct verdict_list *out,
                 char *error, size_t cap)
 {
-    const struct gate_limits defaults = GATE_LIMITS_DEFAULT;
-    struct evidence *e = evidence_new(run, limits == NULL ? &defaults : limits, error, cap);
+    const struct gate_limits recorded = limits_of_run(run);
+    struct evidence *e = evidence_new(run, limits == NULL ? &recorded : limits, error, cap);
     bool ok;
 
     if (e == NULL)

@@ -13,7 +13,7 @@
 /*
  * Appends a verdict per rule and component to *out, those of a rule together and in the order of
  * driver/rules.h, so that the first of the worst names the cause. A run that broke off is judged by
- * what is there and is inconclusive at best. limits NULL: the default ones. False: *error holds one
+ * what is there and is inconclusive at best. limits NULL: the run's own. False: *error holds one
  * line and *out is not to be used, but to be freed.
  */
 bool gate_judge(struct run_reader *run, const struct gate_limits *limits, struct verdict_list *out,

@@ -10,6 +10,7 @@
 #include "driver/folder.h"
 #include "driver/judge.h"
 #include "driver/live.h"
+#include "driver/nemeses.h"
 #include "driver/preflight.h"
 #include "driver/record.h"
 #include "driver/sampler.h"
@@ -43,6 +44,7 @@ struct job {
     struct sampler *sampler;
     struct checkpoints *checkpoints;
     struct autopsy *autopsy; /* NULL: no evidence is wanted */
+    struct nemeses *nemeses; /* NULL: none was chosen */
     struct live live;
     uint64_t begun_ns; /* 0: not yet */
     bool stopping, interrupted, breached, store_failed;
@@ -63,6 +65,7 @@ static void end_judged(struct job *job)
     }
     ev_timer_stop(job->loop, &job->duration_timer);
     checkpoints_end(job->checkpoints);
+    nemeses_end(job->nemeses);
 }
 
 static void stop(struct job *job)
@@ -151,6 +154,7 @@ static void begun(void *user, uint64_t now_ns)
     ev_timer_set(&job->duration_timer, (double)job->options->duration_ns / 1e9, 0.);
     ev_timer_start(job->loop, &job->duration_timer);
     checkpoints_begin(job->checkpoints, now_ns);
+    nemeses_begin(job->nemeses, now_ns);
 }
 
 static void breached(void *user, const struct component *component, enum reason reason,
@@ -308,6 +312,33 @@ static bool make_autopsy(struct job *job, char **argv)
     return job->autopsy != NULL || refuse("no memory");
 }
 
+static struct checkpoint_plan checkpoint_plan(const struct job *job)
+{
+    return (struct checkpoint_plan){.seed = job->options->seed,
+                                    .duration_ns = job->options->duration_ns,
+                                    .wanted = (unsigned)job->options->checkpoints};
+}
+
+static bool make_nemeses(struct job *job)
+{
+    const struct options *options = job->options;
+    const struct nemeses_settings settings = {.supervisor = job->supervisor,
+                                              .rows = job->rows,
+                                              .writer = job->writer,
+                                              .plan = {.seed = options->seed,
+                                                       .chosen = options->nemeses,
+                                                       .low_ns = options->nemesis_low_ns,
+                                                       .high_ns = options->nemesis_high_ns,
+                                                       .scenario = &job->scenario},
+                                              .looks = checkpoint_plan(job),
+                                              .duration_ns = options->duration_ns};
+
+    if (options->nemeses == 0)
+        return true;
+    job->nemeses = nemeses_new(job->loop, &settings);
+    return job->nemeses != NULL || refuse("no memory");
+}
+
 static bool make_loop(struct job *job)
 {
     const struct supervisor_settings settings = {.fleet = job->fleet,
@@ -328,15 +359,12 @@ static bool make_loop(struct job *job)
     job->supervisor = supervisor_new(job->loop, &settings, &hooks, job);
     if (job->supervisor == NULL)
         return refuse(error);
-    job->checkpoints = checkpoints_new(
-        job->loop,
-        &(struct checkpoint_settings){.supervisor = job->supervisor,
-                                      .scenario = &job->scenario,
-                                      .rows = job->rows,
-                                      .writer = job->writer,
-                                      .plan = {.seed = job->options->seed,
-                                               .duration_ns = job->options->duration_ns,
-                                               .wanted = (unsigned)job->options->checkpoints}});
+    job->checkpoints =
+        checkpoints_new(job->loop, &(struct checkpoint_settings){.supervisor = job->supervisor,
+                                                                 .scenario = &job->scenario,
+                                                                 .rows = job->rows,
+                                                                 .writer = job->writer,
+                                                                 .plan = checkpoint_plan(job)});
     if (job->checkpoints == NULL)
         return refuse(error);
     job->sampler =
@@ -348,7 +376,9 @@ static bool make_loop(struct job *job)
                                                .store_failed = store_failed,
                                                .user = job},
                     error, sizeof error);
-    return job->sampler != NULL || refuse(error);
+    if (job->sampler == NULL)
+        return refuse(error);
+    return make_nemeses(job);
 }
 
 /* A driver under nohup is not to mind the terminal's end. */
@@ -449,6 +479,7 @@ static enum exit_status conclude(struct job *job)
 static void release(struct job *job)
 {
     autopsy_free(job->autopsy);
+    nemeses_free(job->nemeses);
     sampler_free(job->sampler);
     checkpoints_free(job->checkpoints);
     supervisor_free(job->supervisor);
@@ -478,6 +509,7 @@ enum exit_status job_run(const struct options *options, char **argv)
     if (prepare(job, argv) && make_loop(job) && make_autopsy(job, argv)) {
         log_info("run folder %s", job->run_dir);
         record_print_plan(&job->scenario, &job->chaos, options->duration_ns);
+        nemeses_print_plan(job->nemeses);
         run_loop(job);
         status = conclude(job);
     }

@@ -10,6 +10,7 @@
 #include "common/base/units.h"
 #include "common/contract/leak_spec.h"
 #include "driver/chaos.h"
+#include "driver/nemesis.h"
 #include "driver/scenario_load.h"
 #include "driver/verbs.h"
 
@@ -101,21 +102,19 @@ static bool set_evidence(void *into, const struct option_spec *spec, const char 
     return false;
 }
 
-/* LOW,HIGH */
-static bool set_chaos_after(void *into, const struct option_spec *spec, const char *value,
-                            char *why, size_t cap)
+/* LOW,HIGH into two members, one after the other. */
+static bool set_range(void *into, const struct option_spec *spec, const char *value, char *why,
+                      size_t cap)
 {
-    struct options *options = into;
+    uint64_t *range = (uint64_t *)((char *)into + spec->offset);
     const char *comma = strchr(value, ',');
     char low[32];
 
-    (void)spec;
     if (comma != NULL && (size_t)(comma - value) < sizeof low) {
         memcpy(low, value, (size_t)(comma - value));
         low[comma - value] = '\0';
-        if (units_parse_duration(low, &options->chaos_low_ns) &&
-            units_parse_duration(comma + 1, &options->chaos_high_ns) &&
-            options->chaos_low_ns <= options->chaos_high_ns)
+        if (units_parse_duration(low, &range[0]) && units_parse_duration(comma + 1, &range[1]) &&
+            range[0] <= range[1])
             return true;
     }
     snprintf(why, cap, "'%s' is not LOW,HIGH, two times (16s,20s)", value);
@@ -137,6 +136,20 @@ static bool set_checkpoints(void *into, const struct option_spec *spec, const ch
 
 #define MEMBER(name) offsetof(struct options, name)
 
+/* "freeze,reset" */
+static bool set_nemeses(void *into, const struct option_spec *spec, const char *value, char *why,
+                        size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    options->nemeses_given = true;
+    return nemesis_parse(value, &options->nemeses, why, cap);
+}
+
+#define NEMESIS_NAME(ident, name, hold_ms, loss, deed, effect) " " name
+#define NEMESIS_NAMES NEMESIS_TABLE(NEMESIS_NAME)
+
 static const struct option_spec specs[] = {
     {"duration", 0, "TIME", "how long to run once everything is ready (60s)", options_set_duration,
      MEMBER(duration_ns)},
@@ -151,6 +164,8 @@ static const struct option_spec specs[] = {
     {"base-port", 0, "N", "the servers listen on N, N+1 and so on (31300)", set_base_port,
      MEMBER(base_port)},
     {"matrix", 0, "56|full", "how many clients: 56, or the full product of 64 (56)", set_matrix, 0},
+    {"nemesis", 0, "all|none|NAME,...",
+     "what befalls servers and clients beside kills: " NEMESIS_NAMES " (none)", set_nemeses, 0},
     {"server-threads", 0, "N", "event loops of each server, each on a thread of its own (1)",
      options_set_threads, MEMBER(server_threads)},
     {"server-heap", 0, "SIZE", "heap cap of each server, RLIMIT_DATA (as calibrated)",
@@ -173,13 +188,16 @@ static const struct option_spec specs[] = {
     {"verbose", 'v', NULL, "say more", options_set_flag, MEMBER(verbose)},
     {NULL, 0, NULL, "For tests:", NULL, 0},
     {"inject-leak", 0, "COMPONENT=SHAPE:BYTES[/EVERY]",
-     "let a component leak BYTES per call, connection, reconnect or disconnect, or per EVERY of "
-     "them; repeatable",
+     "let a component leak BYTES (of fd and thread: so many) per event, or per EVERY of them; "
+     "repeatable; SHAPE is one of" LEAK_SHAPE_WORDS,
      add_leak, 0},
     {"chaos-after", 0, "LOW,HIGH",
      "unstable components are killed so long after they became ready (16s,20s), but never in the "
      "last 2.5 s of the run, so that every recovery can be seen",
-     set_chaos_after, 0},
+     set_range, MEMBER(chaos_low_ns)},
+    {"nemesis-after", 0, "LOW,HIGH",
+     "so long after one --nemesis befell a server or its clients the next one does (3s,6s)",
+     set_range, MEMBER(nemesis_low_ns)},
     {0},
 };
 
@@ -271,6 +289,10 @@ static void settle(struct options *o)
     o->sample_interval_ns = choose(o->sample_interval_ns, s->sample_interval_ns, 100 * NS_PER_MS);
     o->chaos_low_ns = choose(o->chaos_low_ns, s->chaos_low_ns, CHAOS_AFTER_LOW_NS);
     o->chaos_high_ns = choose(o->chaos_high_ns, s->chaos_high_ns, CHAOS_AFTER_HIGH_NS);
+    o->nemesis_low_ns = choose(o->nemesis_low_ns, s->nemesis_low_ns, NEMESIS_AFTER_LOW_NS);
+    o->nemesis_high_ns = choose(o->nemesis_high_ns, s->nemesis_high_ns, NEMESIS_AFTER_HIGH_NS);
+    if (!o->nemeses_given)
+        o->nemeses = s->nemeses;
     if (o->seed_given)
         return;
     /* Short enough to be typed again. */
@@ -309,7 +331,9 @@ void options_take(struct options *options, int argc, char **argv)
                                 .server_threads = 1,
                                 .base_port = DEFAULT_BASE_PORT,
                                 .chaos_low_ns = NOT_GIVEN,
-                                .chaos_high_ns = NOT_GIVEN};
+                                .chaos_high_ns = NOT_GIVEN,
+                                .nemesis_low_ns = NOT_GIVEN,
+                                .nemesis_high_ns = NOT_GIVEN};
     if (argc < 2 || argv[1][0] == '-') {
         take_run(options, argc, argv);
         return;

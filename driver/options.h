@@ -55,9 +55,12 @@ struct options {
     uint64_t server_heap, client_heap; /* 0: as calibrated */
     uint64_t chaos_low_ns, chaos_high_ns;
     bool no_evidence;
+    unsigned nemeses; /* a bit for each that was chosen */
+    uint64_t nemesis_low_ns, nemesis_high_ns;
     struct leak_order leaks[OPTIONS_LEAKS_MAX];
     size_t leak_count;
-    bool seed_given, matrix_given, print_default, gen_charts, allow_inconclusive, verbose;
+    bool seed_given, matrix_given, nemeses_given, print_default, gen_charts, allow_inconclusive,
+        verbose;
     struct scenario scenario; /* the fleet that RUN and SCENARIO ask for */
 };
 

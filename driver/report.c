@@ -21,7 +21,7 @@ static const struct {
 struct report *report_new(struct run_reader *run, const struct verdict_list *verdicts, char *error,
                           size_t cap)
 {
-    const struct gate_limits limits = GATE_LIMITS_DEFAULT;
+    const struct gate_limits limits = limits_of_run(run);
     struct report *r = calloc(1, sizeof *r);
 
     snprintf(error, cap, "%s: no memory for the report", run_reader_dir(run));

@@ -2,6 +2,7 @@
 
 #include "common/contract/reason.h"
 #include "driver/chaos.h"
+#include "driver/faults.h"
 #include "driver/told.h"
 
 #include <math.h>
@@ -95,6 +96,7 @@ static bool kill_was_due(const struct evidence *e, const struct run_incarnation_
 void rule_chaos(const struct evidence *e, const struct evidence_component *c, struct verdict *out)
 {
     const struct run_incarnation_row *forgotten = NULL;
+    struct faults_of faults = faults_of(e, c);
     uint64_t due = 0, kills = 0;
 
     for (size_t i = 0; i < c->count; i++) {
@@ -110,6 +112,14 @@ void rule_chaos(const struct evidence *e, const struct evidence_component *c, st
             out, OUTCOME_FAIL, (double)kills, (double)due,
             "the kill of pid %d that was due at %.1f s was never ordered", forgotten->pid,
             rule_seconds(e, forgotten->ready_ns + evidence_plan(e, forgotten)->after_ready_ns));
+    else if (faults.unseen != NULL)
+        rule_say(out, OUTCOME_FAIL, (double)kills, (double)due,
+                 "%s was ordered at %.1f s, but no effect was seen", faults.unseen->kind,
+                 rule_seconds(e, faults.unseen->ordered_ns));
+    else if (faults.seen > 0)
+        rule_say(out, OUTCOME_PASS, (double)kills, (double)due,
+                 "kills, as planned: %llu; other faults, seen to take effect: %llu",
+                 (unsigned long long)kills, (unsigned long long)faults.seen);
     else
         rule_say(out, OUTCOME_PASS, (double)kills, (double)due, "kills, as planned: %llu",
                  (unsigned long long)kills);

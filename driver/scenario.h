@@ -120,6 +120,8 @@ struct scenario {
     char name[COMPONENT_NAME];
     /* Of the run; 0: not said. */
     uint64_t duration_ns, sample_interval_ns, chaos_low_ns, chaos_high_ns, seed;
+    uint64_t nemesis_low_ns, nemesis_high_ns;
+    unsigned nemeses; /* a bit for each, see nemesis.h */
     bool seed_given;
     struct scenario_words *words; /* what the components' lists are kept in */
 };

@@ -12,6 +12,8 @@
     X("sample-interval", false, take_sample_interval) \
     X("seed", false, take_seed)                       \
     X("chaos-after", false, take_chaos_after)         \
+    X("nemesis", false, take_nemesis)                 \
+    X("nemesis-after", false, take_nemesis_after)     \
     X("servers", true, take_servers)                  \
     X("clients", true, take_clients)
 

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/options.h"
 #include "driver/command.h"
+#include "driver/nemesis.h"
 #include "driver/scenario_keys.h"
 
 #include <ctype.h>
@@ -515,25 +516,72 @@ static bool take_seed(struct doc *doc, doc_node *node, void *into)
     return doc_number(doc, node, 0, UINT64_MAX, &loader->scenario->seed);
 }
 
-static bool take_chaos_time(struct doc *doc, doc_node *node, void *into)
+struct range {
+    uint64_t low_ns, high_ns; /* 0: not taken yet */
+};
+
+static bool take_time(struct doc *doc, doc_node *node, void *into)
 {
-    struct scenario *scenario = into;
-    uint64_t *ns = scenario->chaos_low_ns == 0 ? &scenario->chaos_low_ns : &scenario->chaos_high_ns;
+    struct range *range = into;
+    uint64_t *ns = range->low_ns == 0 ? &range->low_ns : &range->high_ns;
 
     return doc_duration(doc, node, ns) &&
            (*ns >= NS_PER_MS || doc_refuse(doc, node, "it must be 1ms at least"));
 }
 
+static bool take_range(struct doc *doc, doc_node *node, struct range *range)
+{
+    if (doc_length(node) != 2)
+        return doc_refuse(doc, node, "a list of two times belongs here, such as [16s, 20s]");
+    return doc_each(doc, node, take_time, range) &&
+           (range->low_ns <= range->high_ns ||
+            doc_refuse(doc, node, "the second time is earlier than the first"));
+}
+
 static bool take_chaos_after(struct doc *doc, doc_node *node, void *into)
 {
     struct loader *loader = into;
-    struct scenario *scenario = loader->scenario;
+    struct range range = {0};
+    bool taken = take_range(doc, node, &range);
 
-    if (doc_length(node) != 2)
-        return doc_refuse(doc, node, "a list of two times belongs here, such as [16s, 20s]");
-    return doc_each(doc, node, take_chaos_time, scenario) &&
-           (scenario->chaos_low_ns <= scenario->chaos_high_ns ||
-            doc_refuse(doc, node, "the second time is earlier than the first"));
+    loader->scenario->chaos_low_ns = range.low_ns;
+    loader->scenario->chaos_high_ns = range.high_ns;
+    return taken;
+}
+
+static bool take_nemesis_after(struct doc *doc, doc_node *node, void *into)
+{
+    struct loader *loader = into;
+    struct range range = {0};
+    bool taken = take_range(doc, node, &range);
+
+    loader->scenario->nemesis_low_ns = range.low_ns;
+    loader->scenario->nemesis_high_ns = range.high_ns;
+    return taken;
+}
+
+static bool take_one_nemesis(struct doc *doc, doc_node *node, void *into)
+{
+    struct scenario *scenario = into;
+    unsigned chosen;
+    const char *text;
+    char why[128];
+
+    if (!doc_text(doc, node, &text))
+        return false;
+    if (!nemesis_parse(text, &chosen, why, sizeof why))
+        return doc_refuse(doc, node, "%s", why);
+    scenario->nemeses |= chosen;
+    return true;
+}
+
+/* "all", or a list. */
+static bool take_nemesis(struct doc *doc, doc_node *node, void *into)
+{
+    struct loader *loader = into;
+
+    return doc_is_text(node) ? take_one_nemesis(doc, node, loader->scenario)
+                             : doc_each(doc, node, take_one_nemesis, loader->scenario);
 }
 
 static bool take_servers(struct doc *doc, doc_node *node, void *into)

@@ -1,5 +1,7 @@
 #include "driver/scenario_print.h"
 
+#include "driver/nemesis.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
@@ -46,6 +48,31 @@ static void put_size(FILE *out, uint64_t bytes)
         fprintf(out, "%" PRIu64, bytes);
 }
 
+static void put_range(FILE *out, const char *key, uint64_t low_ns, uint64_t high_ns)
+{
+    if (high_ns == 0)
+        return;
+    fprintf(out, "%s: [", key);
+    put_duration(out, low_ns);
+    fputs(", ", out);
+    put_duration(out, high_ns);
+    fputs("]\n", out);
+}
+
+static void put_nemeses(FILE *out, unsigned nemeses)
+{
+    const char *separator = "nemesis: [";
+
+    for (int i = 0; i < NEMESES; i++) {
+        if (!(nemeses >> i & 1))
+            continue;
+        fprintf(out, "%s%s", separator, nemesis_info((enum nemesis)i)->name);
+        separator = ", ";
+    }
+    if (nemeses != 0)
+        fputs("]\n", out);
+}
+
 static void put_run(const struct scenario *s, FILE *out)
 {
     if (*s->name != '\0') {
@@ -65,13 +92,9 @@ static void put_run(const struct scenario *s, FILE *out)
     }
     if (s->seed_given)
         fprintf(out, "seed: %" PRIu64 "\n", s->seed);
-    if (s->chaos_high_ns != 0) {
-        fputs("chaos-after: [", out);
-        put_duration(out, s->chaos_low_ns);
-        fputs(", ", out);
-        put_duration(out, s->chaos_high_ns);
-        fputs("]\n", out);
-    }
+    put_range(out, "chaos-after", s->chaos_low_ns, s->chaos_high_ns);
+    put_nemeses(out, s->nemeses);
+    put_range(out, "nemesis-after", s->nemesis_low_ns, s->nemesis_high_ns);
 }
 
 static void put_cap(const struct component *c, FILE *out)

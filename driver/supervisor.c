@@ -209,6 +209,11 @@ void supervisor_freeze(struct supervisor *s, bool frozen)
     s->shared.frozen = frozen;
 }
 
+bool supervisor_is_frozen(const struct supervisor *s)
+{
+    return s->shared.frozen;
+}
+
 struct process *supervisor_process(struct supervisor *s, size_t i)
 {
     return s->lives[i].lives ? &s->lives[i].process : NULL;

@@ -76,6 +76,7 @@ void supervisor_stop_servers(struct supervisor *s);
 
 /* Frozen: chaos kills nothing; kills that fall due wait for the thaw. Restarts go on. */
 void supervisor_freeze(struct supervisor *s, bool frozen);
+bool supervisor_is_frozen(const struct supervisor *s);
 
 /* The process of component i, or NULL while it has none. */
 struct process *supervisor_process(struct supervisor *s, size_t i);

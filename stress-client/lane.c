@@ -200,7 +200,6 @@ static void call_done(struct routine_host *host, const struct routine_end *end)
 
     lane->call = NULL;
     lane->cancelling = false;
-    leak_hit(lane->world->leak, LEAK_CALL);
     lane->resets += ordered;
     if (end->fate == ROUTINE_DONE) {
         lane->world->tally->calls[call->kind]++;
@@ -232,9 +231,6 @@ static void on_ready(struct client *client, void *user)
     histogram_record(&tally->connect, client_connect_ns(client));
     if (lane->world->secure)
         histogram_record(&tally->handshake, client_handshake_ns(client));
-    leak_hit(lane->world->leak, LEAK_CONNECTION);
-    if (lane->connected_before)
-        leak_hit(lane->world->leak, LEAK_RECONNECT);
     lane->connected_before = true;
     lane->state = LANE_OPEN;
     if (lane->world->holding)
@@ -298,8 +294,6 @@ static void on_end(struct client *client, void *user, enum client_end end, int d
     (void)client;
     ev_timer_stop(ev_of(lane), &lane->timer);
     lane->client = NULL;
-    if (lane->state != LANE_CONNECTING)
-        leak_hit(lane->world->leak, LEAK_DISCONNECT);
     if (lane->world->stopping || work_is_over(lane))
         take_next(lane);
     else if (lane->rotating)

@@ -7,7 +7,6 @@
 #define FLATLINE_CLIENT_LANE_H
 
 #include "common/base/rng.h"
-#include "common/child/leak.h"
 #include "common/engine/client.h"
 #include "stress-client/plan.h"
 #include "stress-client/routine.h"
@@ -25,7 +24,6 @@ struct lane_world {
     const char *address; /* "127.0.0.1:50051", for messages */
     const struct plan *plan;
     struct tally *tally;
-    struct leak *leak; /* NULL: none planted */
     struct rng rng;
     enum routine_service service;
     enum grpc_encoding encoding;

@@ -279,7 +279,6 @@ struct runner *runner_new(const struct runner_config *config)
         .address = config->address,
         .plan = config->plan,
         .tally = config->tally,
-        .leak = config->leak,
         .rng = {.seed = rng_seed_random()},
         .service = config->service,
         .encoding = config->encoding,

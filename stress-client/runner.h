@@ -7,7 +7,6 @@
 #ifndef FLATLINE_CLIENT_RUNNER_H
 #define FLATLINE_CLIENT_RUNNER_H
 
-#include "common/child/leak.h"
 #include "common/child/telemetry.h"
 #include "common/engine/client.h"
 #include "stress-client/plan.h"
@@ -24,7 +23,6 @@ struct runner_config {
     const struct plan *plan;
     struct tally *tally;
     struct telemetry *telemetry; /* NULL by hand */
-    struct leak *leak;           /* NULL: none planted */
     enum routine_service service;
     enum grpc_encoding encoding; /* of requests; replies must be compressed, too */
     uint64_t retry_limit;        /* reconnects in a row, RECONNECT_FOR_EVER */

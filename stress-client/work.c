@@ -134,11 +134,10 @@ static bool set_up_traffic(struct work *work)
         config.retry_limit = RECONNECT_FOR_EVER;
     work->tally = mem_calloc(MEM_APP, 1, sizeof *work->tally);
     if (o->leak.bytes != 0)
-        work->leak = leak_new(&o->leak);
+        work->leak = leak_new(&o->leak, work->loop);
     if (work->tally != NULL && (o->leak.bytes == 0 || work->leak != NULL)) {
         work->tally->telemetry = work->telemetry;
         config.tally = work->tally;
-        config.leak = work->leak;
         work->runner = runner_new(&config);
     }
     if (work->runner == NULL)

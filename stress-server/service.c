@@ -1,7 +1,5 @@
 #include "stress-server/service.h"
 
-#include "stress-server/services.h"
-
 int service_refuse(struct call *call, int code, const char *why)
 {
     call_finish(call, code, why);
@@ -16,12 +14,4 @@ int service_refuse_count(struct call *call)
 int service_refuse_garbled(struct call *call)
 {
     return service_refuse(call, GRPC_INTERNAL, "the request is no such message");
-}
-
-void service_done(struct call *call, const struct grpc_status *status)
-{
-    struct services *services = call_user(call);
-
-    (void)status;
-    leak_hit(services->leak, LEAK_CALL);
 }

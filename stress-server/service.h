@@ -14,7 +14,4 @@ int service_refuse_count(struct call *call);
  * caller's mistake. */
 int service_refuse_garbled(struct call *call);
 
-/* on_done of a method that holds nothing. */
-void service_done(struct call *call, const struct grpc_status *status);
-
 #endif

@@ -235,9 +235,9 @@ static void done(struct call *call, const struct grpc_status *status)
 {
     struct reflection_call *r = call_state(call);
 
+    (void)status;
     codec_buffer_free(&r->pending);
     codec_buffer_free(&r->reply);
-    service_done(call, status);
 }
 
 const struct call_ops reflection_info = {

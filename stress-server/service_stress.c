@@ -112,8 +112,8 @@ static void stream_done(struct call *call, const struct grpc_status *status)
 {
     struct stress_call *s = call_state(call);
 
+    (void)status;
     pause_forget(&s->held);
-    service_done(call, status);
 }
 
 /* All replies that are still due, then OK. */
@@ -176,7 +176,6 @@ const struct call_ops stress_non_streaming = {
     .on_message_end = end_request,
     .on_half_close = finish_only_with_one,
     .produce = produce,
-    .on_done = service_done,
 };
 
 const struct call_ops stress_client_streaming = {
@@ -187,7 +186,6 @@ const struct call_ops stress_client_streaming = {
     .on_message_end = end_request,
     .on_half_close = finish_with_one,
     .produce = produce,
-    .on_done = service_done,
 };
 
 const struct call_ops stress_server_streaming = {
@@ -207,5 +205,4 @@ const struct call_ops stress_bidi_streaming = {
     .on_message_end = end_request_and_owe,
     .on_half_close = finish,
     .produce = produce,
-    .on_done = service_done,
 };

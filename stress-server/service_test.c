@@ -158,7 +158,6 @@ const struct call_ops test_empty_call = {
     .on_metadata = test_echo_metadata,
     .on_whole = take_empty,
     .on_half_close = answer_empty,
-    .on_done = service_done,
 };
 
 const struct call_ops test_unary_call = {
@@ -167,7 +166,6 @@ const struct call_ops test_unary_call = {
     .on_whole = take_simple,
     .on_half_close = answer_simple,
     .produce = produce_simple,
-    .on_done = service_done,
 };
 
 const struct call_ops test_cacheable_unary_call = {
@@ -175,7 +173,6 @@ const struct call_ops test_cacheable_unary_call = {
     .on_metadata = test_echo_metadata,
     .on_whole = take_simple,
     .on_half_close = answer_cacheable,
-    .on_done = service_done,
 };
 
 const struct call_ops test_streaming_input_call = {
@@ -183,5 +180,4 @@ const struct call_ops test_streaming_input_call = {
     .on_metadata = test_echo_metadata,
     .on_whole = take_input,
     .on_half_close = answer_input,
-    .on_done = service_done,
 };

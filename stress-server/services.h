@@ -3,15 +3,13 @@
 #define FLATLINE_STRESS_SERVER_SERVICES_H
 
 #include "common/base/rng.h"
-#include "common/child/leak.h"
 #include "common/engine/server.h"
 #include "stress-server/pause.h"
 #include "stress-server/service_health.h"
 
 /* What all calls share: server_config.user. */
 struct services {
-    struct rng seeds;  /* one draw per call, so that no two calls send the same bytes */
-    struct leak *leak; /* NULL: none planted */
+    struct rng seeds; /* one draw per call, so that no two calls send the same bytes */
     struct ev_loop *ev;
     struct health health;
     struct pause pause;

@@ -1,5 +1,6 @@
 #include "stress-server/worker.h"
 
+#include "common/child/leak.h"
 #include "common/engine/mem.h"
 #include "stress-server/arena.h"
 #include "stress-server/services.h"
@@ -20,6 +21,7 @@ struct worker {
     struct engine_loop *loop;
     struct server *server;
     struct services services;
+    struct leak *leak; /* NULL: none planted */
     ev_prepare turn;
     ev_async wake;             /* look at the order */
     atomic_int order;          /* not yet taken */
@@ -53,23 +55,11 @@ void worker_add_stats(struct worker *worker, struct engine_stats *sum)
     pthread_mutex_unlock(&worker->lock);
 }
 
-/* Connections come and go inside the engine; its counters tell of them. */
-static void follow_connections(struct worker *worker)
-{
-    const struct engine_stats *stats = engine_loop_stats(worker->loop);
-    uint64_t total = stats->connections_total;
-
-    leak_follow(worker->services.leak, LEAK_CONNECTION, total);
-    leak_follow(worker->services.leak, LEAK_RECONNECT, total > 0 ? total - 1 : 0);
-    leak_follow(worker->services.leak, LEAK_DISCONNECT, total - stats->connections);
-}
-
 static void on_turn(struct ev_loop *ev, ev_prepare *w, int revents)
 {
     struct worker *worker = w->data;
 
     (void)ev, (void)revents;
-    follow_connections(worker);
     share_stats(worker);
 }
 
@@ -172,7 +162,7 @@ static void watch(struct worker *worker)
     worker->turn.data = worker;
     /* After the engine's own work of the turn. */
     ev_set_priority(&worker->turn, EV_MINPRI);
-    if (worker->services.leak != NULL || !worker->config->alone)
+    if (!worker->config->alone)
         ev_prepare_start(ev, &worker->turn);
 }
 
@@ -194,7 +184,7 @@ static bool set_up(struct worker *worker, uint16_t port, bool first, char *error
     worker->loop = engine_loop_new();
     if (worker->loop == NULL)
         return false;
-    if (config->leak->bytes > 0 && (worker->services.leak = leak_new(config->leak)) == NULL)
+    if (config->leak->bytes > 0 && (worker->leak = leak_new(config->leak, worker->loop)) == NULL)
         return false;
     worker->services.seeds.seed = rng_seed_random();
     worker->services.ev = engine_loop_ev(worker->loop);
@@ -303,7 +293,7 @@ void worker_free(struct worker *worker)
         ev_timer_stop(engine_loop_ev(worker->loop), &worker->stall);
         ev_prepare_stop(engine_loop_ev(worker->loop), &worker->turn);
     }
-    leak_free(worker->services.leak);
+    leak_free(worker->leak);
     engine_loop_free(worker->loop);
     pthread_mutex_destroy(&worker->lock);
     mem_free(MEM_APP, worker);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char *const names[LEAK_SHAPES] = {
-#define LEAK_SHAPE_NAME(ident, name, text) [LEAK_##ident] = #name,
+#define LEAK_SHAPE_NAME(ident, function, name, ...) [LEAK_##ident] = (name),
     LEAK_SHAPE_TABLE(LEAK_SHAPE_NAME)
 #undef LEAK_SHAPE_NAME
 };
@@ -47,9 +47,9 @@ bool leak_spec_parse(const char *text, struct leak_spec *out, char *why, size_t 
             return true;
         }
     }
-    snprintf(why, cap,
-             "'%s' is not SHAPE:BYTES[/EVERY] (SHAPE call, connection, reconnect or disconnect; "
-             "such as call:1K)",
-             text);
+    snprintf(
+        why, cap,
+        "'%s' is not SHAPE:BYTES[/EVERY], such as call:1K; there are the shapes" LEAK_SHAPE_WORDS,
+        text);
     return false;
 }

@@ -132,7 +132,10 @@ void call_end(struct call *call, uint32_t h2_error)
         stats_of(call)->calls_done++;
     else
         stats_of(call)->calls_failed++;
-    stats_of(call)->cancels += h2_error == NGHTTP2_CANCEL;
+    if (h2_error == NGHTTP2_CANCEL) {
+        stats_of(call)->cancels++;
+        stats_of(call)->trailers_cut += call->session->server && call->finished;
+    }
     if (call->ops->on_done != NULL)
         call->ops->on_done(call, &status);
     release_buffers(call);
@@ -152,6 +155,8 @@ void call_remote_close(struct call *call)
     int code = 0;
 
     call->remote_closed = true;
+    if (!call->session->server)
+        stats_of(call)->early_ends += !call->finished;
     if (!call->session->server || call->deaf)
         return;
     if (call->in.have != 0) {

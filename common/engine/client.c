@@ -204,7 +204,7 @@ static void on_end(struct conn *conn, enum client_end end, int detail, const cha
     conn_release(conn);
     if (try_next_address(client, end))
         return;
-    stats->connections--;
+    loop_count_end(conn->loop, conn->opened);
     if (end == CLIENT_RESET)
         stats->resets++;
     else if (end == CLIENT_NO_MEMORY)

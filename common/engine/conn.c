@@ -241,6 +241,8 @@ static void open_session(struct conn *conn)
 {
     conn->state = CONN_OPEN;
     conn->opened = true;
+    conn->loop->stats.opened++;
+    conn->loop->stats.handshakes += conn->transport.ssl != NULL;
     if (!conn->ops->on_open(conn)) {
         conn_doom(conn, CLIENT_NO_MEMORY, ENOMEM, "out of memory");
         return;

@@ -75,9 +75,9 @@ struct grpc_metadata {
 struct call;
 
 /*
- * What a call does. One table per method, shared by all its calls. Any callback but on_done may be
- * NULL. A callback that returns int returns 0, or a grpc_code with which the engine ends the call
- * (the server answers with that status, the client resets the stream).
+ * What a call does. One table per method, shared by all its calls. Any callback may be NULL. A
+ * callback that returns int returns 0, or a grpc_code with which the engine ends the call (the
+ * server answers with that status, the client resets the stream).
  */
 struct call_ops {
     size_t state_size; /* bytes of zeroed state that live and die with the call */

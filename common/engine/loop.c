@@ -131,6 +131,13 @@ void engine_loop_free(struct engine_loop *loop)
     mem_free(MEM_APP, loop);
 }
 
+void loop_count_end(struct engine_loop *loop, bool opened)
+{
+    loop->stats.closed += opened;
+    loop->stats.unopened += !opened;
+    loop->stats.emptied += --loop->stats.connections == 0;
+}
+
 struct codec *loop_codec(struct engine_loop *loop)
 {
     if (loop->codec == NULL)
@@ -156,6 +163,11 @@ void engine_stats_add(struct engine_stats *sum, const struct engine_stats *more)
         first = more->first_message_ns;
     sum->connections += more->connections;
     sum->connections_total += more->connections_total;
+    sum->opened += more->opened;
+    sum->unopened += more->unopened;
+    sum->closed += more->closed;
+    sum->emptied += more->emptied;
+    sum->handshakes += more->handshakes;
     sum->streams += more->streams;
     sum->calls_started += more->calls_started;
     sum->calls_done += more->calls_done;
@@ -168,5 +180,10 @@ void engine_stats_add(struct engine_stats *sum, const struct engine_stats *more)
     sum->memory_drops += more->memory_drops;
     sum->resets += more->resets;
     sum->cancels += more->cancels;
+    sum->trailers_cut += more->trailers_cut;
+    sum->early_ends += more->early_ends;
+    sum->streams_closed += more->streams_closed;
+    sum->header_blocks += more->header_blocks;
+    sum->stalls += more->stalls;
     sum->first_message_ns = first;
 }

@@ -34,6 +34,9 @@ struct engine_loop {
 void loop_task_queue(struct engine_loop *loop, struct loop_task *task);
 void loop_task_cancel(struct loop_task *task);
 
+/* A connection is no more; opened: it was usable once. */
+void loop_count_end(struct engine_loop *loop, bool opened);
+
 /* The loop's codec; NULL: out of memory. */
 struct codec *loop_codec(struct engine_loop *loop);
 

@@ -77,12 +77,13 @@ static void unlink_conn(struct server_conn *sc)
 static void free_conn(struct server_conn *sc)
 {
     struct server *server = sc->server;
+    bool opened = sc->session.conn.opened;
 
     session_drop_calls(&sc->session);
     conn_release(&sc->session.conn);
     unlink_conn(sc);
     mem_free(MEM_APP, sc);
-    server->loop->stats.connections--;
+    loop_count_end(server->loop, opened);
     if (server->draining && server->conns == NULL && server->drained != NULL) {
         void (*drained)(void *arg) = server->drained;
 

@@ -20,6 +20,11 @@ static struct session *session_of(void *user)
     return user;
 }
 
+static struct engine_stats *stats_of(struct session *s)
+{
+    return &s->conn.loop->stats;
+}
+
 static bool name_is(const char *name, size_t size, const char *expected)
 {
     return strlen(expected) == size && memcmp(name, expected, size) == 0;
@@ -176,6 +181,7 @@ static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *hd, void 
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 {
     (void)h2, (void)frame;
+    stats_of(session_of(user))->header_blocks++;
     head_begin(&session_of(user)->head);
     return 0;
 }
@@ -268,6 +274,15 @@ static void take_reset(struct session *s, const nghttp2_frame *frame)
     call_take_status(call, GRPC_INTERNAL);
 }
 
+/* nghttp2 has opened the window already. */
+static void take_window(struct session *s, const nghttp2_frame *frame)
+{
+    int32_t added = frame->window_update.window_size_increment;
+
+    if (frame->hd.stream_id == 0 && nghttp2_session_get_remote_window_size(s->conn.h2) - added <= 0)
+        stats_of(s)->stalls++;
+}
+
 static void take_goaway(struct session *s, const nghttp2_goaway *goaway)
 {
     s->goaway = s->peer_goaway = true;
@@ -301,6 +316,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
     case NGHTTP2_PING:
         take_ping(s, (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
         break;
+    case NGHTTP2_WINDOW_UPDATE:
+        take_window(s, frame);
+        break;
     case NGHTTP2_GOAWAY:
         take_goaway(s, &frame->goaway);
         break;
@@ -325,7 +343,7 @@ static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t erro
 {
     struct call *call = nghttp2_session_get_stream_user_data(h2, stream_id);
 
-    (void)user;
+    stats_of(session_of(user))->streams_closed++;
     if (call != NULL)
         call_end(call, error_code);
     return 0;
@@ -341,16 +359,18 @@ static void stream_answered(struct session *s, int32_t stream_id)
 
     if (call != NULL)
         call->status_known = true;
-    if (nghttp2_session_get_stream_remote_close(s->conn.h2, stream_id) == 0)
-        session_check(s, nghttp2_submit_rst_stream(s->conn.h2, NGHTTP2_FLAG_NONE, stream_id,
-                                                   NGHTTP2_NO_ERROR));
+    if (nghttp2_session_get_stream_remote_close(s->conn.h2, stream_id) != 0)
+        return;
+    stats_of(s)->early_ends++;
+    session_check(
+        s, nghttp2_submit_rst_stream(s->conn.h2, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR));
 }
 
 static void goaway_sent(struct session *s, uint32_t error_code)
 {
     if (error_code == NGHTTP2_NO_ERROR || s->conn.fault)
         return;
-    s->conn.loop->stats.protocol_errors++;
+    stats_of(s)->protocol_errors++;
     conn_fault(&s->conn, CLIENT_PROTOCOL, (int)error_code, nghttp2_http2_strerror(error_code));
 }
 

@@ -68,6 +68,7 @@ late = "(SELECT id FROM incarnation WHERE spawn_ns >= %d)" % phase
 for statement in ("DELETE FROM sample WHERE time_ns >= %d" % phase,
                   "DELETE FROM event WHERE incarnation IN %s OR time_ns BETWEEN %d AND %d" % (late, phase, end),
                   "DELETE FROM histogram WHERE incarnation IN " + late,
+                  "DELETE FROM reading WHERE incarnation IN " + late,
                   "DELETE FROM incarnation WHERE id IN " + late,
                   "DELETE FROM meta WHERE key LIKE 'evidence%'"):
     db.execute(statement)

@@ -6,7 +6,7 @@ set -u
 
 tap_fleet_lock
 TAP_LIMIT=120 tap_run first "$DRIVER" --working-dir "$runs" --base-port "$base_port" --seed 42 \
-    --duration 12s --chaos-after 3s,5s --gen-charts
+    --duration 12s --chaos-after 3s,5s --gen-charts --checkpoints 0
 tap_is "a healthy run passes" 0 "$TAP_STATUS"
 tap_matches "one verdict line" "^PASS: 60 of 60 components" "$TAP_DIR/first.out"
 tap_matches "progress is told" "(8|9|10) of 12 s: [0-9]+ of 60 up, [1-9][0-9]* calls/s" \

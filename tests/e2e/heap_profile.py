@@ -53,7 +53,7 @@ def check_stacks(what, program, first, second, expected):
               "%d instead of %d" % (size, expected))
     tap.check("%s: and is most of the difference" % what, size > sum(found.values()) / 2, *found.items())
     tap.check("%s: its callers are there, nearest last" % what,
-              all(frames[frames.index("planted_leak_call") - 1] == "leak_hit" for frames in leaking), *leaking)
+              all(frames[frames.index("planted_leak_call") - 1] == "leak_follow" for frames in leaking), *leaking)
     # Nothing that returns what another function returns was turned into a jump, and so lost.
     tap.check("%s: what it calls, too" % what,
               all(re.match("mem_alloc|.*malloc", frames[frames.index("planted_leak_call") + 1]) for frames in leaking

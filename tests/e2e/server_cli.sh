@@ -40,8 +40,9 @@ bad "--port 0 --secure --tls-pub x" "--tls-pub and --tls-priv go together"
 bad "--port 0 --secure --tls-cert x" "--tls-pub and --tls-priv go together"
 bad "--port 0 --inject-leak call:1K --inject-leak call:1K" \
     "--inject-leak: only one leak can be planted"
-bad "--port 0 --inject-leak calls:1K" "--inject-leak: 'calls:1K' is not SHAPE:BYTES[/EVERY] \
-(SHAPE call, connection, reconnect or disconnect; such as call:1K)"
+bad "--port 0 --inject-leak calls:1K" "--inject-leak: 'calls:1K' is not SHAPE:BYTES[/EVERY], \
+such as call:1K; there are the shapes call stream header connection reconnect disconnect drop retry \
+handshake cancel trailers early-end stall fd thread"
 
 tls=$TAP_DIR/tls
 # shellcheck disable=SC2016 # expanded by the inner shell

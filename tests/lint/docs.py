@@ -78,6 +78,9 @@ def main():
     listed = re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit statuses", "README.md"), re.MULTILINE)
     tap.check("exit statuses agree", statuses == [list(row) for row in listed], statuses, listed)
 
+    compare(tap, "nemeses", [row[1] for row in rows("driver/nemesis.h", "NEMESIS_TABLE")],
+            documented(section("Which there are", "docs/nemeses.md")))
+
     formats = [row[1] for row in rows("driver/report.h", "REPORT_FORMAT_TABLE")]
     compare(tap, "report formats", formats, documented(text("docs/reports.md")))
     tap.check("every report format has a section",

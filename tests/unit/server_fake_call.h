@@ -104,7 +104,8 @@ static void fake_end(struct call *call)
 {
     struct grpc_status status = {.code = call->code};
 
-    call->ops->on_done(call, &status);
+    if (call->ops->on_done != NULL)
+        call->ops->on_done(call, &status);
     free(call->state);
 }
 

@@ -1,6 +1,7 @@
 /* Scenario files: what they come to, and how wrong ones are refused. */
 #include "driver/chaos.h"
 #include "driver/fleet.h"
+#include "driver/nemesis.h"
 #include "driver/scenario_load.h"
 #include "driver/scenario_print.h"
 
@@ -62,6 +63,9 @@ static void assert_same(const struct scenario *a, const struct scenario *b)
     assert_int_equal(a->sample_interval_ns, b->sample_interval_ns);
     assert_int_equal(a->chaos_low_ns, b->chaos_low_ns);
     assert_int_equal(a->chaos_high_ns, b->chaos_high_ns);
+    assert_int_equal(a->nemeses, b->nemeses);
+    assert_int_equal(a->nemesis_low_ns, b->nemesis_low_ns);
+    assert_int_equal(a->nemesis_high_ns, b->nemesis_high_ns);
     assert_int_equal(a->seed, b->seed);
     assert_int_equal(a->seed_given, b->seed_given);
     assert_int_equal(a->count, b->count);
@@ -126,6 +130,9 @@ static void what_is_printed_reads_back_the_same(void **state)
             built.sample_interval_ns = 250 * NS_PER_MS;
             built.chaos_low_ns = 1500001;
             built.chaos_high_ns = 2 * NS_PER_S;
+            built.nemeses = 1u << NEMESIS_FREEZE | 1u << NEMESIS_GOAWAY;
+            built.nemesis_low_ns = NS_PER_S;
+            built.nemesis_high_ns = NS_PER_S;
             built.seed = UINT64_MAX;
             built.seed_given = true;
         }
@@ -354,6 +361,12 @@ static const struct {
      "f:5:14: a list of two times belongs here, such as [16s, 20s]"},
     {SERVER CLIENT "chaos-after: [5s, 4s]\n", "f:5:14: the second time is earlier than the first"},
     {SERVER CLIENT "chaos-after: [0s, 4s]\n", "f:5:15: it must be 1ms at least"},
+    {SERVER CLIENT "nemesis: [freeze, frost]\n",
+     "f:5:19: 'frost' is no nemesis; see driver --help"},
+    {SERVER CLIENT "nemesis: {freeze: 1}\n",
+     "f:5:10: this is a mapping; a list (- ITEM) belongs here"},
+    {SERVER CLIENT "nemesis-after: [1s]\n",
+     "f:5:16: a list of two times belongs here, such as [16s, 20s]"},
     {"servers: [{name: s, count: 500}]\n"
      "clients: [{name: c, server: s-1, count: 500, patterns: all}]\n",
      "f:2:11: more than 1000 components"},

@@ -10,7 +10,7 @@
 static void expect(const char *text, enum leak_shape shape, uint64_t bytes, uint64_t every)
 {
     struct leak_spec spec;
-    char why[200];
+    char why[300];
 
     assert_true(leak_spec_parse(text, &spec, why, sizeof why));
     assert_int_equal(spec.shape, shape);
@@ -26,6 +26,8 @@ static void test_the_forms(void **state)
     expect("connection:1M/2", LEAK_CONNECTION, 1 << 20, 2);
     expect("reconnect:7", LEAK_RECONNECT, 7, 1);
     expect("disconnect:1/1", LEAK_DISCONNECT, 1, 1);
+    expect("early-end:2", LEAK_EARLY_END, 2, 1);
+    expect("fd:1/100", LEAK_FD, 1, 100);
 }
 
 static void test_all_else_is_refused(void **state)
@@ -55,6 +57,9 @@ static void test_names(void **state)
     (void)state;
     assert_string_equal(leak_shape_name(LEAK_CALL), "call");
     assert_string_equal(leak_shape_name(LEAK_DISCONNECT), "disconnect");
+    assert_string_equal(leak_shape_name(LEAK_EARLY_END), "early-end");
+    assert_non_null(strstr(LEAK_SHAPE_WORDS, " call "));
+    assert_non_null(strstr(LEAK_SHAPE_WORDS, " thread"));
 }
 
 int main(void)

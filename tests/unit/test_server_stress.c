@@ -327,24 +327,6 @@ static void test_compressed_requests_get_compressed_replies(void **state)
     }
 }
 
-static void test_planted_leak_per_call(void **state)
-{
-    const struct leak_spec spec = {.shape = LEAK_CALL, .bytes = 1000, .every = 2};
-    struct fake_sink sink;
-    int64_t before;
-
-    (void)state;
-    services.leak = leak_new(&spec);
-    assert_non_null(services.leak);
-    before = mem_live(MEM_APP);
-    run(&stress_non_streaming, 1, 64, &sink);
-    assert_true(mem_live(MEM_APP) == before);
-    run(&stress_non_streaming, 1, 64, &sink);
-    assert_in_range(mem_live(MEM_APP) - before, 1000, 1100);
-    leak_free(services.leak);
-    services.leak = NULL;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,7 +342,6 @@ int main(void)
         cmocka_unit_test(test_wrong_payloads_are_refused),
         cmocka_unit_test(test_replies_are_fresh),
         cmocka_unit_test(test_compressed_requests_get_compressed_replies),
-        cmocka_unit_test(test_planted_leak_per_call),
     };
 
     return cmocka_run_group_tests_name("server stress service", tests, NULL, NULL);

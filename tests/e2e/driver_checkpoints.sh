@@ -1,0 +1,66 @@
+#!/bin/sh
+# Checkpoints of real programs, cleartext and TLS: at rest a component that does not leak holds the same
+# bytes each time, to the byte; one that leaks does not. What is left when all is closed is little more than
+# before the first connection.
+set -u
+. "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/fault/driver_lib.sh"
+
+cat >"$TAP_DIR/scenario.yaml" <<EOF
+name: checkpoints
+seed: 42
+servers:
+  - {name: plain}
+  - {name: secure, secure: true}
+  - {name: leaky, secure: true}
+clients:
+  - {name: p, server: plain, patterns: all}
+  - {name: s, server: secure, patterns: all}
+  - {name: l, server: leaky, patterns: [non-streaming-many-connections, client-stream-many-calls]}
+EOF
+
+# The name and the spread of live bytes over the valid readings at rest of each component that $1 picks.
+spread()
+{
+    fleet_query "select name, max(r.live) - min(r.live) from reading r
+        join checkpoint k on k.id = r.checkpoint and k.kind = 'rest'
+        join incarnation i on i.id = r.incarnation join component c on c.id = i.component
+        where r.valid and name $1 group by name having max(r.live) - min(r.live) $2"
+}
+
+tap_fleet_lock
+tap_run run "$DRIVER" --scenario "$TAP_DIR/scenario.yaml" --working-dir "$runs" --base-port "$base_port" \
+    --duration 12s --inject-leak leaky=call:64/10 \
+    --inject-leak l-non-streaming-many-connections=connection:64/10
+tap_matches "a short run has room for fewer" "a run of 12 s has room for 3 checkpoints, not 10" \
+    "$TAP_DIR/run.err"
+tap_is "so many there are, and one when all is closed" "rest rest rest closed" \
+    "$(fleet_query "select kind from checkpoint order by id" | tr '\n' ' ' | sed 's/ $//')"
+tap_is "every component has been seen at rest more than once" 0 \
+    "$(fleet_query "select count(*) from component c where (select count(*) from reading r
+        join checkpoint k on k.id = r.checkpoint and k.kind = 'rest'
+        join incarnation i on i.id = r.incarnation where r.valid and i.component = c.id) < 2")"
+tap_is "no pause was longer than it may be" 0 \
+    "$(fleet_query "select count(*) from checkpoint where kind = 'rest'
+        and end_ns - start_ns > 700000000")"
+tap_is "who does not leak holds the same bytes each time" "" \
+    "$(spread "not in ('leaky', 'l-non-streaming-many-connections')" "> 0")"
+tap_is "who leaks does not" 2 \
+    "$(spread "in ('leaky', 'l-non-streaming-many-connections')" ">= 64" | wc -l)"
+tap_is "what was held back sent nothing meanwhile" 0 \
+    "$(fleet_query "select count(*) from hold h join incarnation i on i.component = h.component
+        join sample a on a.incarnation = i.id and a.time_ns between h.from_ns + 300000000 and h.to_ns
+        join sample b on b.incarnation = i.id and b.time_ns between a.time_ns + 1 and h.to_ns
+        where b.messages_sent > a.messages_sent")"
+tap_check "and something was" test "$(fleet_query "select count(*) from hold")" -gt 0
+tap_is "all is closed in the end" 0 \
+    "$(fleet_query "select count(*) from reading r join checkpoint k on k.id = r.checkpoint
+        where k.kind = 'closed' and (not r.valid or r.connections <> 0)")"
+tap_is "of everybody" 21 \
+    "$(fleet_query "select count(*) from reading r join checkpoint k on k.id = r.checkpoint
+        where k.kind = 'closed'")"
+tap_is "who does not leak has little more left than at boot" 1 \
+    "$(fleet_query "select max(r.live - r.live_boot) < 65536 from reading r
+        join checkpoint k on k.id = r.checkpoint and k.kind = 'closed'
+        join incarnation i on i.id = r.incarnation join component c on c.id = i.component
+        where name not in ('leaky', 'l-non-streaming-many-connections')")"
+tap_done

@@ -1,0 +1,121 @@
+/* What the gate makes of recorded faults: losses explained, effects that were not seen. */
+#include "driver/gate.h"
+#include "tests/fixtures/synthetic_run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#define P OUTCOME_PASS
+#define F OUTCOME_FAIL
+
+static char folder[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    synthetic_run_folder(folder, sizeof folder);
+    synthetic_run_write(folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    synthetic_run_remove(folder);
+    return 0;
+}
+
+/* A healthy run (synthetic_run.h: client 3, incarnation 3, of server 1) bent, and one verdict. */
+static const struct bend {
+    const char *name, *sql;
+    int64_t component;
+    const char *rule;
+    enum outcome outcome;
+    const char *text;
+} bends[] = {
+#define FAULT(component, kind, at, effect_at) \
+    "INSERT INTO fault VALUES (1," component ",1,'" kind "'," at "," effect_at ",'seen',1);"
+#define UNSEEN(component, kind, at) \
+    "INSERT INTO fault VALUES (1," component ",1,'" kind "'," at ",NULL,NULL,0);"
+#define LOSS(kind, at) "INSERT INTO event VALUES (" at ",3,'" kind "',1,0);"
+    {"a reset of the server explains its client's reset",
+     FAULT("1", "reset", "1004e9", "1004.1e9") LOSS("loss-reset", "1004.2e9"), 3, "errors", P,
+     "no error"},
+    {"of its own, too", FAULT("3", "reset", "1004e9", "1004.1e9") LOSS("loss-reset", "1004.2e9"), 3,
+     "errors", P, "no error"},
+    {"and so does one whose effect was not seen",
+     UNSEEN("1", "reset", "1004e9") LOSS("loss-reset", "1004.2e9"), 3, "errors", P, "no error"},
+    {"but no other loss", FAULT("1", "reset", "1004e9", "1004.1e9") LOSS("loss-closed", "1004.2e9"),
+     3, "errors", F, "1 loss that chaos did not order, the first loss-closed at 4.2 s"},
+    {"not that of another server's client",
+     FAULT("2", "reset", "1004e9", "1004.1e9") LOSS("loss-reset", "1004.2e9"), 3, "errors", F,
+     "loss-reset at 4.2 s"},
+    {"not before it", FAULT("1", "reset", "1004e9", "1004.1e9") LOSS("loss-reset", "1003.8e9"), 3,
+     "errors", F, "loss-reset at 3.8 s"},
+    {"not long after", FAULT("1", "reset", "1004e9", "1004.1e9") LOSS("loss-reset", "1006.2e9"), 3,
+     "errors", F, "loss-reset at 6.2 s"},
+    {"but while its effect was late",
+     FAULT("1", "reset", "1004e9", "1005e9") LOSS("loss-reset", "1006.2e9"), 3, "errors", P, ""},
+    {"a server that told all to go",
+     FAULT("1", "goaway", "1004e9", "1004.6e9") LOSS("loss-goaway", "1004.6e9"), 3, "errors", P,
+     ""},
+    {"a freeze explains no loss",
+     FAULT("1", "freeze", "1004e9", "1005.3e9") LOSS("loss-reset", "1004.2e9"), 3, "errors", F, ""},
+    {"effects seen are counted", FAULT("1", "freeze", "1004e9", "1005.3e9"), 1, "chaos", P,
+     "kills, as planned: 0; other faults, seen to take effect: 1"},
+    {"an effect not seen is a failure", UNSEEN("1", "freeze", "1004e9"), 1, "chaos", F,
+     "freeze was ordered at 4.0 s, but no effect was seen"},
+    {"of its victim alone", UNSEEN("1", "freeze", "1004e9"), 3, "chaos", P, ""},
+    {"not if there was no time for it", UNSEEN("1", "freeze", "1014e9"), 1, "chaos", P, ""},
+    {"not if its victim was killed", UNSEEN("2", "freeze", "1007e9"), 2, "chaos", P, ""},
+    {"not if its victim's server was", UNSEEN("4", "cancel", "1007e9"), 4, "chaos", P, ""},
+    {"but if another was", UNSEEN("3", "cancel", "1007e9"), 3, "chaos", F, "cancel"},
+    {"a newer driver's fault, seen", FAULT("1", "earthquake", "1004e9", "1004e9"), 1, "chaos", P,
+     "take effect: 1"},
+    {"and not seen", UNSEEN("1", "earthquake", "1004e9"), 1, "chaos", F, "earthquake"},
+};
+
+static void judged(void **state)
+{
+    const struct bend *bend = *state;
+    struct verdict_list list = {0};
+    char error[256] = "";
+    struct run_reader *run;
+    int found = 0;
+
+    set_up(NULL);
+    synthetic_run_bend(folder, bend->sql);
+    run = run_reader_new(folder, error, sizeof error);
+    assert_string_equal(error, "");
+    assert_true(gate_judge(run, NULL, &list, error, sizeof error));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct verdict *v = &list.items[i];
+
+        if (v->component != bend->component || strcmp(v->rule, bend->rule) != 0)
+            continue;
+        found++;
+        if (v->outcome != bend->outcome || strstr(v->text, bend->text) == NULL)
+            fail_msg("%s: outcome %d: %s", bend->name, v->outcome, v->text);
+    }
+    assert_int_equal(found, 1);
+    verdict_list_free(&list);
+    run_reader_free(run);
+    tear_down(NULL);
+}
+
+#define BENDS (sizeof bends / sizeof *bends)
+
+int main(void)
+{
+    struct CMUnitTest tests[BENDS];
+
+    for (size_t i = 0; i < BENDS; i++)
+        tests[i] = (struct CMUnitTest){bends[i].name, judged, NULL, NULL, (void *)&bends[i]};
+    return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+}
