@@ -8,9 +8,11 @@
 #include "common/base/clock.h"
 #include "common/base/units.h"
 #include "common/run/repeat.h"
+#include "common/run/stacks.h"
 #include "common/run/verdict_numbers.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -156,6 +158,24 @@ static void put_facts(FILE *out, const struct facts *f)
               out);
 }
 
+/* With the first finding of a component: the code that did it, if it was looked into. */
+static void put_guilty(FILE *out, const struct facts *f, const struct facts_component *c)
+{
+    char text[2 * RUN_GUILTY_FRAMES], path[PATH_MAX];
+    struct run_guilty guilty;
+
+    if (!run_guilty_read(&guilty, run_reader_dir(f->run), c->row->name))
+        return;
+    fputs("<br><strong>", out);
+    text_put_xml(out, run_guilty_format(&guilty, text, sizeof text));
+    fputs("</strong>", out);
+    if (!guilty.flame)
+        return;
+    fputs(" <a href=\"", out);
+    text_put_xml(out, run_evidence_path(".", c->row->name, RUN_FLAME_FILE, path, sizeof path));
+    fputs("\">Flame graph</a>", out);
+}
+
 static void put_finding(FILE *out, const struct facts *f, const struct verdict *v)
 {
     const struct facts_component *c = component_of(f, v);
@@ -170,6 +190,8 @@ static void put_finding(FILE *out, const struct facts *f, const struct verdict *
         text_put_xml(out, numbers);
         fputs("</small>", out);
     }
+    if (c != NULL && v == c->verdict && v->outcome == OUTCOME_FAIL)
+        put_guilty(out, f, c);
     fputs("</span></li>\n", out);
 }
 

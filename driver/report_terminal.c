@@ -1,3 +1,4 @@
+#include "common/run/stacks.h"
 #include "common/run/verdict_numbers.h"
 #include "driver/report.h"
 
@@ -175,6 +176,21 @@ static bool failed_before(const struct verdict_list *list, size_t at)
     return false;
 }
 
+/* The code that did it, if it was looked into. */
+static void put_guilty(const struct terminal *t, const char *component)
+{
+    char text[2 * RUN_GUILTY_FRAMES];
+    struct run_guilty guilty;
+
+    if (!run_guilty_read(&guilty, run_reader_dir(t->r->run), component))
+        return;
+    fprintf(t->out, "      %-16s %s\n", RUN_EVIDENCE,
+            run_guilty_format(&guilty, text, sizeof text));
+    if (guilty.flame)
+        fprintf(t->out, "%*s%s/" RUN_EVIDENCE "/%s/" RUN_FLAME_FILE "\n", 6 + 16 + 1, "",
+                run_reader_dir(t->r->run), component);
+}
+
 static void put_failure(const struct terminal *t, size_t at)
 {
     int64_t component = t->verdicts->items[at].component;
@@ -190,6 +206,7 @@ static void put_failure(const struct terminal *t, size_t at)
     }
     if (rules > FINDING_RULES)
         fprintf(t->out, "      and %zu rules more\n", rules - FINDING_RULES);
+    put_guilty(t, report_name(t->r, component));
 }
 
 /* Each component that failed, in the order of blame; returns how many. */

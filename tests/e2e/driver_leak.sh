@@ -10,7 +10,7 @@ evidence=$runs/latest/evidence/$leak
 # failures FILE: a line for each rule that a component failed, without its figures.
 failures()
 {
-    sed -n '/^FAIL  /,/^[^ F]/p' "$1" | awk '/^FAIL/ { name = $2 } /^      [a-z]/ { print name, $1 }'
+    sed -n '/^FAIL  /,/^[^ F]/p' "$1" | awk '/^FAIL/ { name = $2 } /^      [a-z]/ && $1 != "evidence" { print name, $1 }'
 }
 
 tap_fleet_lock
@@ -44,6 +44,15 @@ if [ "$("$STRESS_SERVER" --version | grep -c jemalloc)" = 1 ] && command -v jepr
     tap_matches "most of what stayed was allocated in the planted leak" \
         ";planted_leak_call [0-9]+\$" "$evidence/stacks.folded"
     tap_check "and it comes first" sh -c "head -n 1 $evidence/stacks.folded | grep -q ';planted_leak_call [0-9]'"
+    tap_matches "the report names it" "evidence +allocated in planted_leak_call <- " "$TAP_DIR/leak.out"
+    tap_matches "and so does the page" "<strong>allocated in planted_leak_call &lt;- " "$runs/latest/index.html"
+    if [ -e "$top_builddir/charts/d3-flamegraph.min.js" ]; then
+        tap_matches "which leads to the flame page" "href=\"./evidence/$leak/flame.html\"" "$runs/latest/index.html"
+        tap_matches "where it is, too" '"n":"planted_leak_call"' "$evidence/flame.html"
+        tap_is "the flame page is on record" 1 "$(fleet_query "select count(*) from file where kind = 'flame'")"
+    else
+        tap_skip "a build without d3-flame-graph"
+    fi
     tap_is "the profiles are on record" 2 "$(fleet_query "select count(*) from file where kind = 'heap'")"
     tap_is "the stacks are, too" "evidence/$leak/stacks.folded" \
         "$(fleet_query "select path from file where kind = 'stacks'")"
