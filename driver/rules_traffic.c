@@ -39,9 +39,13 @@ static uint64_t silence_ns(const struct evidence *e, const struct evidence_incar
 {
     uint64_t since = inc->progress_ns > inc->row->ready_ns ? inc->progress_ns : inc->row->ready_ns;
 
+    uint64_t told;
+
     if (inc->last_ns <= since)
         return 0;
-    return inc->last_ns - since - told_silent(e, inc->row->component, since, inc->last_ns);
+    /* Where a hold goes over into a pause the two overlap by a moment. */
+    told = told_silent(e, inc->row->component, since, inc->last_ns);
+    return inc->last_ns - since > told ? inc->last_ns - since - told : 0;
 }
 
 /* Of one that publishes nothing its clients tell. */
