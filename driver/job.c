@@ -30,6 +30,7 @@
 
 struct job {
     const struct options *options;
+    const struct gate_limits *limits;
     struct scenario scenario;
     struct programs programs;
     struct chaos chaos;
@@ -258,7 +259,7 @@ static bool write_down(struct job *job, char **argv)
     job->writer = run_writer_new(job->run_dir, error, sizeof error);
     if (job->writer == NULL)
         return refuse(error);
-    if (!record_run(job->writer, job->options, argv) ||
+    if (!record_run(job->writer, job->options, argv) || !record_limits(job->writer, job->limits) ||
         !record_fleet(job->writer, job->fleet, job->rows) ||
         !record_plan(job->writer, &job->scenario, &job->chaos, job->options->duration_ns,
                      job->rows) ||
@@ -494,7 +495,8 @@ static void release(struct job *job)
     free(job);
 }
 
-enum exit_status job_run(const struct options *options, char **argv)
+enum exit_status job_run(const struct options *options, const struct gate_limits *limits,
+                         char **argv)
 {
     enum exit_status status = STATUS_ENVIRONMENT;
     struct job *job = calloc(1, sizeof *job);
@@ -504,6 +506,7 @@ enum exit_status job_run(const struct options *options, char **argv)
         return STATUS_ENVIRONMENT;
     }
     job->options = options;
+    job->limits = limits;
     job->chaos = (struct chaos){options->seed, options->chaos_low_ns, options->chaos_high_ns};
     job->scenario = options->scenario; /* which is ours from here on */
     if (prepare(job, argv) && make_loop(job) && make_autopsy(job, argv)) {

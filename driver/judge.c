@@ -4,6 +4,7 @@
 #include "charts/render.h"
 #include "common/base/log.h"
 #include "driver/gate.h"
+#include "driver/limits_load.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,11 +65,16 @@ static bool draw(struct run_reader *run, const struct judge_wishes *wishes,
 static enum exit_status judge_reader(struct run_reader *run, const struct judge_wishes *wishes,
                                      struct verdict_list *verdicts)
 {
+    struct gate_limits limits = limits_of_run(run);
     enum exit_status status;
     char error[LINE];
     bool ok;
 
-    if (!gate_judge(run, NULL, verdicts, error, sizeof error)) {
+    if (wishes->rules != NULL && !limits_load(wishes->rules, &limits, error, sizeof error)) {
+        log_error("%s", error);
+        return STATUS_USAGE;
+    }
+    if (!gate_judge(run, &limits, verdicts, error, sizeof error)) {
         log_error("%s", error);
         return STATUS_ENVIRONMENT;
     }

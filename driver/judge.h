@@ -13,6 +13,7 @@ struct judge_wishes {
     bool charts;             /* into the folder */
     bool verdict;            /* is the status; else only whether all could be done is */
     bool allow_inconclusive; /* counts as passed */
+    const char *rules;       /* a rules file, over the run's own limits; NULL: none */
     enum report_format format;
     const char *output; /* a file; NULL: standard output */
     size_t max_size;    /* see report_style */
@@ -20,7 +21,7 @@ struct judge_wishes {
 
 /*
  * Logs what goes wrong, which makes the status STATUS_ENVIRONMENT, but for a verdict that is wished
- * for and is STATUS_FAILED.
+ * for and is STATUS_FAILED, and a rules file that cannot be used: STATUS_USAGE.
  */
 enum exit_status judge_run(const char *run_dir, const struct judge_wishes *wishes);
 

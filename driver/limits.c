@@ -3,9 +3,17 @@
 #include <math.h>
 #include <string.h>
 
+static bool is_sound(const char *name, double value)
+{
+    /* Beyond a half an interval turns inside out; at zero it has no end. */
+    if (strcmp(name, "alpha") == 0)
+        return value > 0 && value < 0.5;
+    return isfinite(value) && value >= 0;
+}
+
 bool limits_set(struct gate_limits *limits, const char *name, double value)
 {
-    if (!isfinite(value) || value < 0)
+    if (!is_sound(name, value))
         return false;
 #define LIMIT_SET(type, field, word, unit, standard, text) \
     if (strcmp(name, word) == 0) {                         \

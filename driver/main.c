@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 #include "driver/job.h"
 #include "driver/judge.h"
+#include "driver/limits_load.h"
 #include "driver/options.h"
 #include "driver/scenario_print.h"
 #include "driver/suspects.h"
@@ -32,6 +33,7 @@ static enum exit_status gate(const struct options *options)
     return judge_run(options->operands[0],
                      &(struct judge_wishes){.report = true,
                                             .verdict = true,
+                                            .rules = options->rules_file,
                                             .allow_inconclusive = options->allow_inconclusive});
 }
 
@@ -53,6 +55,20 @@ static enum exit_status show_scenario(struct options *options)
     return fflush(stdout) == 0 ? STATUS_PASSED : STATUS_ENVIRONMENT;
 }
 
+/* The limits of the run are part of what it records. */
+static enum exit_status run(const struct options *options, char **argv)
+{
+    struct gate_limits limits = GATE_LIMITS_DEFAULT;
+    char error[1024];
+
+    if (options->rules_file != NULL &&
+        !limits_load(options->rules_file, &limits, error, sizeof error)) {
+        log_error("%s", error);
+        return STATUS_USAGE;
+    }
+    return job_run(options, &limits, argv);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -72,6 +88,6 @@ int main(int argc, char **argv)
     case VERB_SUSPECTS:
         return suspects_print(options.operands[0]);
     default:
-        return job_run(&options, argv);
+        return run(&options, argv);
     }
 }

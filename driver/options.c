@@ -181,6 +181,8 @@ static const struct option_spec specs[] = {
      "when somebody's memory has failed, go on for at most 30 s, unjudged, to find the code that "
      "did it (auto)",
      set_evidence, 0},
+    {"rules", 0, "FILE", "what the run is judged by, a YAML file of limits (docs/methods.md)",
+     options_set_text, MEMBER(rules_file)},
     {"allow-inconclusive", 0, NULL,
      "end with 0 instead of 4 when nothing failed but not every rule "
      "could be judged",

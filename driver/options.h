@@ -47,6 +47,7 @@ struct options {
     const char *working_dir;
     uint64_t seed;
     const char *scenario_file; /* NULL: the built-in fleet */
+    const char *rules_file;    /* NULL: the default limits */
     const char *check_file;    /* of VERB_SCENARIO */
     uint64_t checkpoints;
     int base_port;

@@ -54,6 +54,16 @@ bool record_run(struct run_writer *writer, const struct options *options, char *
     return done;
 }
 
+static bool write_limit(void *arg, const char *name, double value)
+{
+    return run_writer_limit(arg, name, value);
+}
+
+bool record_limits(struct run_writer *writer, const struct gate_limits *limits)
+{
+    return limits_each(limits, write_limit, writer);
+}
+
 bool record_fleet(struct run_writer *writer, const struct fleet *fleet, int64_t *rows)
 {
     for (size_t i = 0; i < fleet->scenario->count; i++) {

@@ -44,6 +44,8 @@ static const struct option_spec specs_GATE[] = {
     {"allow-inconclusive", 0, NULL,
      "end with 0 instead of 4 when nothing failed but not every rule could be judged",
      options_set_flag, MEMBER(allow_inconclusive)},
+    {"rules", 0, "FILE", "limits that go before those of the run (docs/methods.md)",
+     options_set_text, MEMBER(rules_file)},
     VERBOSE,
     {0},
 };
