@@ -89,6 +89,12 @@ static void add_own(struct builder *b, const struct component *c, const struct f
         add(b, "--inject-leak");
         add(b, "%s", c->leak);
     }
+    if (c->healthy != NULL) {
+        add(b, "--inject-healthy");
+        add(b, "%s", c->healthy);
+    }
+    for (const char *const *arg = c->arguments; arg != NULL && *arg != NULL; arg++)
+        add(b, "%s", *arg);
     if (!c->server && c->service != SERVICE_FLATLINE) {
         add(b, "--service");
         add(b, "%s", service_name(c->service));

@@ -66,27 +66,41 @@ static bool set_matrix(void *into, const struct option_spec *spec, const char *v
     return true;
 }
 
-static bool add_leak(void *into, const struct option_spec *spec, const char *value, char *why,
-                     size_t cap)
+static bool add_order(struct options *options, const char *value, bool healthy, char *why,
+                      size_t cap)
 {
-    struct options *options = into;
     const char *equals = strchr(value, '=');
+    struct healthy_spec growth;
     struct leak_spec leak;
 
-    (void)spec;
     if (equals == NULL || equals == value) {
         snprintf(why, cap, "'%s' is not COMPONENT=SHAPE:BYTES[/EVERY]", value);
         return false;
     }
     if (options->leak_count == OPTIONS_LEAKS_MAX) {
-        snprintf(why, cap, "more than %d leaks", OPTIONS_LEAKS_MAX);
+        snprintf(why, cap, "more than %d are planted", OPTIONS_LEAKS_MAX);
         return false;
     }
-    if (!leak_spec_parse(equals + 1, &leak, why, cap))
+    if (healthy ? !healthy_spec_parse(equals + 1, &growth, why, cap)
+                : !leak_spec_parse(equals + 1, &leak, why, cap))
         return false;
     options->leaks[options->leak_count++] =
-        (struct leak_order){value, (size_t)(equals - value), equals + 1};
+        (struct leak_order){value, (size_t)(equals - value), equals + 1, healthy};
     return true;
+}
+
+static bool add_leak(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    (void)spec;
+    return add_order(into, value, false, why, cap);
+}
+
+static bool add_healthy(void *into, const struct option_spec *spec, const char *value, char *why,
+                        size_t cap)
+{
+    (void)spec;
+    return add_order(into, value, true, why, cap);
 }
 
 static bool set_evidence(void *into, const struct option_spec *spec, const char *value, char *why,
@@ -193,6 +207,10 @@ static const struct option_spec specs[] = {
      "let a component leak BYTES (of fd and thread: so many) per event, or per EVERY of them; "
      "repeatable; SHAPE is one of" LEAK_SHAPE_WORDS,
      add_leak, 0},
+    {"inject-healthy", 0, "COMPONENT=SHAPE:BYTES[/EVERY]",
+     "let a component grow to BYTES, in steps of EVERY messages, and settle: no leak; repeatable; "
+     "SHAPE is one of" HEALTHY_SHAPE_WORDS,
+     add_healthy, 0},
     {"chaos-after", 0, "LOW,HIGH",
      "unstable components are killed so long after they became ready (16s,20s), but never in the "
      "last 2.5 s of the run, so that every recovery can be seen",
@@ -230,7 +248,7 @@ static const struct option_set set = {
     .operands = true,
 };
 
-static void refuse_component(const struct scenario *scenario, const char *name)
+static void refuse_component(const struct scenario *scenario, const char *option, const char *name)
 {
     int near[NEAR_NAMES];
     char names[NEAR_NAMES * (COMPONENT_NAME + 2)];
@@ -239,7 +257,7 @@ static void refuse_component(const struct scenario *scenario, const char *name)
     for (size_t i = 0; i < count; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ",
                                  scenario->components[near[i]].name);
-    options_exit_bad(&set, "--inject-leak: no component '%s'; near: %s", name, names);
+    options_exit_bad(&set, "--%s: no component '%s'; near: %s", option, name, names);
 }
 
 static void plant_leaks(const struct options *options, struct scenario *scenario)
@@ -252,8 +270,11 @@ static void plant_leaks(const struct options *options, struct scenario *scenario
         snprintf(name, sizeof name, "%.*s", (int)order->length, order->component);
         at = scenario_find(scenario, name);
         if (at < 0)
-            refuse_component(scenario, name);
-        scenario->components[at].leak = order->leak;
+            refuse_component(scenario, order->healthy ? "inject-healthy" : "inject-leak", name);
+        if (order->healthy)
+            scenario->components[at].healthy = order->shape;
+        else
+            scenario->components[at].leak = order->shape;
     }
 }
 

@@ -30,10 +30,12 @@ enum verb { VERB_RUN, VERB_TABLE(VERB_ENUM) VERB_COUNT };
 
 #define OPTIONS_LEAKS_MAX 100
 
+/* What is planted in a component: a leak, or growth that is none. */
 struct leak_order {
     const char *component; /* not ended by NUL; see length */
     size_t length;
-    const char *leak; /* SHAPE:BYTES[/EVERY], checked */
+    const char *shape; /* SHAPE:BYTES[/EVERY], checked */
+    bool healthy;
 };
 
 struct options {

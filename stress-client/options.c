@@ -44,6 +44,15 @@ static bool set_leak(void *into, const struct option_spec *spec, const char *val
     return leak_spec_parse(value, &options->leak, why, cap);
 }
 
+static bool set_healthy(void *into, const struct option_spec *spec, const char *value, char *why,
+                        size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    return healthy_spec_parse(value, &options->healthy, why, cap);
+}
+
 /* The option bears the encoding's name. */
 static bool set_encoding(void *into, const struct option_spec *spec, const char *value, char *why,
                          size_t cap)
@@ -204,6 +213,7 @@ static const struct option_spec specs[] = {
     {"profile-dir", 0, "DIR", "where heap profiles go that the driver asks for", options_set_text,
      MEMBER(profile_dir)},
     {"inject-leak", 0, "LEAK", "leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
+    {"inject-healthy", 0, "SHAPE", "no leak: grow and settle, such as cache:1M/10", set_healthy, 0},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {0},
 };
@@ -277,7 +287,8 @@ static void check_interop(const struct options *o)
     if (plan_group_count(o->plan) > 0)
         options_exit_bad(&set, "--interop-case takes no calls");
     if (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX || o->abortive ||
-        o->leak.bytes != 0 || o->service != ROUTINE_FLATLINE || o->encoding != GRPC_IDENTITY)
+        o->leak.bytes != 0 || o->healthy.bytes != 0 || o->service != ROUTINE_FLATLINE ||
+        o->encoding != GRPC_IDENTITY)
         options_exit_bad(&set, "--interop-case goes with no option of \"The run\" but --timeout");
     if (o->soak_iterations == 0)
         options_exit_bad(&set, "--soak-iterations: a soak without calls proves nothing");

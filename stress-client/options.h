@@ -30,7 +30,8 @@ struct options {
     uint64_t timeout_ns; /* of the probe, or of an interop case; 0: not given */
     int telemetry_fd;    /* -1: by hand */
     const char *profile_dir;
-    struct leak_spec leak; /* bytes 0: none */
+    struct leak_spec leak;       /* bytes 0: none */
+    struct healthy_spec healthy; /* the same */
     struct plan *plan;
 };
 

@@ -4,6 +4,7 @@
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
 #include "common/base/state_dir.h"
+#include "common/child/healthy.h"
 #include "common/child/leak.h"
 #include "common/child/telemetry.h"
 #include "common/engine/client.h"
@@ -32,6 +33,7 @@ struct work {
     struct tls_context *tls;
     struct client_target *target;
     struct leak *leak;
+    struct healthy *healthy;
     struct tally *tally;
     struct runner *runner;
 };
@@ -114,6 +116,15 @@ static bool set_up_network(struct work *work)
     return work->target != NULL;
 }
 
+static bool plant(struct work *work)
+{
+    const struct options *o = work->options;
+
+    if (o->leak.bytes != 0 && (work->leak = leak_new(&o->leak, work->loop)) == NULL)
+        return false;
+    return o->healthy.bytes == 0 || (work->healthy = healthy_new(&o->healthy, work->loop)) != NULL;
+}
+
 static bool set_up_traffic(struct work *work)
 {
     const struct options *o = work->options;
@@ -133,9 +144,7 @@ static bool set_up_traffic(struct work *work)
     if (work->telemetry != NULL)
         config.retry_limit = RECONNECT_FOR_EVER;
     work->tally = mem_calloc(MEM_APP, 1, sizeof *work->tally);
-    if (o->leak.bytes != 0)
-        work->leak = leak_new(&o->leak, work->loop);
-    if (work->tally != NULL && (o->leak.bytes == 0 || work->leak != NULL)) {
+    if (work->tally != NULL && plant(work)) {
         work->tally->telemetry = work->telemetry;
         config.tally = work->tally;
         work->runner = runner_new(&config);
@@ -224,6 +233,7 @@ static void tear_down(struct work *work)
     runner_free(work->runner);
     telemetry_free(work->telemetry);
     leak_free(work->leak);
+    healthy_free(work->healthy);
     mem_free(MEM_APP, work->tally);
     client_target_free(work->target);
     tls_context_free(work->tls);

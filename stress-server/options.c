@@ -48,6 +48,15 @@ static bool set_leak(void *into, const struct option_spec *spec, const char *val
     return leak_spec_parse(value, &options->leak, why, cap);
 }
 
+static bool set_healthy(void *into, const struct option_spec *spec, const char *value, char *why,
+                        size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    return healthy_spec_parse(value, &options->healthy, why, cap);
+}
+
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
@@ -63,14 +72,15 @@ static const struct option_spec specs[] = {
      MEMBER(drain_ns)},
     {"threads", 0, "N", "event loops, each on a thread of its own (1)", options_set_threads,
      MEMBER(threads)},
-    {"make-cert", 0, "DIR", "write a self-signed cert.pem and key.pem for localhost and exit",
-     options_set_text, MEMBER(make_cert)},
+    {"make-cert", 0, "DIR", "make cert.pem, key.pem for localhost; exit", options_set_text,
+     MEMBER(make_cert)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {"telemetry-fd", 0, "N", "publish to the driver's page at this descriptor", options_set_fd,
      MEMBER(telemetry_fd)},
     {"profile-dir", 0, "DIR", "where heap profiles go that the driver asks for", options_set_text,
      MEMBER(profile_dir)},
     {"inject-leak", 0, "LEAK", "leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
+    {"inject-healthy", 0, "SHAPE", "no leak: grow and settle, such as cache:1M/10", set_healthy, 0},
     {0},
 };
 

@@ -24,7 +24,8 @@ struct options {
     const char *make_cert; /* folder; NULL: serve */
     int telemetry_fd;      /* -1: run by hand */
     const char *profile_dir;
-    struct leak_spec leak; /* bytes 0: none planted */
+    struct leak_spec leak;       /* bytes 0: none planted */
+    struct healthy_spec healthy; /* the same */
     bool verbose;
 };
 

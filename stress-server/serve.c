@@ -149,6 +149,7 @@ static bool make_workers(struct app *app, char *error, size_t cap)
     app->config = (struct worker_config){.host = o->host,
                                          .tls = app->tls,
                                          .leak = &o->leak,
+                                         .healthy = &o->healthy,
                                          .drain_ns = o->drain_ns,
                                          .alone = o->threads == 1,
                                          .drained = on_drained,

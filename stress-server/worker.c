@@ -1,5 +1,6 @@
 #include "stress-server/worker.h"
 
+#include "common/child/healthy.h"
 #include "common/child/leak.h"
 #include "common/engine/mem.h"
 #include "stress-server/arena.h"
@@ -22,6 +23,7 @@ struct worker {
     struct server *server;
     struct services services;
     struct leak *leak; /* NULL: none planted */
+    struct healthy *healthy;
     ev_prepare turn;
     ev_async wake;             /* look at the order */
     atomic_int order;          /* not yet taken */
@@ -166,6 +168,16 @@ static void watch(struct worker *worker)
         ev_prepare_start(ev, &worker->turn);
 }
 
+static bool plant(struct worker *worker)
+{
+    const struct leak_spec *leak = worker->config->leak;
+    const struct healthy_spec *healthy = worker->config->healthy;
+
+    if (leak->bytes > 0 && (worker->leak = leak_new(leak, worker->loop)) == NULL)
+        return false;
+    return healthy->bytes == 0 || (worker->healthy = healthy_new(healthy, worker->loop)) != NULL;
+}
+
 /* False with *error; worker_free frees what was made until then. */
 static bool set_up(struct worker *worker, uint16_t port, bool first, char *error, size_t cap)
 {
@@ -184,7 +196,7 @@ static bool set_up(struct worker *worker, uint16_t port, bool first, char *error
     worker->loop = engine_loop_new();
     if (worker->loop == NULL)
         return false;
-    if (config->leak->bytes > 0 && (worker->leak = leak_new(config->leak, worker->loop)) == NULL)
+    if (!plant(worker))
         return false;
     worker->services.seeds.seed = rng_seed_random();
     worker->services.ev = engine_loop_ev(worker->loop);
@@ -294,6 +306,7 @@ void worker_free(struct worker *worker)
         ev_prepare_stop(engine_loop_ev(worker->loop), &worker->turn);
     }
     leak_free(worker->leak);
+    healthy_free(worker->healthy);
     engine_loop_free(worker->loop);
     pthread_mutex_destroy(&worker->lock);
     mem_free(MEM_APP, worker);

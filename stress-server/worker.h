@@ -13,8 +13,9 @@ struct worker;
 /* Outlives the worker. */
 struct worker_config {
     const char *host;
-    struct tls_context *tls; /* NULL: cleartext */
-    const struct leak_spec *leak;
+    struct tls_context *tls;      /* NULL: cleartext */
+    const struct leak_spec *leak; /* bytes 0: none; so with the next */
+    const struct healthy_spec *healthy;
     uint64_t drain_ns;
     bool alone; /* the only worker: nobody else reads its counters or joins its port */
     void (*drained)(void *arg); /* in the worker's thread, once, after worker_drain */

@@ -1,7 +1,8 @@
 /*
  * The planted leak of `--inject-leak SHAPE:BYTES[/EVERY]`, a test option of both stress programs
  * that the driver hands down: BYTES are leaked once per EVERY events of that shape. "call:1K",
- * "call:16/1000", "fd:1/100".
+ * "call:16/1000", "fd:1/100". And its opposite, `--inject-healthy SHAPE:BYTES[/EVERY]`: memory that
+ * grows up to BYTES, in steps of EVERY messages, and settles: no leak, and not to be taken for one.
  */
 #ifndef FLATLINE_CONTRACT_LEAK_SPEC_H
 #define FLATLINE_CONTRACT_LEAK_SPEC_H
@@ -46,9 +47,22 @@
     X(THREAD, thread, "thread", THREADS, "a connection was set up", s->opened, "any server")
 /* clang-format on */
 
+#define HEALTHY_STEPS 32 /* that it takes until a shape has all of its BYTES */
+
+/* Columns: identifier, name, how it grows. */
+#define HEALTHY_SHAPE_TABLE(X)                                                      \
+    X(WARM_UP, "warm-up", "all at the first step")                                  \
+    X(CACHE, "cache", "a part at each step, and no more when it is full")           \
+    X(POOL, "pool", "twice as large at the 2nd, 4th ... step, and no more at last") \
+    X(SAWTOOTH, "sawtooth", "a part at each step, freed all together, again and again")
+
 #define LEAK_SHAPE_ENUM(ident, ...) LEAK_##ident,
 enum leak_shape { LEAK_SHAPE_TABLE(LEAK_SHAPE_ENUM) LEAK_SHAPES };
 #undef LEAK_SHAPE_ENUM
+
+#define HEALTHY_SHAPE_ENUM(ident, ...) HEALTHY_##ident,
+enum healthy_shape { HEALTHY_SHAPE_TABLE(HEALTHY_SHAPE_ENUM) HEALTHY_SHAPES };
+#undef HEALTHY_SHAPE_ENUM
 
 struct leak_spec {
     enum leak_shape shape;
@@ -56,14 +70,24 @@ struct leak_spec {
     uint64_t every; /* at least 1 */
 };
 
+struct healthy_spec {
+    enum healthy_shape shape;
+    uint64_t bytes; /* at least 1 */
+    uint64_t every; /* at least 1 */
+};
+
 /* False with one line in *why if the text is not of that form; *out is untouched then. */
 bool leak_spec_parse(const char *text, struct leak_spec *out, char *why, size_t cap);
+bool healthy_spec_parse(const char *text, struct healthy_spec *out, char *why, size_t cap);
 
 /* "call" */
 const char *leak_shape_name(enum leak_shape shape);
+const char *healthy_shape_name(enum healthy_shape shape);
 
 /* For helps and errors: " call stream ...", a literal. */
 #define LEAK_SHAPE_WORD(ident, function, name, ...) " " name
 #define LEAK_SHAPE_WORDS LEAK_SHAPE_TABLE(LEAK_SHAPE_WORD)
+#define HEALTHY_SHAPE_WORD(ident, name, ...) " " name
+#define HEALTHY_SHAPE_WORDS HEALTHY_SHAPE_TABLE(HEALTHY_SHAPE_WORD)
 
 #endif

@@ -44,6 +44,7 @@ refused 3 "stress-server is not beside the driver" "$TAP_DIR/driver" --working-d
 refused 2 "no component 'server-stabel'; near: server-stable-secure" \
     "$DRIVER" --inject-leak server-stabel=call:1K
 refused 2 "inject-leak: .*sometimes" "$DRIVER" --inject-leak server-stable-secure=sometimes:1K
+refused 2 "inject-healthy: .*no component" "$DRIVER" --inject-healthy server-stabel=cache:1K
 refused 2 "not COMPONENT=SHAPE" "$DRIVER" --inject-leak call:1K
 printf 'servers:\n  - nam: s\n' >"$TAP_DIR/wrong.yaml"
 refused 2 "wrong.yaml:2:5: unknown key 'nam'; the nearest that belongs here is 'name'" \

@@ -1,3 +1,4 @@
+#include "common/child/healthy.h"
 #include "common/child/leak.h"
 
 #include "common/engine/mem.h"
@@ -217,9 +218,62 @@ static void test_descriptors_and_threads(void **state)
     }
 }
 
+/* Live bytes after each of 200 steps of 10 messages. */
+static void grow(const char *text, int64_t held[200])
+{
+    struct healthy_spec spec;
+    char why[300];
+    struct healthy *healthy;
+    int64_t before;
+
+    memset(engine_loop_stats(loop), 0, sizeof(struct engine_stats));
+    assert_true(healthy_spec_parse(text, &spec, why, sizeof why));
+    healthy = healthy_new(&spec, loop);
+    assert_non_null(healthy);
+    before = mem_live(MEM_APP);
+    for (int i = 0; i < 200; i++) {
+        engine_loop_stats(loop)->messages_sent += 3;
+        engine_loop_stats(loop)->messages_received += 7;
+        ev_run(engine_loop_ev(loop), EVRUN_NOWAIT);
+        held[i] = mem_live(MEM_APP) - before;
+    }
+    healthy_free(healthy);
+}
+
+static void test_healthy_shapes_settle(void **state)
+{
+    int64_t before = mem_live(MEM_APP), held[200];
+
+    (void)state;
+    grow("warm-up:64K/10", held);
+    assert_true(held[0] >= 65536 && held[199] == held[0]);
+    grow("cache:64K/10", held);
+    assert_true(held[0] >= 2048 && held[0] < 4096);
+    assert_in_range(held[15], 32768, 40000);
+    assert_true(held[31] >= 65536 && held[31] < 80000 && held[199] == held[31]);
+    grow("pool:64K/10", held);
+    assert_true(held[0] >= 2048 && held[2] == held[1] && held[3] >= 2 * 4096);
+    assert_true(held[30] == held[15] && held[31] >= 65536 && held[199] == held[31]);
+    grow("sawtooth:64K/10", held);
+    assert_true(held[30] >= 31 * 2048 && held[31] < 4096 && held[62] == held[94]);
+    assert_true(held[199] < 80000);
+    /* And give all of it back. */
+    assert_true(mem_live(MEM_APP) == before);
+}
+
+static void test_healthy_by_every(void **state)
+{
+    int64_t held[200];
+
+    (void)state;
+    grow("cache:64K/100", held);
+    assert_true(held[8] == 0 && held[9] >= 2048 && held[18] == held[9] && held[19] >= 4096);
+}
+
 static void test_none_planted(void **state)
 {
     (void)state;
+    healthy_free(NULL);
     leak_free(NULL);
 }
 
@@ -233,6 +287,8 @@ int main(void)
         CASE(test_the_loop_sees_to_it),
         CASE(test_less_than_a_pointer_is_rounded_up),
         CASE(test_descriptors_and_threads),
+        CASE(test_healthy_shapes_settle),
+        CASE(test_healthy_by_every),
         CASE(test_none_planted),
     };
 

@@ -148,6 +148,8 @@ static void commands_say_what_the_scenario_says(void **state)
     build(&s, MATRIX_56);
     leaky = scenario_find(&s, "client-31301-stable-secure-client-stream-many-calls");
     s.components[leaky].leak = "call:16/1000";
+    s.components[2].healthy = "cache:1M";
+    s.components[2].arguments = (const char *const[]){"--drain", "1s", NULL};
     fleet = fleet_new(
         &s, &(struct fleet_paths){"/x/server", "/x/a client", "run/tls", "run/evidence", NULL});
     assert_non_null(fleet);
@@ -158,6 +160,10 @@ static void commands_say_what_the_scenario_says(void **state)
                         "/x/server --port 31301 --secure --tls-pub run/tls/cert.pem --tls-priv "
                         "run/tls/key.pem --telemetry-fd 3 --profile-dir "
                         "run/evidence/server-stable-secure");
+    assert_string_equal(fleet->commands[2].shell,
+                        "/x/server --port 31302 --telemetry-fd 3 --profile-dir "
+                        "run/evidence/server-unstable-insecure --inject-healthy cache:1M --drain "
+                        "1s");
     assert_string_equal(fleet->commands[leaky].shell,
                         "'/x/a client' --port 31301 --secure --cert-store-from-path "
                         "run/tls/cert.pem --telemetry-fd 3 --profile-dir "

@@ -52,6 +52,25 @@ static void test_all_else_is_refused(void **state)
     assert_true(spec.bytes == 3 && spec.every == 4);
 }
 
+static void test_healthy_shapes(void **state)
+{
+    struct healthy_spec spec;
+    char why[300];
+
+    (void)state;
+    assert_true(healthy_spec_parse("cache:1M/10", &spec, why, sizeof why));
+    assert_int_equal(spec.shape, HEALTHY_CACHE);
+    assert_true(spec.bytes == 1 << 20 && spec.every == 10);
+    assert_true(healthy_spec_parse("warm-up:7", &spec, why, sizeof why));
+    assert_int_equal(spec.shape, HEALTHY_WARM_UP);
+    assert_true(spec.bytes == 7 && spec.every == 1);
+    /* What is no leak is none there, and the other way round. */
+    assert_false(healthy_spec_parse("call:1K", &spec, why, sizeof why));
+    assert_non_null(strstr(why, "there are the shapes warm-up"));
+    assert_false(leak_spec_parse("cache:1K", &(struct leak_spec){0}, why, sizeof why));
+    assert_string_equal(healthy_shape_name(HEALTHY_SAWTOOTH), "sawtooth");
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -67,6 +86,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_forms),
         cmocka_unit_test(test_all_else_is_refused),
+        cmocka_unit_test(test_healthy_shapes),
         cmocka_unit_test(test_names),
     };
 
