@@ -83,7 +83,8 @@ for statement in ("DELETE FROM sample WHERE time_ns >= %d" % phase,
     db.execute(statement)
 db.commit()
 PYTHON
-tap_run with "$DRIVER" gate "$runs/latest"
-tap_run without "$DRIVER" gate "$TAP_DIR/bare"
+tap_run with env -C "$runs/latest" "$DRIVER" gate .
+tap_run without env -C "$TAP_DIR/bare" "$DRIVER" gate .
+tap_is "the gate fails the run once more" 1 "$TAP_STATUS"
 tap_check "the gate says the same of the run without the phase" cmp "$TAP_DIR/with.out" "$TAP_DIR/without.out"
 tap_done
