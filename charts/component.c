@@ -101,7 +101,7 @@ static void put_labels(FILE *script, const struct end *ends, int count, double c
         fprintf(script, "LABEL_Y_cap = %.6g\n", y[count]);
 }
 
-/* Ticks first, then bars, as vectors: x and its length. */
+/* Ticks first, then bars, as vectors: x and its length; then letters. */
 static void put_marks(FILE *script, const struct facts *f, const struct marks *m)
 {
     double width = (f->x1 - f->x0) / FACTS_COLUMNS;
@@ -118,8 +118,11 @@ static void put_marks(FILE *script, const struct facts *f, const struct marks *m
         else if (i + 1 == FACTS_COLUMNS || !m->away[i + 1])
             fprintf(script, "%.6g %.6g\n", f->x0 + (start - 0.5) * width, (i + 1 - start) * width);
     }
+    fputs("END\n$faults << END\n", script);
+    for (int i = 0; i < m->fault_count; i++)
+        fprintf(script, "%.6g %c\n", m->faults[i].x, m->faults[i].kind[0]);
     fputs("END\n", script);
-    fprintf(script, "MARKS = %d\n", m->shown);
+    fprintf(script, "MARKS = %d\nFAULTS = %d\n", m->shown, m->fault_count > 0);
 }
 
 static double highest(const struct facts_component *c)
@@ -138,7 +141,7 @@ void component_put_script(FILE *script, const struct facts *f, const struct fact
     bool in_view = cap > 0 && cap <= max * CAP_IN_VIEW;
     struct scale y = scale_from_zero(in_view ? fmax(cap, max) : max, Y_STEPS);
     struct end ends[SERIES_COUNT];
-    char caption[200];
+    char caption[240];
     struct marks marks;
     int count;
 
@@ -156,6 +159,7 @@ void component_put_script(FILE *script, const struct facts *f, const struct fact
     marks_take(&marks, f, c);
     put_marks(script, f, &marks);
     put_text(script, "CAPTION", marks_caption(&marks, c, caption, sizeof caption));
+    put_text(script, "FAULT_CAPTION", marks_fault_caption(&marks, c, caption, sizeof caption));
     fputs("load ", script);
     snprintf(caption, sizeof caption, "%s/component.gp", template_dir);
     text_put_gnuplot(script, caption);
@@ -164,7 +168,7 @@ void component_put_script(FILE *script, const struct facts *f, const struct fact
 
 void component_put_description(FILE *out, const struct facts *f, const struct facts_component *c)
 {
-    char text[200];
+    char text[240];
     struct marks marks;
 
     fprintf(out, "Memory over %.0f %s, at the end and at its peak:", f->x1, f->unit.name);
@@ -178,6 +182,10 @@ void component_put_description(FILE *out, const struct facts *f, const struct fa
     fprintf(out, " cap %.4g MB. ", (double)c->row->heap_cap / FACTS_MB);
     marks_take(&marks, f, c);
     text_put_xml(out, marks_caption(&marks, c, text, sizeof text));
+    if (marks.fault_total > 0) {
+        putc(' ', out);
+        text_put_xml(out, marks_fault_caption(&marks, c, text, sizeof text));
+    }
     if (c->verdict != NULL && c->outcome != OUTCOME_PASS) {
         putc(' ', out);
         text_put_xml(out, c->verdict->text);

@@ -33,6 +33,25 @@ static size_t back_at(const struct facts *f, const struct run_incarnation_row *r
     return FACTS_COLUMNS - 1;
 }
 
+static void take_faults(struct marks *m, const struct facts *f, const struct facts_component *c)
+{
+    size_t count;
+    const struct run_fault_row *rows = run_reader_faults(f->run, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        bool its = rows[i].component == c->row->id;
+
+        if (rows[i].kind == NULL || !(its || rows[i].component == c->row->peer))
+            continue;
+        if (m->fault_total++ < MARKS_FAULTS) {
+            m->faults[m->fault_count].x = facts_x(f, rows[i].ordered_ns);
+            m->faults[m->fault_count++].kind = rows[i].kind;
+        }
+    }
+    if (m->fault_total > MARKS_FAULTS)
+        m->fault_count = 0;
+}
+
 void marks_take(struct marks *m, const struct facts *f, const struct facts_component *c)
 {
     size_t count;
@@ -41,6 +60,7 @@ void marks_take(struct marks *m, const struct facts *f, const struct facts_compo
     int marked = 0;
 
     memset(m, 0, sizeof *m);
+    take_faults(m, f, c);
     for (size_t i = 0; i < f->count; i++)
         m->peers += is_peer(c->row, f->components[i].row) && !f->components[i].row->stable;
     for (size_t i = 0; i < count; i++) {
@@ -87,6 +107,30 @@ static bool kills_text(const struct marks *m, const struct facts_component *c, c
     return true;
 }
 
+/* "f freeze, g goaway", each kind once. */
+static void list_kinds(const struct marks *m, char *out, size_t cap)
+{
+    size_t used = 0;
+
+    *out = '\0';
+    for (int i = 0; i < m->fault_count; i++) {
+        int before = 0;
+        int n;
+
+        while (before < i && strcmp(m->faults[before].kind, m->faults[i].kind) != 0)
+            before++;
+        if (before < i)
+            continue;
+        n = snprintf(out + used, cap - used, "%s%c %s", used == 0 ? "" : ", ", m->faults[i].kind[0],
+                     m->faults[i].kind);
+        if (n < 0 || (size_t)n >= cap - used) {
+            out[used] = '\0';
+            return;
+        }
+        used += (size_t)n;
+    }
+}
+
 char *marks_caption(const struct marks *m, const struct facts_component *c, char *out, size_t cap)
 {
     char kills[100], own[60] = "";
@@ -106,5 +150,20 @@ char *marks_caption(const struct marks *m, const struct facts_component *c, char
                              : "");
     if (out[0] >= 'a' && out[0] <= 'z')
         out[0] = (char)(out[0] - 'a' + 'A');
+    return out;
+}
+
+char *marks_fault_caption(const struct marks *m, const struct facts_component *c, char *out,
+                          size_t cap)
+{
+    const char *whom = c->row->server ? "it" : "it or its server";
+    char kinds[160];
+
+    list_kinds(m, kinds, sizeof kinds);
+    *out = '\0';
+    if (m->fault_count > 0)
+        snprintf(out, cap, "Letters, what befell %s: %s.", whom, kinds);
+    else if (m->fault_total > 0)
+        snprintf(out, cap, "Other faults befell %s, too many to mark: %d.", whom, m->fault_total);
     return out;
 }

@@ -200,6 +200,35 @@ def healthy():
               all(os.stat(p).st_ino != before[p] for p in before))
 
 
+def befallen():
+    """Faults that are no kills: a letter each, at whom they befell and, of a server, at its clients."""
+    run = make("befallen")
+    db = sqlite3.connect(os.path.join(run, "run.db"))
+    server, ready = db.execute("""SELECT c.id, i.ready_ns FROM component c JOIN incarnation i ON i.component = c.id
+        WHERE c.name = 'server-stable-insecure'""").fetchone()
+    client, = db.execute("SELECT min(id) FROM component WHERE peer = ? AND stable", (server,)).fetchone()
+    name, = db.execute("SELECT name FROM component WHERE id = ?", (client,)).fetchone()
+    for number, (whom, kind) in enumerate(((server, "freeze"), (client, "cancel"), (server, "freeze")), 1):
+        db.execute("INSERT INTO fault VALUES (?, ?, NULL, ?, ?, NULL, NULL, 0)",
+                   (number, whom, kind, ready + number * 10000000000))
+    db.commit()
+    draw(run)
+    check_form("befallen", run, 2 + 32 + 1)
+    of_server, of_client = (texts(os.path.join(run, "charts", "%s.svg" % who))
+                            for who in ("server-stable-insecure", name))
+    tap.check("a server's chart has its own", of_server.count("f") == 2 and "c" not in of_server and
+              "Letters, what befell it: f freeze." in of_server, *of_server)
+    tap.check("a client's has its server's, too", of_client.count("f") == 2 and of_client.count("c") == 1 and
+              "Letters, what befell it or its server: f freeze, c cancel." in of_client, *of_client)
+    db.execute("WITH RECURSIVE n(i) AS (SELECT 4 UNION ALL SELECT i + 1 FROM n WHERE i < 60) "
+               "INSERT INTO fault SELECT i, ?, NULL, 'freeze', ?, NULL, NULL, 0 FROM n", (server, ready + 5000000000))
+    db.commit()
+    db.close()
+    draw(run)
+    tap.check("too many are counted", "Other faults befell it, too many to mark: 59." in texts(
+        os.path.join(run, "charts", "server-stable-insecure.svg")))
+
+
 def leaking():
     run = make("leaking", "60s", "500ms", "leak")
     finding = "the heap of server-stable-secure hit its cap of 24 MB, see logs/"
@@ -329,6 +358,7 @@ def full_disk():
 
 try:
     healthy()
+    befallen()
     leaking()
     odd()
     long()

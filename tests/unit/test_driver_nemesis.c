@@ -79,6 +79,17 @@ static void names_are_parsed(void **state)
     assert_int_equal(nemesis_find("freezer"), NEMESES);
 }
 
+/* The charts mark a fault by it. */
+static void first_letters_differ(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NEMESES; i++) {
+        for (int k = 0; k < i; k++)
+            assert_int_not_equal(*nemesis_info((enum nemesis)i)->name,
+                                 *nemesis_info((enum nemesis)k)->name);
+    }
+}
+
 /* Each stroke befalls one of the house, that it can befall, in time. */
 static void strokes_befall_their_house(void **state)
 {
@@ -177,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_parsed),
+        cmocka_unit_test(first_letters_differ),
         cmocka_unit_test_setup_teardown(strokes_befall_their_house, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_that_were_chosen_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(servers_and_clients_are_victims, set_up, tear_down),
