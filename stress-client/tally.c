@@ -53,6 +53,8 @@ void tally_fill(const struct tally *tally, struct page_snapshot *snapshot)
     if (tally->first_alive_ns != 0 &&
         (!metric_has(metrics, METRIC_FIRST_MESSAGE) || metrics->value[METRIC_FIRST_MESSAGE] == 0))
         metric_set(metrics, METRIC_FIRST_MESSAGE, (int64_t)tally->first_alive_ns);
+    if (tally->peer_certificate != 0)
+        metric_set(metrics, METRIC_PEER_CERTIFICATE, (int64_t)tally->peer_certificate);
     memset(&snapshot->rtt, 0, sizeof snapshot->rtt);
     for (int kind = 0; kind < CALL_KINDS; kind++)
         histogram_merge(&snapshot->rtt, &tally->rtt[kind]);

@@ -22,6 +22,7 @@ struct tally {
     uint64_t cancelled;         /* of them, ended by our cancel: there was no other way */
     uint64_t parts;             /* calls that were one part of a planned one */
     uint64_t first_alive_ns;    /* the peer's first sign of life; 0 before */
+    uint64_t peer_certificate;  /* the last one, as client.h numbers it; 0: none */
     struct histogram connect;   /* TCP and TLS until usable */
     struct histogram handshake; /* the TLS part */
     struct histogram rtt[CALL_KINDS];

@@ -66,6 +66,8 @@ static bool fill_certificate(X509 *cert, EVP_PKEY *key)
            add_extension(cert, &context, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(cert, &context, NID_ext_key_usage, "serverAuth") &&
            add_extension(cert, &context, NID_subject_key_identifier, "hash") &&
+           /* So that whoever trusts several of ours, all of one name, can tell whose it is. */
+           add_extension(cert, &context, NID_authority_key_identifier, "keyid:always") &&
            add_extension(cert, &context, NID_subject_alt_name,
                          "DNS:localhost,IP:127.0.0.1,IP:::1") &&
            X509_sign(cert, key, EVP_sha256()) > 0;

@@ -15,6 +15,7 @@
 struct app {
     const struct options *options;
     struct tls_context *tls;     /* NULL: cleartext */
+    struct tls_context *former;  /* still used by a worker; NULL at rest */
     struct telemetry *telemetry; /* NULL: run by hand */
     struct worker_config config;
     struct worker *workers[OPTIONS_THREADS_MAX]; /* the first on this thread */
@@ -67,6 +68,56 @@ static bool befall(struct app *app, enum worker_deed deed, uint64_t argument)
     return true;
 }
 
+static struct tls_context *load_tls(const struct options *o, char *error, size_t cap)
+{
+    struct certificate_files own;
+    const char *cert = o->tls_pub, *key = o->tls_priv;
+
+    if (cert == NULL) {
+        if (!certificate_default(&own, error, cap))
+            return NULL;
+        cert = own.cert;
+        key = own.key;
+        log_info("certificate %s", cert);
+    }
+    return tls_server_new(cert, o->tls_chain, o->tls_chain_count, key, error, cap);
+}
+
+static enum page_command_result begin_reload(struct app *app)
+{
+    char error[512];
+    struct tls_context *fresh;
+
+    if (app->tls == NULL)
+        return PAGE_RESULT_UNSUPPORTED;
+    fresh = load_tls(app->options, error, sizeof error);
+    if (fresh == NULL) {
+        log_error("%s; the certificate stays as it was", error);
+        return PAGE_RESULT_FAILED;
+    }
+    app->former = app->tls;
+    app->tls = fresh;
+    return PAGE_RESULT_DONE;
+}
+
+/* False while a worker uses the former certificate: then it is asked again. */
+static bool reload(struct app *app, enum page_command_result *result)
+{
+    bool taken = true;
+
+    if (app->former == NULL)
+        *result = begin_reload(app);
+    if (app->former == NULL)
+        return true;
+    for (int i = 0; i < app->count; i++)
+        taken = worker_use_tls(app->workers[i], app->tls) && taken;
+    if (!taken)
+        return false;
+    tls_context_free(app->former);
+    app->former = NULL;
+    return true;
+}
+
 static bool on_command(void *user, enum page_command_op op, uint64_t argument,
                        enum page_command_result *result)
 {
@@ -85,6 +136,8 @@ static bool on_command(void *user, enum page_command_op op, uint64_t argument,
         return befall(app, WORKER_TURN_AWAY, 0);
     case PAGE_COMMAND_STALL:
         return befall(app, WORKER_STALL, argument);
+    case PAGE_COMMAND_RELOAD:
+        return reload(app, result);
     default:
         *result = PAGE_RESULT_UNSUPPORTED;
         return true;
@@ -103,21 +156,6 @@ static void raise_descriptor_limit(void)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-}
-
-static struct tls_context *load_tls(const struct options *o, char *error, size_t cap)
-{
-    struct certificate_files own;
-    const char *cert = o->tls_pub, *key = o->tls_priv;
-
-    if (cert == NULL) {
-        if (!certificate_default(&own, error, cap))
-            return NULL;
-        cert = own.cert;
-        key = own.key;
-        log_info("certificate %s", cert);
-    }
-    return tls_server_new(cert, o->tls_chain, o->tls_chain_count, key, error, cap);
 }
 
 static struct ev_loop *own_loop(const struct app *app)
@@ -190,8 +228,8 @@ static void tear_down(struct app *app)
     telemetry_free(app->telemetry);
     for (int i = 0; i < app->count; i++)
         worker_free(app->workers[i]);
-    if (app->tls != NULL)
-        tls_context_free(app->tls);
+    tls_context_free(app->former);
+    tls_context_free(app->tls);
 }
 
 static void on_progress(struct ev_loop *ev, ev_async *w, int revents)

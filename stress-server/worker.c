@@ -25,10 +25,11 @@ struct worker {
     struct leak *leak; /* NULL: none planted */
     struct healthy *healthy;
     ev_prepare turn;
-    ev_async wake;             /* look at the order */
-    atomic_int order;          /* not yet taken */
-    atomic_bool pause, paused; /* ordered, and obeyed */
-    atomic_uint deeds;         /* a bit for each that is ordered */
+    ev_async wake;                               /* look at the order */
+    atomic_int order;                            /* not yet taken */
+    atomic_bool pause, paused;                   /* ordered, and obeyed */
+    _Atomic(struct tls_context *) tls, tls_used; /* ordered, and taken */
+    atomic_uint deeds;                           /* a bit for each that is ordered */
     atomic_uint_fast64_t stall_ns;
     ev_timer stall; /* until the windows open again */
     pthread_t thread;
@@ -81,6 +82,16 @@ static void obey_pause(struct worker *worker)
     share_stats(worker);
     atomic_store(&worker->paused, on);
     worker->config->obeyed(worker->config->arg);
+}
+
+static void obey_tls(struct worker *worker)
+{
+    struct tls_context *tls = atomic_load(&worker->tls);
+
+    if (tls == atomic_load(&worker->tls_used))
+        return;
+    server_set_tls(worker->server, tls);
+    atomic_store(&worker->tls_used, tls);
 }
 
 static void on_stalled(struct ev_loop *ev, ev_timer *w, int revents)
@@ -141,6 +152,7 @@ static void on_wake(struct ev_loop *ev, ev_async *w, int revents)
         return;
     default:
         befall(worker);
+        obey_tls(worker);
         obey_pause(worker);
     }
 }
@@ -216,6 +228,8 @@ struct worker *worker_new(const struct worker_config *config, uint16_t port,
         return NULL;
     }
     worker->config = config;
+    atomic_init(&worker->tls, config->tls);
+    atomic_init(&worker->tls_used, config->tls);
     pthread_mutex_init(&worker->lock, NULL);
     if (set_up(worker, first == NULL ? port : worker_port(first), first == NULL, error, cap))
         return worker;
@@ -276,6 +290,13 @@ bool worker_pause(struct worker *worker, bool on)
     if (atomic_exchange(&worker->pause, on) != on)
         ev_async_send(engine_loop_ev(worker->loop), &worker->wake);
     return atomic_load(&worker->paused) == on;
+}
+
+bool worker_use_tls(struct worker *worker, struct tls_context *tls)
+{
+    if (atomic_exchange(&worker->tls, tls) != tls)
+        ev_async_send(engine_loop_ev(worker->loop), &worker->wake);
+    return atomic_load(&worker->tls_used) == tls;
 }
 
 void worker_befall(struct worker *worker, enum worker_deed deed, uint64_t argument)

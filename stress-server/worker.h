@@ -44,6 +44,13 @@ void worker_drain(struct worker *worker);
  */
 bool worker_pause(struct worker *worker, bool on);
 
+/*
+ * From one thread, which may be another: handshakes from now on use this context. Returns whether
+ * the worker has taken it, and with that left the one before; until then ask again after
+ * config.obeyed.
+ */
+bool worker_use_tls(struct worker *worker, struct tls_context *tls);
+
 /* Nemeses: what befalls the connections that are open. The argument is of STALL: for so many ns. */
 #define WORKER_DEED_TABLE(X)                                                     \
     X(ABORT)     /* they end by RST */                                           \

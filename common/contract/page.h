@@ -80,6 +80,7 @@ enum page_command_op {
     PAGE_COMMAND_STALL,       /* hold their receive windows shut for argument ns */
     PAGE_COMMAND_CANCEL,      /* client: cancel the calls under way, and start them anew */
     PAGE_COMMAND_ABORT_CLOSE, /* client: close by RST from now on (1) or in order again (0) */
+    PAGE_COMMAND_RELOAD,      /* server: read the certificate anew, for handshakes from now on */
 };
 enum page_command_result { PAGE_RESULT_DONE, PAGE_RESULT_UNSUPPORTED, PAGE_RESULT_FAILED };
 

@@ -406,3 +406,8 @@ uint64_t client_handshake_ns(const struct client *client)
 {
     return client->ready_ns == 0 ? 0 : client->ready_ns - client->connected_ns;
 }
+
+uint64_t client_peer_certificate(const struct client *client)
+{
+    return client->ready_ns == 0 ? 0 : transport_peer_certificate(&client->session.conn.transport);
+}

@@ -83,4 +83,7 @@ void client_hold(struct client *client, bool shut);
 uint64_t client_connect_ns(const struct client *client);
 uint64_t client_handshake_ns(const struct client *client);
 
+/* The server's certificate as a number, see transport.h; 0: cleartext, or before on_ready. */
+uint64_t client_peer_certificate(const struct client *client);
+
 #endif

@@ -393,6 +393,11 @@ void server_abort(struct server *server)
     }
 }
 
+void server_set_tls(struct server *server, struct tls_context *tls)
+{
+    server->config.tls = tls;
+}
+
 void server_hold(struct server *server, bool shut)
 {
     server->hold = shut;

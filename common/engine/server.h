@@ -55,6 +55,12 @@ void server_turn_away(struct server *server, uint64_t grace_ns);
 /* Holds their receive windows shut, and those of connections to come, until told otherwise. */
 void server_hold(struct server *server, bool shut);
 
+/*
+ * Handshakes from now on use another context; those that have begun keep theirs, so the one before
+ * may be freed. Only of a server that was made with one.
+ */
+void server_set_tls(struct server *server, struct tls_context *tls);
+
 /* Closes everything at once. */
 void server_free(struct server *server);
 

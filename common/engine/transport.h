@@ -41,6 +41,10 @@ struct transport {
     bool certificate_error; /* the handshake failed on the peer's certificate */
 };
 
+/* What tells the peer's certificate from any other: the first 63 bits of its SHA-256. 0: there is
+ * none. After the handshake. */
+uint64_t transport_peer_certificate(const struct transport *t);
+
 void transport_init_plain(struct transport *t, int fd);
 
 /* host: the name to check and send as SNI (client), NULL for a server. False: out of memory. */

@@ -169,3 +169,19 @@ bool transport_init_tls(struct transport *t, int fd, const struct tls_context *t
     *t = (struct transport){.ops = &tls_ops, .fd = fd, .ssl = ssl};
     return true;
 }
+
+uint64_t transport_peer_certificate(const struct transport *t)
+{
+    X509 *certificate = t->ssl == NULL ? NULL : SSL_get0_peer_certificate(t->ssl);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size;
+    uint64_t number = 0;
+
+    if (certificate == NULL || X509_digest(certificate, EVP_sha256(), digest, &size) != 1) {
+        ERR_clear_error();
+        return 0;
+    }
+    for (int i = 0; i < 8; i++)
+        number = number << 8 | digest[i];
+    return number >> 1;
+}

@@ -144,6 +144,27 @@ class Pair:
         self.check("the server sees resets", until(lambda: metric(self.server, "resets") > before + 10))
         self.check("and then closes in order again", self.order(client, "abort-close 0") == "done")
 
+    def reload(self, swap):
+        """Another certificate at the same place: who connects from now on is shown it, who is connected stays."""
+        connects, stays = self.clients[CONNECTIONS], self.clients[BIDI]
+        before = metric(connects, "peer_certificate")
+        self.check("all are shown one certificate", before == metric(stays, "peer_certificate"))
+        swap()
+        self.check("the server does 'reload'", self.order(self.server, "reload") == "done")
+        self.check("a new connection is shown the new certificate",
+                   until(lambda: metric(connects, "peer_certificate") != before))
+        self.check("an old one lives on", metric(stays, "peer_certificate") == before and self.flows(stays))
+        swap()
+        self.order(self.server, "reload")
+        self.check("and back", until(lambda: metric(connects, "peer_certificate") == before))
+
+    def bad_reload(self, cert):
+        """What cannot be read changes nothing."""
+        os.rename(cert, cert + ".away")
+        self.check("without the file 'reload' fails", self.order(self.server, "reload") == "failed")
+        os.rename(cert + ".away", cert)
+        self.all_flow("after that")
+
     def rest(self):
         """Live bytes of each once nothing moves, with a connection of each client."""
         everybody = [*self.clients, self.server]
@@ -177,12 +198,18 @@ class Pair:
         self.abort_close()
 
 
-def test(how, server_options, client_options):
+def test(how, server_options, client_options, swap=None, cert=None):
     with Pair(how, server_options, client_options) as pair:
         pair.rest()
         pair.all_flow("at first")
         before = pair.rest()
         pair.all_of_it()
+        if swap:
+            pair.reload(swap)
+            pair.bad_reload(cert)
+            pair.lost("goaway", "loss-goaway")  # the former certificates live as long as their connections
+        else:
+            pair.check("there is nothing to reload", pair.order(pair.server, "reload") == "unsupported")
         after = pair.rest()
         pair.check("at rest all have as many live bytes as before", before == after, (before, after))
         pair.check("no error", not any(metric(child, "errors") for child in [*pair.clients, pair.server]))
@@ -192,8 +219,21 @@ def test(how, server_options, client_options):
 
 test("cleartext", [], [])
 with tempfile.TemporaryDirectory() as tls:
-    subprocess.run([SERVER, "--make-cert", tls], check=True)
-    cert, key = os.path.join(tls, "cert.pem"), os.path.join(tls, "key.pem")
+    other = os.path.join(tls, "other")
+    for folder in (tls, other):
+        subprocess.run([SERVER, "--make-cert", folder], check=True)
+    cert, key, trust = (os.path.join(tls, name) for name in ("cert.pem", "key.pem", "trust.pem"))
+    with open(trust, "w") as store:
+        for name in (cert, os.path.join(other, "cert.pem")):
+            with open(name) as one:
+                store.write(one.read())
+
+    def swap():
+        for name in ("cert.pem", "key.pem"):
+            os.rename(os.path.join(tls, name), os.path.join(tls, "spare"))
+            os.rename(os.path.join(other, name), os.path.join(tls, name))
+            os.rename(os.path.join(tls, "spare"), os.path.join(other, name))
+
     test("TLS, 2 loops", ["--threads", "2", "--secure", "--tls-pub", cert, "--tls-priv", key],
-         ["--secure", "--cert-store-from-path", cert])
+         ["--secure", "--cert-store-from-path", trust], swap, cert)
 tap.done()
