@@ -201,7 +201,7 @@ def slow_payloads():
 
 def test_drain(options, cert, how):
     """SIGTERM with one endless stream open and one call that ends by itself."""
-    with Server("--drain", "1s", *options) as server, channel_to(server.port, cert) as channel:
+    with Server("--drain", "3s", *options) as server, channel_to(server.port, cert) as channel:
         stress = Stress(channel)
         endless = stress.server_streaming(pb.StreamRequest())
         next(endless)
@@ -211,10 +211,10 @@ def test_drain(options, cert, how):
         server.process.send_signal(signal.SIGTERM)
         reply = finite.result(LIMIT)
         tap.check("%s: a call under way finishes in the drain" % how, well_formed([reply]))
-        status = server.process.wait(10)
+        status = server.process.wait(LIMIT)
         took = time.monotonic() - started
         tap.check("%s: the drained server exits with 0" % how, status == 0, server.said())
-        tap.check("%s: ... after --drain, not later" % how, 0.9 < took < 2.5, took)
+        tap.check("%s: ... after --drain, not at once" % how, 2.9 < took < 20, took)
         code, _ = outcome(lambda: list(endless))
         cut = code.name in ("UNAVAILABLE", "CANCELLED")
         tap.check("%s: the endless stream was cut" % how, cut, code)

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 import grpc
 import stubs
-from program import CLIENT, SERVER, Child, Program
+from program import CLIENT, SERVER, Child, Program, wait_until
 from tap import Tap
 
 CAP = 16 << 20
@@ -46,6 +46,15 @@ def call_until(port, calls):
 
 def port_of(child):
     return int(child.wait_said(r"listening on \S+:(\d+)").group(1))
+
+
+def has_ended(child):
+    """Whether the program under page_run, its only child, is a zombie until it is asked for."""
+    pid = child.process.pid
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
+        program = file.read().strip()
+    with open("/proc/%s/stat" % program) as file:
+        return file.read().rpartition(")")[2].split()[0] == "Z"
 
 
 with capped() as child:
@@ -88,11 +97,17 @@ with capped("--inject-leak", "call:64K", "--threads", "4", cap=CAP_FOUR) as chil
         page,
     )
 
-# Too tight for an arena each, but not for the server: the loops share what there is.
+# Too tight for an arena each: the loops share what there is, and a heap that straddles a boundary of
+# jemalloc's radix tree may find too little to start at all. That is said; nothing crashes.
 with capped("--threads", "4") as child:
-    port = port_of(child)
-    child.until(lambda page: page["state"] == "ready")
+    wait_until(lambda: "listening on" in child.said() or has_ended(child))
+    listening = "listening on" in child.said()
     child.ask("signal 15")
-    tap.check("four threads start where not all find memory of their own", child.ask("wait")["exit"] == 0, child.said())
+    status = child.ask("wait")["exit"]
+    tap.check(
+        "four threads under a tight cap serve, or say what they lack",
+        status == 0 if listening else status in (3, 251) and child.said().strip() != "",
+        (status, child.said()),
+    )
 
 tap.done()

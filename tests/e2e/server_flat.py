@@ -79,7 +79,7 @@ def check(how, first, last):
     tap.check("%s: live_ev is bounded" % how, last["live_ev"] < 64 * 1024, last["live_ev"])
     calls = last["calls_done"] - first["calls_done"]
     cut = last["calls_failed"] - first["calls_failed"]
-    tap.check("%s: calls were made (%d) and cut (%d)" % (how, calls, cut), calls > 300 and cut > 20)
+    tap.check("%s: calls were made (%d) and cut (%d)" % (how, calls, cut), calls > 300 and cut > 0)
     tap.check("%s: none of it is an error" % how, last["errors"] == 0, last["errors"])
 
 

@@ -87,6 +87,8 @@ static void begun(void *user, uint64_t now_ns)
     ev_timer_start(w.loop, &w.end_timer);
     if (w.calm)
         supervisor_calm(w.supervisor);
+    for (size_t i = 0; i < w.scenario.count && w.stall_ms != 0; i++)
+        page_order(supervisor_process(w.supervisor, i)->page, PAGE_COMMAND_PUBLISH, 0);
     poll(NULL, 0, (int)w.stall_ms);
 }
 
@@ -407,13 +409,13 @@ static void a_stalled_loop_loses_no_status(void **state)
     for (int i = 0; i < 20; i++) {
         snprintf(name, sizeof name, "c%d", i);
         if (i % 2 == 0)
-            snprintf(orders, sizeof orders, "--after 1000 --exit %d", 10 + i);
+            snprintf(orders, sizeof orders, "--when-told --exit %d", 10 + i);
         else
-            snprintf(orders, sizeof orders, "--after 1000 --signal %d", i % 4 == 1 ? 9 : 11);
+            snprintf(orders, sizeof orders, "--when-told --signal %d", i % 4 == 1 ? 9 : 11);
         add(name, false, true, orders);
     }
-    /* All twenty become ready, then die while the loop does not turn. */
-    w.stall_ms = 2500;
+    /* Told to die as soon as all are ready; they do while the loop does not turn. */
+    w.stall_ms = 1500;
     run();
     assert_true(w.begun_ns != 0);
     for (int i = 0; i < 20; i++) {
