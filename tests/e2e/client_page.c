@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #define MAX_WORDS 24
-#define PATIENCE_NS (10 * NS_PER_S)
+#define PATIENCE_NS (120 * NS_PER_S)
 
 struct server {
     pid_t pid;
