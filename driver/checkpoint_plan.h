@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Between two looks, and before the first and after the last: traffic, and time for chaos. */
-#define CHECKPOINT_SPACING_NS (3 * NS_PER_S)
+#define CHECKPOINT_SPACING_NS (2 * NS_PER_S)
 
 /*
  * Columns: identifier, name, its patterns. The endless server-stream belongs to none: its server

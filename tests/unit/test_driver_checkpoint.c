@@ -273,9 +273,9 @@ static void a_short_run_has_fewer(void **state)
     struct checkpoint_plan plan = {1, 12 * NS_PER_S, 10};
 
     (void)state;
-    assert_int_equal(checkpoint_plan_count(&plan), 3);
-    assert_int_equal(checkpoint_plan_time(&plan, 3), 9 * NS_PER_S);
-    plan.duration_ns = 5 * NS_PER_S;
+    assert_int_equal(checkpoint_plan_count(&plan), 5);
+    assert_int_equal(checkpoint_plan_time(&plan, 5), 10 * NS_PER_S);
+    plan.duration_ns = 3 * NS_PER_S;
     assert_int_equal(checkpoint_plan_count(&plan), 0);
 }
 
@@ -390,7 +390,7 @@ static void what_changes_between_two_looks_is_told(void **state)
     add("victim", false, false, "--obey");
     w.plan.duration_ns = 3 * CHECKPOINT_SPACING_NS;
     w.plan.wanted = 2;
-    w.run_ns = 5500 * NS_PER_MS;
+    w.run_ns = 4500 * NS_PER_MS;
     w.settings.chaos.after_low_ns = w.settings.chaos.after_high_ns = 900 * NS_PER_MS;
     while (strcmp(checkpoint_plan_held(&w.plan, 2), "calls") != 0)
         w.plan.seed++;
