@@ -1,5 +1,6 @@
 #include "charts/render.h"
 #include "common/base/log.h"
+#include "driver/compare.h"
 #include "driver/job.h"
 #include "driver/judge.h"
 #include "driver/limits_load.h"
@@ -7,7 +8,9 @@
 #include "driver/scenario_print.h"
 #include "driver/suspects.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static enum exit_status draw(const struct options *options)
 {
@@ -69,6 +72,33 @@ static enum exit_status run(const struct options *options, char **argv)
     return job_run(options, &limits, argv);
 }
 
+static enum exit_status compare(struct options *options)
+{
+    struct compare *c;
+    enum exit_status status;
+    char error[1024];
+    bool ok = true;
+
+    options->bases[0] = options->operands[0];
+    c = compare_new(options->bases, options->base_count + 1, options->operands + 1,
+                    (size_t)options->operand_count - 1, error, sizeof error);
+    if (c == NULL) {
+        log_error("%s", error);
+        return STATUS_ENVIRONMENT;
+    }
+    status = compare_status(c);
+    if (options->compare_json)
+        ok = compare_json(c, stdout);
+    else
+        compare_terminal(c, stdout);
+    compare_free(c);
+    if (!ok || fflush(stdout) != 0 || ferror(stdout)) {
+        log_error("cannot write to standard output: %s", ok ? strerror(errno) : "no memory");
+        return STATUS_ENVIRONMENT;
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -83,6 +113,8 @@ int main(int argc, char **argv)
         return report(&options);
     case VERB_CHARTS:
         return draw(&options);
+    case VERB_COMPARE:
+        return compare(&options);
     case VERB_SCENARIO:
         return show_scenario(&options);
     case VERB_SUSPECTS:

@@ -19,6 +19,8 @@
     X(GATE, "gate", "RUN", 1, 1, "Judge a run folder again; the status is its verdict.") \
     X(REPORT, "report", "RUN", 1, 1, "Write a report of a run folder, in any format.")   \
     X(CHARTS, "charts", "RUN", 1, 1, "Draw a run folder again.")                         \
+    X(COMPARE, "compare", "BASE RUN...", 2, 1000,                                        \
+      "Compare runs with a base; the status is 1 if one is worse.")                      \
     X(SCENARIO, "scenario", "--print-default|--check FILE", 0, 0,                        \
       "Show the built-in fleet as a scenario file, or check such a file.")               \
     X(SUSPECTS, "suspects", "RUN", 1, 1,                                                 \
@@ -29,6 +31,7 @@ enum verb { VERB_RUN, VERB_TABLE(VERB_ENUM) VERB_COUNT };
 #undef VERB_ENUM
 
 #define OPTIONS_LEAKS_MAX 100
+#define OPTIONS_BASES_MAX 100
 
 /* What is planted in a component: a leak, or growth that is none. */
 struct leak_order {
@@ -45,6 +48,9 @@ struct options {
     enum report_format format; /* of VERB_REPORT */
     const char *output;        /* ... to this file; NULL: standard output */
     uint64_t max_size;         /* ... at most so large, if it is Markdown; 0: as it is by default */
+    char *bases[OPTIONS_BASES_MAX + 1]; /* of VERB_COMPARE; the first is its first operand */
+    size_t base_count;                  /* besides the first */
+    bool compare_json;
     uint64_t duration_ns, sample_interval_ns;
     const char *working_dir;
     uint64_t seed;

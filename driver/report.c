@@ -21,7 +21,6 @@ static const struct {
 struct report *report_new(struct run_reader *run, const struct verdict_list *verdicts, char *error,
                           size_t cap)
 {
-    const struct gate_limits limits = limits_of_run(run);
     struct report *r = calloc(1, sizeof *r);
 
     snprintf(error, cap, "%s: no memory for the report", run_reader_dir(run));
@@ -34,7 +33,8 @@ struct report *report_new(struct run_reader *run, const struct verdict_list *ver
     if (r->first == NULL)
         r->outcome = OUTCOME_INCONCLUSIVE;
     r->repeat = run_repeat(r->info);
-    r->evidence = evidence_new(run, &limits, error, cap);
+    r->limits = limits_of_run(run);
+    r->evidence = evidence_new(run, &r->limits, error, cap);
     if (r->evidence != NULL)
         r->summary = summary_new(r->evidence, verdicts);
     if (r->summary != NULL && r->repeat != NULL)

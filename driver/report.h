@@ -17,6 +17,7 @@ struct report {
     struct run_reader *run;
     const struct run_info *info;
     const struct verdict_list *verdicts;
+    struct gate_limits limits;
     struct evidence *evidence;
     struct summary *summary;     /* a row for each component, in the order of the run */
     enum outcome outcome;        /* of the whole run; inconclusive when nothing was judged */

@@ -1,10 +1,9 @@
 /* summary.json, whose schema is docs/summary.schema.json: whoever changes one changes both. */
-#include "common/base/utf8.h"
+#include "driver/json_text.h"
 #include "driver/report.h"
 
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <time.h>
 
 #define SUMMARY_VERSION 1
@@ -27,15 +26,6 @@ static json_t *seconds(uint64_t ns)
     return json_real((double)ns / NS_PER_S);
 }
 
-static json_t *text(const char *value)
-{
-    char *clean = value == NULL ? NULL : utf8_clean(value);
-    json_t *json = value == NULL ? json_null() : clean == NULL ? NULL : json_string(clean);
-
-    free(clean);
-    return json;
-}
-
 static json_t *wall_time(uint64_t ns)
 {
     time_t at = (time_t)(ns / NS_PER_S);
@@ -53,7 +43,7 @@ static json_t *verdict(const struct verdict *v)
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "rule", v->rule, "outcome",
                      outcome_name(v->outcome), "unit", v->unit, "value", number(v->value), "low",
                      number(v->low), "high", number(v->high), "limit", number(v->limit), "smallest",
-                     number(v->smallest), "text", text(v->text));
+                     number(v->smallest), "text", json_text(v->text));
 }
 
 /* Those of a component, or of the whole run for 0. */
@@ -89,11 +79,11 @@ static json_t *durations(const struct report *r, int64_t component, const char *
 
 static json_t *identity(const struct report *r, const struct run_component_row *row)
 {
-    return json_pack("{s:o, s:o, s:b, s:b, s:o, s:i, s:o, s:o, s:o}", "name", text(row->name),
-                     "role", text(row->role), "stable", row->stable, "secure", row->secure,
-                     "pattern", text(row->pattern), "port", row->port, "peer",
-                     row->peer == 0 ? json_null() : text(report_name(r, row->peer)), "service",
-                     text(row->service), "coverage", text(row->coverage));
+    return json_pack("{s:o, s:o, s:b, s:b, s:o, s:i, s:o, s:o, s:o}", "name", json_text(row->name),
+                     "role", json_text(row->role), "stable", row->stable, "secure", row->secure,
+                     "pattern", json_text(row->pattern), "port", row->port, "peer",
+                     row->peer == 0 ? json_null() : json_text(report_name(r, row->peer)), "service",
+                     json_text(row->service), "coverage", json_text(row->coverage));
 }
 
 static json_t *memory(const struct summary_row *s)
@@ -103,7 +93,7 @@ static json_t *memory(const struct summary_row *s)
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "live_last_bytes", whole(s->live_last),
                      "live_peak_bytes", whole(s->live_peak), "data_peak_bytes", whole(s->data_peak),
                      "heap_cap_bytes", whole(heap_cap == 0 ? -1 : (int64_t)heap_cap), "cap_kind",
-                     text(s->first->row->cap_kind), "cap_share",
+                     json_text(s->first->row->cap_kind), "cap_share",
                      heap_cap == 0 || s->data_peak < 0 ? json_null() : json_real(s->share));
 }
 
@@ -152,13 +142,13 @@ static json_t *run_facts(const struct report *r)
 {
     const struct run_info *info = r->info;
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:b}", "flatline_version",
-                     text(info->version), "host", text(info->host), "command", text(info->argv),
-                     "repeat", text(r->repeat), "seed", (json_int_t)info->seed, "started",
-                     wall_time(info->start_wall_ns), "duration_s", seconds(info->duration_ns),
-                     "lasted_s", json_real(report_lasted(r)), "sample_interval_s",
-                     seconds(info->sample_interval_ns), "finished", info->finished, "interrupted",
-                     info->interrupted);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:b}", "flatline_version",
+        json_text(info->version), "host", json_text(info->host), "command", json_text(info->argv),
+        "repeat", json_text(r->repeat), "seed", (json_int_t)info->seed, "started",
+        wall_time(info->start_wall_ns), "duration_s", seconds(info->duration_ns), "lasted_s",
+        json_real(report_lasted(r)), "sample_interval_s", seconds(info->sample_interval_ns),
+        "finished", info->finished, "interrupted", info->interrupted);
 }
 
 static json_t *overall(const struct report *r)
@@ -171,9 +161,9 @@ static json_t *overall(const struct report *r)
         "{s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "outcome", outcome_name(r->outcome), "components",
         (json_int_t)r->summary->count, "failed", (json_int_t)total->failed, "inconclusive",
         (json_int_t)total->doubtful, "component",
-        found && first->component != 0 ? text(report_name(r, first->component)) : json_null(),
-        "rule", found ? text(first->rule) : json_null(), "text",
-        found ? text(first->text) : json_null());
+        found && first->component != 0 ? json_text(report_name(r, first->component)) : json_null(),
+        "rule", found ? json_text(first->rule) : json_null(), "text",
+        found ? json_text(first->text) : json_null());
 }
 
 bool report_json(const struct report *r, const struct report_style *style, FILE *out, char *error,

@@ -40,6 +40,41 @@ static bool set_max_size(void *into, const struct option_spec *spec, const char 
     return false;
 }
 
+static bool add_base(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    if (options->base_count == OPTIONS_BASES_MAX) {
+        snprintf(why, cap, "more than %d", OPTIONS_BASES_MAX);
+        return false;
+    }
+    options->bases[++options->base_count] = (char *)value;
+    return true;
+}
+
+static bool set_compare_format(void *into, const struct option_spec *spec, const char *value,
+                               char *why, size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    options->compare_json = strcmp(value, "json") == 0;
+    if (options->compare_json || strcmp(value, "terminal") == 0)
+        return true;
+    snprintf(why, cap, "'%s' is not a format; there are terminal, json", value);
+    return false;
+}
+
+static const struct option_spec specs_COMPARE[] = {
+    {"base", 0, "RUN",
+     "one more base, a repeat of the first: their spread is the noise; repeatable", add_base, 0},
+    {"format", 0, "FORMAT", "terminal or json (terminal)", set_compare_format, 0},
+    VERBOSE,
+    {0},
+};
+
 static const struct option_spec specs_GATE[] = {
     {"allow-inconclusive", 0, NULL,
      "end with 0 instead of 4 when nothing failed but not every rule could be judged",

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`driver report` on runs that never were, in every format, read by parsers that are not ours and held
-against run.db and against one another; and what it says of wrong words, foreign files and full disks."""
+against run.db and against one another; `driver compare` on the same runs; and what both say of wrong
+words, foreign files and full disks."""
 
 import collections
 import csv
@@ -227,6 +228,42 @@ def check_refusals(run):
     refused("a foreign file", 3, "not a database", "report", cut, "--format", "json")
 
 
+def compare(*argv):
+    """Its status, what it says to people, and to programs."""
+    done, again = driver("compare", *argv), driver("compare", "--format", "json", *argv)
+    said = done.stdout.decode("utf-8", "replace")
+    summary = json.loads(again.stdout) if again.stdout else {}
+    tap.check("compare: both formats end alike", done.returncode == again.returncode, done, again)
+    return done.returncode, said, summary
+
+
+def check_compare(runs):
+    status, said, summary = compare(runs["healthy"], runs["healthy"])
+    tap.check("compare: a run is no worse than itself", status == 0 and "NO REGRESSION" in said and
+              summary["runs"][0]["outcome"] == "same" and summary["noise"] == "within", said)
+    status, said, summary = compare(runs["healthy"], runs["leak"])
+    leaking = [c for c in summary["runs"][0]["comparisons"] if c["outcome"] == "worse"]
+    tap.check("compare: a leak is worse, and nothing else", status == 1 and
+              {c["component"] for c in leaking} == {"server-stable-secure"} and
+              "live" in {c["measure"] for c in leaking}, leaking)
+    tap.check("compare: and says so", "worse   server-stable-secure live: " in said and "REGRESSION: " in said,
+              said)
+    tap.check("compare: of what beyond what",
+              all(c["run"] - c["base"] > max(c["floor"], c["least"]) for c in leaking), leaking)
+    status, said, summary = compare(runs["healthy"], runs["strange"])
+    tap.check("compare: another fleet is told", status in (0, 1) and "only in the base: " in said and
+              len(summary["runs"][0]["only_base"]) == 1, status, said)
+    status, said, summary = compare(runs["healthy"], runs["early"])
+    tap.check("compare: nothing to compare", status == 4 and "NOTHING TO COMPARE" in said, status, said)
+    status, said, summary = compare("--base", runs["healthy"], runs["healthy"], runs["leak"], runs["healthy"])
+    tap.check("compare: two bases, two runs", status == 1 and summary["noise"] == "bases" and
+              [run["outcome"] for run in summary["runs"]] == ["regression", "same"], status, said)
+    refused("compare: a base alone", 2, "give it BASE RUN...", "compare", runs["healthy"])
+    refused("compare: an unknown format", 2, "there are terminal, json",
+            "compare", "--format", "junit", runs["healthy"], runs["leak"])
+    refused("compare: no run", 3, "No such file", "compare", runs["healthy"], runs["leak"] + "-not")
+
+
 def main():
     outcomes = {}
     runs = {shape: make(shape) for shape in SHAPES}
@@ -242,6 +279,7 @@ def main():
             check_json_numbers(run, summary)
     tap.check("the leak fails", outcomes["leak"] == "fail", outcomes)
     tap.check("what broke off does not pass", outcomes["interrupted"] != "pass", outcomes)
+    check_compare(runs)
     check_output(runs["healthy"])
     check_refusals(runs["healthy"])
     tap.done()

@@ -82,9 +82,12 @@ def main():
             documented(section("Which there are", "docs/nemeses.md")))
 
     formats = [row[1] for row in rows("driver/report.h", "REPORT_FORMAT_TABLE")]
-    compare(tap, "report formats", formats, documented(text("docs/reports.md")))
+    compare(tap, "report formats", formats, documented(text("docs/reports.md").split("\n## ")[0]))
     tap.check("every report format has a section",
               all(section(name, "docs/reports.md") for name in formats), formats)
+
+    compare(tap, "measures", [row[1] for row in rows("driver/measure.h", "MEASURE_TABLE")],
+            documented(section("Comparing runs", "docs/reports.md")))
 
     tables = schema()
     compare(tap, "component", tables.get("component"), documented(section("component")))
