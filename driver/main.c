@@ -58,12 +58,16 @@ static enum exit_status show_scenario(struct options *options)
     return fflush(stdout) == 0 ? STATUS_PASSED : STATUS_ENVIRONMENT;
 }
 
-/* The limits of the run are part of what it records. */
+/* The limits of the run are part of what it records: the defaults, over them the scenario's, over
+ * them those of --rules. */
 static enum exit_status run(const struct options *options, char **argv)
 {
     struct gate_limits limits = GATE_LIMITS_DEFAULT;
+    const struct scenario *s = &options->scenario;
     char error[1024];
 
+    for (size_t i = 0; i < s->limit_count; i++)
+        (void)limits_set(&limits, s->limits[i].name, s->limits[i].value);
     if (options->rules_file != NULL &&
         !limits_load(options->rules_file, &limits, error, sizeof error)) {
         log_error("%s", error);

@@ -115,6 +115,14 @@ struct component {
     enum kill kill;
 };
 
+/* A limit of the gate by its name there (driver/limits.h), in its unit. */
+struct scenario_limit {
+    const char *name;
+    double value;
+};
+
+#define SCENARIO_LIMITS 32
+
 /* All zero: no component yet, nothing said. */
 struct scenario {
     struct component *components; /* the servers first */
@@ -125,6 +133,8 @@ struct scenario {
     uint64_t nemesis_low_ns, nemesis_high_ns;
     unsigned nemeses; /* a bit for each, see nemesis.h */
     bool seed_given;
+    struct scenario_limit limits[SCENARIO_LIMITS]; /* those that differ from the defaults */
+    size_t limit_count;
     struct scenario_words *words; /* what the components' lists are kept in */
 };
 

@@ -14,6 +14,7 @@
     X("chaos-after", false, take_chaos_after)         \
     X("nemesis", false, take_nemesis)                 \
     X("nemesis-after", false, take_nemesis_after)     \
+    X("limits", false, take_limits)                   \
     X("servers", true, take_servers)                  \
     X("clients", true, take_clients)
 

@@ -1,6 +1,7 @@
 #include "driver/scenario_print.h"
 
 #include "driver/nemesis.h"
+#include "driver/scenario_limits.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -216,6 +217,7 @@ static size_t put_clients(const struct scenario *s, size_t first, FILE *out)
 void scenario_print(const struct scenario *scenario, FILE *out)
 {
     put_run(scenario, out);
+    scenario_limits_print(scenario, out);
     fputs("servers:\n", out);
     for (size_t i = 0; i < scenario->count; i++) {
         if (scenario->components[i].server)

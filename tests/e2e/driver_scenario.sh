@@ -14,7 +14,7 @@ scenario()
 {
     file=$TAP_DIR/$1.yaml
     shift
-    printf '%s\n' 'servers:' '  - name: s' "$@" 'clients:' \
+    printf '%s\n' 'limits: {heap-share: 0.8}' 'servers:' '  - name: s' "$@" 'clients:' \
         '  - {name: c, server: s, pattern: bidi-stream-many-calls}' \
         "  - {name: f, server: s, command: 'exec sleep 600'}" >"$file"
 }
@@ -35,7 +35,7 @@ tap_fleet_lock
 
 scenario good "    command: [$server, --cert, '{cert}', --key, '{key}']" '    ready: {by: health, timeout: 60s}' \
     '    secure: true' '    stable: false' '    env: [PYTHONMALLOC=malloc]'
-run 0 good --duration 8s --chaos-after 2s,3s
+run 0 good --duration 8s --chaos-after 2s,3s --allow-inconclusive
 tap_is "every incarnation was ready by health, killed by plan, and replaced" "chaos|1" \
     "$(fleet_query "select distinct reason, ready_ns > spawn_ns from incarnation join component
         on component.id = component where name = 's' and reason <> 'stopped'")"
@@ -49,6 +49,9 @@ tap_matches "the report says how far each is covered" "coverage: none \\(2: s, "
 fleet_query "select value from meta where key = 'scenario'" >"$TAP_DIR/again.yaml"
 tap_run again "$DRIVER" scenario --check "$TAP_DIR/again.yaml"
 tap_matches "the run holds its scenario" ": 1 server, 2 clients" "$TAP_DIR/again.out"
+
+tap_is "its limits are those of the run" "heap-share|0.8" \
+    "$(fleet_query "select name, value from limit_used where name = 'heap-share'")"
 
 # What a command starts ends with it, wherever it has gone. No PID namespaces: the mark finds it.
 scenario runaway "    command: 'setsid -f sleep 987.25; exec $shell_server'"

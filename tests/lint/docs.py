@@ -74,6 +74,8 @@ def main():
         compare(tap, "scenario files, " + heading,
                 [row[0] for row in rows("driver/scenario_keys.h", table + "_KEY_TABLE")],
                 documented(section(heading, SCENARIO)))
+    compare(tap, "scenario files, limits", [row[2] for row in rows("driver/limits.h", "LIMIT_TABLE")],
+            documented(section("limits", SCENARIO)))
     statuses = [row[1:] for row in rows("common/base/exit_status.h", "EXIT_STATUS_TABLE")]
     listed = re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit statuses", "README.md"), re.MULTILINE)
     tap.check("exit statuses agree", statuses == [list(row) for row in listed], statuses, listed)

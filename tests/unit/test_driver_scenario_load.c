@@ -181,6 +181,29 @@ static void other_peoples_programs_read_back_the_same(void **state)
     scenario_clear(&again);
 }
 
+static void limits_are_taken_by_their_units(void **state)
+{
+    struct scenario s, again;
+    char *printed;
+
+    (void)state;
+    load_good("limits: {heap-share: 0.8, recovery: 3s, closed: 64K, growth: 2K}\n" SERVER CLIENT,
+              &s);
+    assert_int_equal(s.limit_count, 4);
+    printed = print(&s);
+    load_good(printed, &again);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(again.limits[i].name, s.limits[i].name);
+        assert_true(again.limits[i].value == s.limits[i].value);
+    }
+    assert_true(s.limits[0].value == 0.8);
+    assert_true(s.limits[1].value == 3e9);
+    assert_true(s.limits[2].value == 65536);
+    free(printed);
+    scenario_clear(&s);
+    scenario_clear(&again);
+}
+
 static void placeholders_become_what_they_stand_for(void **state)
 {
     static const char *const base[] = {"PATH=/bin", "PORT=1", "Z=2", NULL};
@@ -354,6 +377,11 @@ static const struct {
     {SERVER CLIENT "duration: 5 parsecs\n",
      "f:5:11: '5 parsecs' is not a duration (such as 500ms, 60s, 5m)"},
     {SERVER CLIENT "duration: 0s\n", "f:5:11: a run must last some time"},
+    {SERVER CLIENT "limits: {heap-share: 1e9}\n", "f:5:22: '1e9' is not a number (such as 0.9)"},
+    {SERVER CLIENT "limits: {recovery: 3B}\n",
+     "f:5:20: '3B' is not a duration (such as 500ms, 60s, 5m)"},
+    {SERVER CLIENT "limits: {leek: 1}\n",
+     "f:5:10: unknown key 'leek'; the nearest that belongs here is 'leak'"},
     {SERVER CLIENT "sample-interval: 1ms\n", "f:5:18: it must lie between 10ms and 10s"},
     {SERVER CLIENT "seed: -1\n",
      "f:5:7: '-1' is not a whole number from 0 to 18446744073709551615"},
@@ -406,6 +434,7 @@ int main(void)
         cmocka_unit_test(what_is_printed_reads_back_the_same),
         cmocka_unit_test(other_peoples_programs_read_back_the_same),
         cmocka_unit_test(placeholders_become_what_they_stand_for),
+        cmocka_unit_test(limits_are_taken_by_their_units),
         cmocka_unit_test(what_is_not_said_has_defaults),
         cmocka_unit_test(entries_stand_for_several),
         cmocka_unit_test(hundreds_of_components_are_fine),
