@@ -1,6 +1,7 @@
 #include "charts/component.h"
 
 #include "charts/answer.h"
+#include "charts/dots.h"
 #include "charts/label.h"
 #include "charts/marks.h"
 #include "charts/text.h"
@@ -125,6 +126,20 @@ static void put_marks(FILE *script, const struct facts *f, const struct marks *m
     fprintf(script, "MARKS = %d\nFAULTS = %d\n", m->shown, m->fault_count > 0);
 }
 
+static void put_dots(FILE *script, const struct facts *f, const struct facts_component *c)
+{
+    char caption[160];
+    struct dots dots;
+
+    if (!dots_take(&dots, f, c))
+        dots.count = 0; /* the gate says what is wrong with the run */
+    fputs("$dots << END\n", script);
+    for (size_t i = 0; i < dots.count; i++)
+        fprintf(script, "%.6g %.6g\n", dots.at[i].x, dots.at[i].mb);
+    fprintf(script, "END\nDOTS = %d\n", dots.count > 0);
+    put_text(script, "DOT_CAPTION", dots_caption(&dots, caption, sizeof caption));
+}
+
 static double highest(const struct facts_component *c)
 {
     double max = 0;
@@ -158,6 +173,7 @@ void component_put_script(FILE *script, const struct facts *f, const struct fact
     put_labels(script, ends, count, in_view ? cap : 0, y.top);
     marks_take(&marks, f, c);
     put_marks(script, f, &marks);
+    put_dots(script, f, c);
     put_text(script, "CAPTION", marks_caption(&marks, c, caption, sizeof caption));
     put_text(script, "FAULT_CAPTION", marks_fault_caption(&marks, c, caption, sizeof caption));
     fputs("load ", script);
@@ -170,6 +186,7 @@ void component_put_description(FILE *out, const struct facts *f, const struct fa
 {
     char text[240];
     struct marks marks;
+    struct dots dots;
 
     fprintf(out, "Memory over %.0f %s, at the end and at its peak:", f->x1, f->unit.name);
     for (int s = SERIES_COUNT; s-- > 0;) {
@@ -186,6 +203,8 @@ void component_put_description(FILE *out, const struct facts *f, const struct fa
         putc(' ', out);
         text_put_xml(out, marks_fault_caption(&marks, c, text, sizeof text));
     }
+    if (dots_take(&dots, f, c) && dots.count > 0)
+        fprintf(out, " %s.", dots_caption(&dots, text, sizeof text));
     if (c->verdict != NULL && c->outcome != OUTCOME_PASS) {
         putc(' ', out);
         text_put_xml(out, c->verdict->text);

@@ -1,11 +1,13 @@
 # The chart of one component. charts/component.c sets the variables in capitals and the data blocks
-# $lines (one index a series), $marks (ticks, then bars) and $faults (letters), then loads this file. Lengths are pixels.
+# $lines (one index a series), $marks (ticks, then bars), $dots (at rest) and $faults (letters), then loads
+# this file. Lengths are pixels.
 W = 1200.0
 LEFT = 128; RIGHT = 252
 TOP = 138 + 28 * NOTE_COUNT + (NOTE_COUNT > 0 ? 14 : 0)
 HEIGHT = 372
 FAULT_LINE = 28 * (FAULT_CAPTION ne '')
-H = TOP + HEIGHT + 130 + FAULT_LINE
+DOT_LINE = 28 * DOTS
+H = TOP + HEIGHT + 130 + FAULT_LINE + DOT_LINE
 RUG = 0.062 # a strip below the axis, of the height: what happened to the peers
 
 sx(x) = 1.0 * x / W
@@ -38,7 +40,8 @@ do for [i = 1:NOTE_COUNT] {
     set label NOTES[i] at screen sx(40), sy(102 + 28 * i) font ',20' textcolor rgb C_ink
 }
 set label X_NAME at screen sx((LEFT + W - RIGHT) / 2), sy(TOP + HEIGHT + 62) center textcolor rgb C_quiet
-set label CAPTION at screen sx(40), sy(H - 26 - FAULT_LINE) font ',20' textcolor rgb C_quiet
+set label CAPTION at screen sx(40), sy(H - 26 - FAULT_LINE - DOT_LINE) font ',20' textcolor rgb C_quiet
+set label DOT_CAPTION at screen sx(40), sy(H - 26 - FAULT_LINE) font ',20' textcolor rgb C_quiet
 set label FAULT_CAPTION at screen sx(40), sy(H - 26) font ',20' textcolor rgb C_quiet
 
 if (CAP > 0 && CAP_IN_VIEW) {
@@ -64,6 +67,7 @@ if (count == 0) { set label 'no samples' at graph 0.5, 0.5 center textcolor rgb 
 plot for [i = 1:count] $lines index i - 1 using 1:2 with lines linecolor rgb value('C_'.word(SERIES, i)) linewidth width(word(SERIES, i)) dashtype dash(word(SERIES, i)), \
      for [i = 0:MARKS - 1] $marks index 1 using 1:(-RUG * Y_TOP * 0.72):2:(0) with vectors nohead linecolor rgb C_data linewidth 7, \
      for [i = 0:MARKS - 1] $marks index 0 using 1:(-RUG * Y_TOP * 0.98):(0):(RUG * Y_TOP * 0.9) with vectors nohead linecolor rgb C_ink linewidth 2, \
+     for [i = 0:DOTS - 1] $dots using 1:2:((X1 - X0) / (W - LEFT - RIGHT) * 5) with circles fillstyle solid noborder fillcolor rgb C_ink, \
      for [i = 0:FAULTS - 1] $faults using 1:(-RUG * Y_TOP * 0.5):2 with labels font 'sans-serif:Bold,20' textcolor rgb C_fail, \
      0 with lines linecolor rgb C_quiet linewidth 1.5
 unset output

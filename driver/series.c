@@ -95,7 +95,9 @@ static bool take_reading(void *arg, const struct run_reading_row *row)
     if (at == g->c->count || row->checkpoint < 1 || (size_t)row->checkpoint > g->count)
         return true;
     if (g->checkpoints[row->checkpoint - 1].closed) {
-        take_closed(s, row);
+        /* After an evidence phase it holds what that left behind. */
+        if (g->e->info->evidence_ns == 0)
+            take_closed(s, row);
         return true;
     }
     if (row->valid)

@@ -63,4 +63,8 @@ tap_is "who does not leak has little more left than at boot" 1 \
         join checkpoint k on k.id = r.checkpoint and k.kind = 'closed'
         join incarnation i on i.id = r.incarnation join component c on c.id = i.component
         where name not in ('leaky', 'l-non-streaming-many-connections')")"
+
+tap_run charts "$DRIVER" charts "$runs/latest"
+tap_matches "on a chart they are dots" "[2-5] dots: live bytes at rest, at the checkpoints" \
+    "$runs/latest/charts/secure.svg"
 tap_done
