@@ -277,6 +277,44 @@ static bool look_for_standstill(struct effect *e, char text[EFFECT_TEXT])
     return true;
 }
 
+/* ---- the certificate that clients are shown ---- */
+
+static void begin_certificate(struct effect *e)
+{
+    for (size_t i = 0; i < e->scenario->count; i++) {
+        struct effect_mark *mark =
+            component_of(e, i)->peer == (int)e->stroke.victim ? add_mark(e, i) : NULL;
+        const struct page_snapshot *page;
+
+        if (mark == NULL)
+            continue;
+        mark->metric = METRIC_PEER_CERTIFICATE;
+        if (read_page(e, mark, &page) && metric_has(&page->metrics, mark->metric))
+            mark->value = page->metrics.value[mark->metric];
+        else
+            e->count--;
+    }
+}
+
+static bool look_for_certificate(struct effect *e, char text[EFFECT_TEXT])
+{
+    size_t seen = 0;
+
+    for (size_t i = 0; i < e->count; i++) {
+        struct effect_mark *mark = &e->marks[i];
+        const struct page_snapshot *page;
+
+        mark->seen |= read_page(e, mark, &page) && metric_has(&page->metrics, mark->metric) &&
+                      page->metrics.value[mark->metric] != mark->value;
+        seen += mark->seen;
+    }
+    if (seen == 0 || 2 * seen < e->count)
+        return false;
+    snprintf(text, EFFECT_TEXT, "%zu of its %zu clients were shown another certificate", seen,
+             e->count);
+    return true;
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -289,6 +327,7 @@ static const struct {
     [NEMESIS_STALL] = {begin_stall, look_for_standstill},
     [NEMESIS_CANCEL] = {begin_cancel, look_for_rise},
     [NEMESIS_ABORTIVE] = {begin_abortive, look_for_rise},
+    [NEMESIS_CERTIFICATE] = {begin_certificate, look_for_certificate},
 };
 
 bool effect_begin(struct effect *e, const struct nemesis_stroke *stroke)

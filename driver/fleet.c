@@ -69,7 +69,7 @@ static void add_client(struct builder *b, const struct component *c,
     if (c->secure) {
         add(b, "--secure");
         add(b, "--cert-store-from-path");
-        add(b, "%s/cert.pem", paths->tls_dir);
+        add(b, "%s", paths->trust);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/run/stacks.h"
 #include "driver/autopsy.h"
+#include "driver/certificates.h"
 #include "driver/checkpoint.h"
 #include "driver/folder.h"
 #include "driver/judge.h"
@@ -36,6 +37,7 @@ struct job {
     struct chaos chaos;
     char *run_dir;
     char tls_dir[PATH_MAX], evidence_dir[PATH_MAX];
+    struct certificates certificates;
     struct fleet *fleet;
     int64_t *rows; /* beside the scenario's components */
     struct guardian *guardian;
@@ -221,10 +223,10 @@ static bool check(struct job *job)
            (preflight_ports(&job->scenario, error, sizeof error) || refuse(error));
 }
 
-static bool make_certificate(struct job *job)
+static bool make_certificate(struct job *job, char *dir)
 {
     char log[PATH_MAX], error[LINE];
-    char *argv[] = {job->programs.server, (char *)"--make-cert", job->tls_dir, NULL};
+    char *argv[] = {job->programs.server, (char *)"--make-cert", dir, NULL};
     struct spawn_request request = {
         .argv = argv, .envp = guardian_environment(job->guardian), .log_path = log, .page_fd = -1};
     struct spawn_end end;
@@ -236,6 +238,23 @@ static bool make_certificate(struct job *job)
         return true;
     log_error("the run's certificate could not be made (exit status %d): see %s", end.code, log);
     return false;
+}
+
+/* The pair in use, and where certificates will change another, and trust in both. */
+static bool make_certificates(struct job *job)
+{
+    char error[LINE];
+
+    certificates_init(&job->certificates, job->tls_dir);
+    if (!make_certificate(job, job->tls_dir))
+        return false;
+    if (!(job->options->nemeses >> NEMESIS_CERTIFICATE & 1)) {
+        snprintf(job->certificates.trust, sizeof job->certificates.trust, "%s/cert.pem",
+                 job->tls_dir);
+        return true;
+    }
+    return make_certificate(job, job->certificates.other) &&
+           (certificates_trust_both(&job->certificates, error, sizeof error) || refuse(error));
 }
 
 static bool make_folder(struct job *job)
@@ -280,13 +299,14 @@ static bool prepare(struct job *job, char **argv)
     job->guardian = guardian_new(error, sizeof error);
     if (job->guardian == NULL)
         return refuse(error);
-    if (!make_folder(job) || !make_certificate(job))
+    if (!make_folder(job) || !make_certificates(job))
         return false;
     job->fleet = fleet_new(
         &job->scenario,
         &(struct fleet_paths){.server = job->programs.server,
                               .client = job->programs.client,
                               .tls_dir = job->tls_dir,
+                              .trust = job->certificates.trust,
                               .evidence_dir = job->options->no_evidence ? NULL : job->evidence_dir,
                               .environment = guardian_environment(job->guardian)});
     job->rows = calloc(job->scenario.count, sizeof *job->rows);
@@ -331,6 +351,7 @@ static bool make_nemeses(struct job *job)
                                                        .low_ns = options->nemesis_low_ns,
                                                        .high_ns = options->nemesis_high_ns,
                                                        .scenario = &job->scenario},
+                                              .certificates = &job->certificates,
                                               .looks = checkpoint_plan(job),
                                               .duration_ns = options->duration_ns};
 

@@ -27,6 +27,8 @@ static const struct deed {
     [NEMESIS_ABORTIVE] = {.op = PAGE_COMMAND_ABORT_CLOSE,
                           .undo_op = PAGE_COMMAND_ABORT_CLOSE,
                           .argument = 1},
+    /* The former one lives as long as its connections, so these are told to go. */
+    [NEMESIS_CERTIFICATE] = {.op = PAGE_COMMAND_RELOAD, .undo_op = PAGE_COMMAND_GOAWAY},
 };
 
 /* A server with its clients, and what befalls them. */
@@ -96,6 +98,19 @@ static struct process *victim(const struct nemeses *n, const struct house *h)
                : NULL;
 }
 
+/* No process that is being started may find one file of either pair. */
+static bool swap_certificates(const struct nemeses *n)
+{
+    const struct scenario *s = n->settings.plan.scenario;
+
+    for (size_t i = 0; i < s->count; i++) {
+        if (supervisor_process(n->settings.supervisor, i) != NULL &&
+            !supervisor_is_up(n->settings.supervisor, i))
+            return false;
+    }
+    return certificates_swap(n->settings.certificates);
+}
+
 static void strike(struct nemeses *n, struct house *h)
 {
     const struct nemesis_info *info = nemesis_info(h->stroke.nemesis);
@@ -105,7 +120,8 @@ static void strike(struct nemeses *n, struct house *h)
                               .component = n->settings.rows[h->stroke.victim],
                               .incarnation = process->row};
 
-    if (!effect_begin(&h->effect, &h->stroke))
+    if (!effect_begin(&h->effect, &h->stroke) ||
+        (h->stroke.nemesis == NEMESIS_CERTIFICATE && !swap_certificates(n)))
         return;
     h->under_way = h->held = true;
     h->seen = false;

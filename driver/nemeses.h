@@ -8,6 +8,7 @@
 #define FLATLINE_DRIVER_NEMESES_H
 
 #include "common/run/writer.h"
+#include "driver/certificates.h"
 #include "driver/checkpoint_plan.h"
 #include "driver/nemesis.h"
 #include "driver/supervisor.h"
@@ -22,6 +23,7 @@ struct nemeses_settings {
     const int64_t *rows; /* run.db's ids of the components, beside the scenario's */
     struct run_writer *writer;
     struct nemesis_plan plan;
+    const struct certificates *certificates; /* NULL unless NEMESIS_CERTIFICATE was chosen */
     struct checkpoint_plan looks;
     uint64_t duration_ns;
 };

@@ -102,6 +102,17 @@ static bool has_client(const struct scenario *s, size_t server,
     return false;
 }
 
+/* All secure servers read the same files, so one alone can be sure to find another pair there. */
+static size_t first_secure(const struct scenario *s)
+{
+    size_t i = 0;
+
+    while (i < s->count && !(s->components[i].server && s->components[i].secure &&
+                             has_client(s, i, keeps_its_connection)))
+        i++;
+    return i;
+}
+
 bool nemesis_befalls(enum nemesis nemesis, const struct scenario *scenario, size_t i)
 {
     const struct component *c = &scenario->components[i];
@@ -114,6 +125,8 @@ bool nemesis_befalls(enum nemesis nemesis, const struct scenario *scenario, size
     case NEMESIS_RESET:
     case NEMESIS_GOAWAY:
         return has_client(scenario, i, keeps_its_connection);
+    case NEMESIS_CERTIFICATE:
+        return i == first_secure(scenario);
     case NEMESIS_STALL:
         return has_client(scenario, i, nemesis_sends);
     default:

@@ -33,7 +33,10 @@
     X(CANCEL, "cancel", 0, NULL, "a client cancels a stream under way",                       \
       "it and its server count the cancelled calls")                                          \
     X(ABORTIVE, "abortive-close", 1500, NULL, "a client closes its connections by RST",       \
-      "its server counts the resets")
+      "its server counts the resets")                                                         \
+    X(CERTIFICATE, "new-certificate", 300, "loss-goaway",                                     \
+      "a secure server takes another certificate, then sends GOAWAY to all",                  \
+      "its clients are shown another one")
 
 #define NEMESIS_ENUM(ident, name, hold_ms, loss, deed, effect) NEMESIS_##ident,
 enum nemesis { NEMESIS_TABLE(NEMESIS_ENUM) NEMESES };

@@ -93,7 +93,8 @@ static void assert_same(const struct scenario *a, const struct scenario *b)
 /* Commands and the plan of kills, word for word. */
 static void assert_same_run(const struct scenario *a, const struct scenario *b)
 {
-    const struct fleet_paths paths = {"/x/server", "/x/client", "run/tls", NULL, NULL};
+    const struct fleet_paths paths = {"/x/server", "/x/client", "run/tls",
+                                      NULL,        NULL,        "run/tls/cert.pem"};
     struct fleet *x = fleet_new(a, &paths), *y = fleet_new(b, &paths);
     const struct chaos chaos = {42, CHAOS_AFTER_LOW_NS, CHAOS_AFTER_HIGH_NS};
 
@@ -210,6 +211,7 @@ static void placeholders_become_what_they_stand_for(void **state)
     const struct fleet_paths paths = {.server = "/x/server",
                                       .client = "/x/client",
                                       .tls_dir = "/nowhere/tls",
+                                      .trust = "/nowhere/tls/cert.pem",
                                       .environment = (char *const *)base};
     struct scenario s;
     struct fleet *fleet;
