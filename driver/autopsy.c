@@ -3,8 +3,9 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/run/stacks.h"
+#include "driver/inquest.h"
 #include "driver/keepsake.h"
-#include "driver/subject.h"
+#include "driver/rest.h"
 #include "driver/suspects.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 
 #define LOOK_S 0.05
+#define QUIET_NS NS_PER_S           /* who has not fallen quiet by then is not waited for */
+#define PATIENCE_NS (12 * NS_PER_S) /* with those that are not ready to be profiled */
 #define LINE (2 * PATH_MAX)
 
 enum phase { PHASE_IDLE, PHASE_ASKING, PHASE_LOOKING, PHASE_OVER };
@@ -28,13 +31,24 @@ struct autopsy {
     struct spawned asked; /* driver suspects */
     char answers[PATH_MAX];
     char *repeat;
-    struct subject subjects[SUSPECTS_MAX];
+    struct inquest inquests[SUSPECTS_MAX];
     size_t count;
+    struct rest *rest;
+    uint64_t rest_ns; /* since when all rest; 0: they do not */
+    bool quiet;       /* they have fallen quiet, or had time enough for it */
 };
+
+static void end_rest(struct autopsy *a)
+{
+    if (a->rest_ns != 0)
+        rest_end(a->rest);
+    a->rest_ns = 0;
+}
 
 static void finish(struct autopsy *a)
 {
     ev_timer_stop(a->loop, &a->look);
+    end_rest(a);
     a->phase = PHASE_OVER;
     if (a->count > 0)
         (void)run_writer_meta_int(a->settings.writer, "evidence_end_ns", (int64_t)clock_now_ns());
@@ -46,7 +60,7 @@ static void come_to_end(struct autopsy *a)
 
     finish(a);
     for (size_t i = 0; i < a->count; i++)
-        explained += a->subjects[i].explained;
+        explained += a->inquests[i].explained;
     if (a->count > 0)
         log_info("evidence: stacks of %zu of %zu in %s/" RUN_EVIDENCE, explained, a->count,
                  a->settings.run_dir);
@@ -78,22 +92,22 @@ static bool ask(struct autopsy *a, char *error, size_t cap)
     return true;
 }
 
-static void add_subject(struct autopsy *a, const char *name, const char *rule, double growth)
+static void add_inquest(struct autopsy *a, const char *name, const char *rule, double growth)
 {
     const struct fleet *fleet = a->settings.fleet;
-    struct subject *s = &a->subjects[a->count];
+    struct inquest *s = &a->inquests[a->count];
     int at = scenario_find(fleet->scenario, name);
     char error[LINE];
 
     if (at < 0)
         return;
-    *s = (struct subject){.index = (size_t)at,
+    *s = (struct inquest){.index = (size_t)at,
                           .component = &fleet->scenario->components[at],
                           .program = fleet->commands[at].argv[0],
                           .guardian = a->settings.guardian,
                           .run_dir = a->settings.run_dir,
                           .growth = growth};
-    if (!subject_begin(s, a->repeat, error, sizeof error)) {
+    if (!inquest_begin(s, a->repeat, error, sizeof error)) {
         log_warn("evidence: %s", error);
         return;
     }
@@ -110,7 +124,7 @@ static void take_answers(struct autopsy *a)
 
     while (in != NULL && a->count < SUSPECTS_MAX && fgets(line, sizeof line, in) != NULL) {
         if (sscanf(line, "%63s %31s %lf", name, rule, &growth) == 3)
-            add_subject(a, name, rule, growth);
+            add_inquest(a, name, rule, growth);
     }
     if (in != NULL)
         fclose(in);
@@ -121,7 +135,7 @@ static void begin_looking(struct autopsy *a)
 {
     (void)run_writer_meta_int(a->settings.writer, "evidence_ns", (int64_t)a->begun_ns);
     for (size_t i = 0; i < a->count; i++)
-        supervisor_revive(a->settings.supervisor, a->subjects[i].index);
+        supervisor_revive(a->settings.supervisor, a->inquests[i].index);
     a->phase = PHASE_LOOKING;
 }
 
@@ -153,15 +167,57 @@ static void hear(struct autopsy *a)
 
 /* --- looking into them ----------------------------------------------------------------------- */
 
+static struct process *process_of(const struct autopsy *a, const struct inquest *s)
+{
+    return supervisor_process(a->settings.supervisor, s->index);
+}
+
+static void begin_rest(struct autopsy *a, uint64_t now_ns)
+{
+    a->rest_ns = now_ns;
+    a->quiet = false;
+    rest_begin(a->rest);
+}
+
+/* One rest serves all: it begins when all want one, or one does and the others had time enough. */
+static void call_for_rest(struct autopsy *a, uint64_t now_ns)
+{
+    size_t wanting = 0, waiting = 0;
+
+    for (size_t i = 0; i < a->count; i++) {
+        const struct inquest *s = &a->inquests[i];
+
+        wanting += inquest_wants_rest(s, process_of(a, s), now_ns);
+        waiting += s->step < INQUEST_STACKS;
+    }
+    if (wanting > 0 && (wanting == waiting || now_ns >= a->begun_ns + PATIENCE_NS))
+        begin_rest(a, now_ns);
+}
+
+static void keep_rest(struct autopsy *a, uint64_t now_ns)
+{
+    bool needed = false;
+
+    a->quiet = a->quiet || rest_is_quiet(a->rest) || now_ns >= a->rest_ns + QUIET_NS;
+    for (size_t i = 0; i < a->count; i++)
+        needed = needed || inquest_needs_rest(&a->inquests[i], a->rest_ns);
+    if (!needed)
+        end_rest(a);
+}
+
 static void look_into(struct autopsy *a, uint64_t now_ns)
 {
     bool over = true;
 
+    if (a->rest_ns == 0)
+        call_for_rest(a, now_ns);
+    else
+        keep_rest(a, now_ns);
     for (size_t i = 0; i < a->count; i++) {
-        struct subject *s = &a->subjects[i];
+        struct inquest *s = &a->inquests[i];
 
-        subject_step(s, supervisor_process(a->settings.supervisor, s->index), now_ns);
-        over = over && s->step == SUBJECT_OVER;
+        inquest_step(s, process_of(a, s), now_ns, a->rest_ns != 0 && a->quiet ? a->rest_ns : 0);
+        over = over && s->step == INQUEST_OVER;
     }
     if (over)
         come_to_end(a);
@@ -172,7 +228,7 @@ static void give_up(struct autopsy *a, const char *why)
     if (a->phase == PHASE_ASKING)
         spawn_end_now(&a->asked);
     for (size_t i = 0; i < a->count; i++)
-        subject_end(&a->subjects[i], why);
+        inquest_end(&a->inquests[i], why);
 }
 
 static void on_look(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -200,8 +256,9 @@ struct autopsy *autopsy_new(struct ev_loop *loop, const struct autopsy_settings 
     a->settings = *settings;
     a->loop = loop;
     a->repeat = keepsake_command(settings->argv, settings->seed);
-    if (a->repeat == NULL) {
-        free(a);
+    a->rest = rest_new(settings->supervisor, settings->fleet->scenario->count);
+    if (a->repeat == NULL || a->rest == NULL) {
+        autopsy_free(a);
         return NULL;
     }
     ev_timer_init(&a->look, on_look, LOOK_S, LOOK_S);
@@ -239,6 +296,7 @@ void autopsy_free(struct autopsy *a)
 {
     if (a == NULL)
         return;
+    rest_free(a->rest);
     free(a->repeat);
     free(a);
 }

@@ -87,6 +87,18 @@ static double measure_growth(struct run_reader *run, const struct run_component_
     return (g.late - g.early) / ((double)(g.to - g.from) / NS_PER_S / 2);
 }
 
+/* What live bytes show, which connections that come and go may hide; or what was found at rest. */
+static double growth_of(struct run_reader *run, const struct run_component_row *component,
+                        const struct verdict *verdict)
+{
+    const struct run_info *info = run_reader_info(run);
+    double measured = measure_growth(run, component), found = 0;
+
+    if (strcmp(verdict->rule, "leak") == 0 && info->stop_ns > info->ready_ns && info->ready_ns != 0)
+        found = verdict->value / ((double)(info->stop_ns - info->ready_ns) / NS_PER_S);
+    return fmax(measured, found);
+}
+
 size_t suspects_find(struct run_reader *run, const struct verdict_list *verdicts,
                      struct suspect *out)
 {
@@ -100,7 +112,7 @@ size_t suspects_find(struct run_reader *run, const struct verdict_list *verdicts
                (worst = find_worst(verdicts, rules[i], out, count)) != NULL) {
             out[count].component = &rows[worst->component - 1];
             out[count].rule = worst->rule;
-            out[count].growth = measure_growth(run, out[count].component);
+            out[count].growth = growth_of(run, out[count].component, worst);
             count++;
         }
     }

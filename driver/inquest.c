@@ -1,4 +1,4 @@
-#include "driver/subject.h"
+#include "driver/inquest.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -13,27 +13,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SETTLE_NS NS_PER_S
+#define SETTLE_NS (3 * NS_PER_S) /* whoever was being restarted is connected again */
 #define GATHER_NS (8 * NS_PER_S)
+/* A slow leak needs longer to stand out from a connection more or less. */
+#define GATHER_SLOW_NS (15 * NS_PER_S)
+#define SLOW 65536. /* bytes a second */
 /* What the profiler and a leak may take on top: it ends early rather than hit the raised cap. */
 #define ROOM (UINT64_C(256) << 20)
 #define ROOM_LEFT (ROOM / 4)
 /*
- * A sampled object takes a page run of 16 KiB, so a fast leak is sampled coarsely: about as many
- * samples in all, whose sum is right to a few per cent. A slow one is missed unless every
- * allocation is sampled.
+ * A sampled object takes a page run of 16 KiB, and its stack some microseconds: a leak is sampled
+ * as coarsely as still leaves about so many samples, whose sum is right to a tenth.
  */
-#define SAMPLES 4096
+#define SAMPLES 128
+#define LG_SAMPLE_MIN 7  /* else traffic hardly moves, and with it the leak */
 #define LG_SAMPLE_MAX 19 /* jemalloc's default */
 #define RAW_FILE "jeprof.out"
 #define LOG_FILE "jeprof.log"
 
-static char *in_folder(const struct subject *s, const char *file, char *out, size_t cap)
+static char *in_folder(const struct inquest *s, const char *file, char *out, size_t cap)
 {
     return run_evidence_path(s->run_dir, s->component->name, file, out, cap);
 }
 
-static char *dump_path(const struct subject *s, int number, char *out, size_t cap)
+static char *dump_path(const struct inquest *s, int number, char *out, size_t cap)
 {
     char file[40];
 
@@ -41,22 +44,22 @@ static char *dump_path(const struct subject *s, int number, char *out, size_t ca
     return in_folder(s, file, out, cap);
 }
 
-static void enter(struct subject *s, enum subject_step step, uint64_t now_ns)
+static void enter(struct inquest *s, enum inquest_step step, uint64_t now_ns)
 {
     s->step = step;
     s->since_ns = now_ns;
 }
 
-static void fail(struct subject *s, const char *why)
+static void fail(struct inquest *s, const char *why)
 {
     char path[PATH_MAX];
 
     log_warn("evidence: %s: %s", s->component->name, why);
     keepsake_write_line(in_folder(s, RUN_WHY_FILE, path, sizeof path), why);
-    enter(s, SUBJECT_OVER, 0);
+    enter(s, INQUEST_OVER, 0);
 }
 
-bool subject_begin(struct subject *s, const char *repeat, char *error, size_t cap)
+bool inquest_begin(struct inquest *s, const char *repeat, char *error, size_t cap)
 {
     char path[PATH_MAX];
 
@@ -67,28 +70,31 @@ bool subject_begin(struct subject *s, const char *repeat, char *error, size_t ca
     }
     keepsake_write_line(in_folder(s, KEEPSAKE_COMMAND, path, sizeof path), repeat);
     keepsake_log(s->run_dir, s->component->name, in_folder(s, KEEPSAKE_LOG, path, sizeof path));
-    s->step = SUBJECT_READY;
+    s->step = INQUEST_READY;
     return true;
+}
+
+static uint64_t gather_ns(double growth)
+{
+    return growth < SLOW ? GATHER_SLOW_NS : GATHER_NS;
 }
 
 static unsigned lg_sample(double growth)
 {
-    double bytes = growth * (double)(SETTLE_NS + GATHER_NS) / NS_PER_S / SAMPLES;
+    double bytes = growth * (double)(SETTLE_NS + gather_ns(growth)) / NS_PER_S / SAMPLES;
 
-    if (bytes <= 1)
-        return 0;
-    return fmin(ceil(log2(bytes)), LG_SAMPLE_MAX);
+    return fmax(LG_SAMPLE_MIN, fmin(floor(log2(fmax(bytes, 1))), LG_SAMPLE_MAX));
 }
 
-static void order(struct subject *s, struct process *p, enum page_command_op op, uint64_t argument,
-                  enum subject_step next, uint64_t now_ns)
+static void order(struct inquest *s, struct process *p, enum page_command_op op, uint64_t argument,
+                  enum inquest_step next, uint64_t now_ns)
 {
     s->command = page_order(p->page, op, argument);
     enter(s, next, now_ns);
 }
 
 /* True once it has answered that it is done; what else it answers ends the matter. */
-static bool is_done(struct subject *s, const struct process *p)
+static bool is_done(struct inquest *s, const struct process *p)
 {
     enum page_command_result result;
 
@@ -101,11 +107,18 @@ static bool is_done(struct subject *s, const struct process *p)
     return result == PAGE_RESULT_DONE;
 }
 
-static void when_ready(struct subject *s, struct process *p, uint64_t now_ns)
+static void when_ready(struct inquest *s, struct process *p, uint64_t now_ns)
 {
+    char path[PATH_MAX];
+
     if (p == NULL)
         return;
     s->pid = p->child.pid;
+    if (s->component->command != NULL) {
+        keepsake_descriptors(s->pid, in_folder(s, KEEPSAKE_DESCRIPTORS, path, sizeof path));
+        fail(s, "it is not a program of ours, whose heap could be profiled");
+        return;
+    }
     if (p->page == NULL) {
         fail(s, "it has no heap profiler: it is none of our programs");
         return;
@@ -114,38 +127,33 @@ static void when_ready(struct subject *s, struct process *p, uint64_t now_ns)
         return;
     if (s->component->heap_cap != 0 && !process_raise_cap(p, s->component->heap_cap + ROOM))
         log_warn("evidence: %s: its cap cannot be raised: %s", s->component->name, strerror(errno));
-    order(s, p, PAGE_COMMAND_PROFILE_START, lg_sample(s->growth), SUBJECT_PROFILER, now_ns);
+    order(s, p, PAGE_COMMAND_PROFILE_START, lg_sample(s->growth), INQUEST_PROFILER, now_ns);
 }
 
-static void when_profiler(struct subject *s, struct process *p, uint64_t now_ns)
+static void when_profiler(struct inquest *s, struct process *p, uint64_t now_ns)
 {
     if (is_done(s, p))
-        enter(s, SUBJECT_SETTLED, now_ns);
+        enter(s, INQUEST_SETTLED, now_ns);
 }
 
-static void when_settled(struct subject *s, struct process *p, uint64_t now_ns)
+static void when_settled(struct inquest *s, struct process *p, uint64_t now_ns)
 {
-    if (now_ns >= s->since_ns + SETTLE_NS)
-        order(s, p, PAGE_COMMAND_PROFILE_DUMP, 1, SUBJECT_FIRST, now_ns);
+    order(s, p, PAGE_COMMAND_PROFILE_DUMP, 1, INQUEST_FIRST, now_ns);
 }
 
-static void when_first(struct subject *s, struct process *p, uint64_t now_ns)
+static void when_first(struct inquest *s, struct process *p, uint64_t now_ns)
 {
     if (is_done(s, p))
-        enter(s, SUBJECT_GATHERED, now_ns);
+        enter(s, INQUEST_GATHERED, now_ns);
 }
 
-static void when_gathered(struct subject *s, struct process *p, uint64_t now_ns)
+static void when_gathered(struct inquest *s, struct process *p, uint64_t now_ns)
 {
-    bool full = s->component->heap_cap != 0 && p->data > 0 &&
-                (uint64_t)p->data > s->component->heap_cap + ROOM - ROOM_LEFT;
-
-    if (full || now_ns >= s->since_ns + GATHER_NS)
-        order(s, p, PAGE_COMMAND_PROFILE_DUMP, 2, SUBJECT_SECOND, now_ns);
+    order(s, p, PAGE_COMMAND_PROFILE_DUMP, 2, INQUEST_SECOND, now_ns);
 }
 
 /* The shell, for it keeps the stacks apart from what jeprof says beside them. */
-static bool start_jeprof(struct subject *s, char *error, size_t cap)
+static bool start_jeprof(struct inquest *s, char *error, size_t cap)
 {
     char first[PATH_MAX], second[PATH_MAX], raw[PATH_MAX], log[PATH_MAX];
     char shell[] = "/bin/sh", option[] = "-c", name[] = "jeprof";
@@ -170,22 +178,20 @@ static bool start_jeprof(struct subject *s, char *error, size_t cap)
     return true;
 }
 
-static void when_second(struct subject *s, struct process *p, uint64_t now_ns)
+static void when_second(struct inquest *s, struct process *p, uint64_t now_ns)
 {
     char path[PATH_MAX], error[2 * PATH_MAX];
 
     if (!is_done(s, p))
         return;
     keepsake_descriptors(p->child.pid, in_folder(s, KEEPSAKE_DESCRIPTORS, path, sizeof path));
-    /* It goes on at full speed; nobody waits for the answer. */
-    (void)page_order(p->page, PAGE_COMMAND_PROFILE_STOP, 0);
     if (!start_jeprof(s, error, sizeof error))
         fail(s, error);
     else
-        enter(s, SUBJECT_STACKS, now_ns);
+        enter(s, INQUEST_STACKS, now_ns);
 }
 
-static void remove_drafts(const struct subject *s)
+static void remove_drafts(const struct inquest *s)
 {
     char path[PATH_MAX];
 
@@ -193,7 +199,7 @@ static void remove_drafts(const struct subject *s)
     unlink(in_folder(s, LOG_FILE, path, sizeof path));
 }
 
-static void make_stacks(struct subject *s, const struct spawn_end *end)
+static void make_stacks(struct inquest *s, const struct spawn_end *end)
 {
     char raw[PATH_MAX], stacks[PATH_MAX], log[PATH_MAX], why[2 * PATH_MAX];
 
@@ -209,12 +215,12 @@ static void make_stacks(struct subject *s, const struct spawn_end *end)
         fail(s, why);
     } else {
         s->explained = true;
-        enter(s, SUBJECT_OVER, 0);
+        enter(s, INQUEST_OVER, 0);
     }
     remove_drafts(s);
 }
 
-static void when_stacks(struct subject *s, struct process *p, uint64_t now_ns)
+static void when_stacks(struct inquest *s, struct process *p, uint64_t now_ns)
 {
     struct spawn_end end;
 
@@ -225,32 +231,54 @@ static void when_stacks(struct subject *s, struct process *p, uint64_t now_ns)
     make_stacks(s, &end);
 }
 
-typedef void look_fn(struct subject *s, struct process *p, uint64_t now_ns);
+typedef void look_fn(struct inquest *s, struct process *p, uint64_t now_ns);
 
-static look_fn *const looks[SUBJECT_OVER] = {
-    [SUBJECT_READY] = when_ready,       [SUBJECT_PROFILER] = when_profiler,
-    [SUBJECT_SETTLED] = when_settled,   [SUBJECT_FIRST] = when_first,
-    [SUBJECT_GATHERED] = when_gathered, [SUBJECT_SECOND] = when_second,
-    [SUBJECT_STACKS] = when_stacks,
+static look_fn *const looks[INQUEST_OVER] = {
+    [INQUEST_READY] = when_ready,       [INQUEST_PROFILER] = when_profiler,
+    [INQUEST_SETTLED] = when_settled,   [INQUEST_FIRST] = when_first,
+    [INQUEST_GATHERED] = when_gathered, [INQUEST_SECOND] = when_second,
+    [INQUEST_STACKS] = when_stacks,
 };
 
-void subject_step(struct subject *s, struct process *p, uint64_t now_ns)
+static bool waits_for_rest(const struct inquest *s)
 {
-    bool needed = s->pid != 0 && s->step < SUBJECT_STACKS;
+    return s->step == INQUEST_SETTLED || s->step == INQUEST_GATHERED;
+}
 
-    if (s->step == SUBJECT_OVER)
+bool inquest_wants_rest(const struct inquest *s, const struct process *p, uint64_t now_ns)
+{
+    uint64_t cap = s->component->heap_cap;
+
+    if (!waits_for_rest(s) || p == NULL)
+        return false;
+    if (cap != 0 && p->data > 0 && (uint64_t)p->data > cap + ROOM - ROOM_LEFT)
+        return true;
+    return now_ns >= s->since_ns + (s->step == INQUEST_SETTLED ? SETTLE_NS : gather_ns(s->growth));
+}
+
+bool inquest_needs_rest(const struct inquest *s, uint64_t rest_ns)
+{
+    return s->step == INQUEST_FIRST || s->step == INQUEST_SECOND ||
+           (waits_for_rest(s) && s->since_ns < rest_ns);
+}
+
+void inquest_step(struct inquest *s, struct process *p, uint64_t now_ns, uint64_t rest_ns)
+{
+    bool needed = s->pid != 0 && s->step < INQUEST_STACKS;
+
+    if (s->step == INQUEST_OVER)
         return;
     if (needed && (p == NULL || p->child.pid != s->pid))
         fail(s, "it died before its second heap profile");
-    else
+    else if (!waits_for_rest(s) || (rest_ns != 0 && s->since_ns < rest_ns))
         looks[s->step](s, p, now_ns);
 }
 
-void subject_end(struct subject *s, const char *why)
+void inquest_end(struct inquest *s, const char *why)
 {
-    if (s->step == SUBJECT_OVER)
+    if (s->step == INQUEST_OVER)
         return;
-    if (s->step == SUBJECT_STACKS) {
+    if (s->step == INQUEST_STACKS) {
         spawn_end_now(&s->jeprof);
         remove_drafts(s);
     }
