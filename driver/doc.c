@@ -105,6 +105,15 @@ const char *doc_error(const struct doc *doc)
     return doc->error;
 }
 
+/* What is quoted from the file may hold line breaks and worse. */
+static void keep_to_a_line(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == '\x7f')
+            *text = '?';
+    }
+}
+
 bool doc_refuse(struct doc *doc, doc_node *at, const char *format, ...)
 {
     va_list args;
@@ -120,6 +129,7 @@ bool doc_refuse(struct doc *doc, doc_node *at, const char *format, ...)
         vsnprintf(doc->error + used, sizeof doc->error - (size_t)used, format, args);
         va_end(args);
     }
+    keep_to_a_line(doc->error);
     return false;
 }
 

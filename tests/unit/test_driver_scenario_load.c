@@ -338,6 +338,7 @@ static const struct {
      "f:3:11: from 65535 on there is no room for 2 ports; choose another port"},
     {SERVER "    threads: 33\n" CLIENT, "f:3:14: '33' is not a whole number from 1 to 32"},
     {SERVER "    secure: yes\n" CLIENT, "f:3:13: 'yes' is none of false, true"},
+    {SERVER "    secure: \"a\\nb\"\n" CLIENT, "f:3:13: 'a?b' is none of false, true"},
     {SERVER "    service: echo\n" CLIENT, "f:3:14: 'echo' is none of flatline, benchmark, interop"},
     {SERVER "    cap: 12Q\n" CLIENT, "f:3:10: '12Q' is not a size (such as 4K, 400M, 1G)"},
     {SERVER "    cap: 4K\n" CLIENT, "f:3:10: a cap below 1M lets nothing start"},
