@@ -278,7 +278,7 @@ bool doc_text(struct doc *doc, doc_node *node, const char **out)
 bool doc_flag(struct doc *doc, doc_node *node, bool *out)
 {
     static const char *const words[] = {"false", "true"};
-    int index;
+    int index = 0;
 
     if (!doc_word(doc, node, words, 2, &index))
         return false;

@@ -110,6 +110,9 @@ static void test_publishes_by_itself(void **state)
     assert_int_equal(s.heartbeat, 1);
     assert_int_equal(s.state, PAGE_STARTING);
     run_for(f, 0.55);
+    /* A busy machine makes fewer of it, never more. */
+    for (int i = 0; i < 50 && read_page(f).heartbeat < 3; i++)
+        run_for(f, 0.1);
     s = read_page(f);
     assert_in_range(s.heartbeat, 3, 7);
     assert_int_equal(f->fills, s.heartbeat);
@@ -145,7 +148,8 @@ static void test_publishes_what_it_should(void **state)
     s = read_page(f);
     /* All that the process itself publishes is there, but for what only a client knows. */
     for (int m = 0; m < METRIC_JE_ALLOCATED; m++) {
-        if (m != METRIC_RECONNECTS && m != METRIC_ERRORS && m != METRIC_FIRST_MESSAGE)
+        if (m != METRIC_RECONNECTS && m != METRIC_ERRORS && m != METRIC_FIRST_MESSAGE &&
+            m != METRIC_PEER_CERTIFICATE)
             assert_true(metric_has(&s.metrics, (enum metric)m));
     }
 }
@@ -197,7 +201,8 @@ static enum page_command_result order(struct fixture *f, enum page_command_op op
     uint64_t number = page_order(f->page, op, argument), before = read_page(f).heartbeat;
 
     assert_false(page_acknowledged(f->page, number, &result));
-    run_for(f, 0.15);
+    for (int i = 0; i < 100 && !page_acknowledged(f->page, number, &result); i++)
+        run_for(f, 0.1);
     assert_true(page_acknowledged(f->page, number, &result));
     assert_true(read_page(f).heartbeat > before);
     return result;
@@ -226,11 +231,13 @@ static void test_slow_command(void **state)
     f->slow = true;
     telemetry_start(f->telemetry, f->loop, &hooks, f);
     number = page_order(f->page, PAGE_COMMAND_PAUSE, 5);
-    run_for(f, 0.25);
+    for (int i = 0; i < 100 && f->commands < 2; i++)
+        run_for(f, 0.1);
     assert_false(page_acknowledged(f->page, number, &result));
     assert_true(f->commands > 1);
     f->slow = false;
-    run_for(f, 0.15);
+    for (int i = 0; i < 100 && !page_acknowledged(f->page, number, &result); i++)
+        run_for(f, 0.1);
     assert_true(page_acknowledged(f->page, number, &result));
     assert_int_equal(result, PAGE_RESULT_DONE);
 }
