@@ -75,6 +75,8 @@ static void add_client(struct builder *b, const struct component *c,
 
 static void add_own(struct builder *b, const struct component *c, const struct fleet_paths *paths)
 {
+    const char *const *arguments = NULL;
+
     if (c->server)
         add_server(b, c, paths);
     else
@@ -93,16 +95,16 @@ static void add_own(struct builder *b, const struct component *c, const struct f
         add(b, "--inject-healthy");
         add(b, "%s", c->healthy);
     }
-    for (const char *const *arg = c->arguments; arg != NULL && *arg != NULL; arg++)
-        add(b, "%s", *arg);
     if (!c->server && c->service != SERVICE_FLATLINE) {
         add(b, "--service");
         add(b, "%s", service_name(c->service));
     }
-    if (!c->server) {
-        for (const char *const *arg = pattern_arguments(c->pattern); *arg != NULL; arg++)
-            add(b, "%s", *arg);
-    }
+    if (c->arguments != NULL)
+        arguments = c->arguments;
+    else if (!c->server)
+        arguments = pattern_arguments(c->pattern);
+    for (; arguments != NULL && *arguments != NULL; arguments++)
+        add(b, "%s", *arguments);
 }
 
 /* What stands for the placeholders; absolute, since somebody else's program may change its folder.

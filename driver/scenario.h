@@ -97,14 +97,15 @@ struct component {
     bool server, stable, secure;
     enum pattern pattern; /* of our own clients only */
     enum service service;
-    int port;                     /* listened on, or connected to */
-    int peer;                     /* index of the client's server; -1 for servers */
-    int threads;                  /* event loops of a server; 0 and 1: one */
-    enum cap cap;                 /* what heap_cap is made of */
-    uint64_t heap_cap;            /* bytes; 0: none */
-    const char *leak;             /* SHAPE:BYTES[/EVERY], or NULL */
-    const char *healthy;          /* growth that is none, SHAPE:BYTES[/EVERY], or NULL */
-    const char *const *arguments; /* further ones of our own, ended by NULL; or NULL */
+    int port;            /* listened on, or connected to */
+    int peer;            /* index of the client's server; -1 for servers */
+    int threads;         /* event loops of a server; 0 and 1: one */
+    enum cap cap;        /* what heap_cap is made of */
+    uint64_t heap_cap;   /* bytes; 0: none */
+    const char *leak;    /* SHAPE:BYTES[/EVERY], or NULL */
+    const char *healthy; /* growth that is none, SHAPE:BYTES[/EVERY], or NULL */
+    /* Of our own: instead of the pattern's, or of a server's none; ended by NULL; or NULL. */
+    const char *const *arguments;
     /*
      * Somebody else's program, with placeholders (command.h), and what is added to the environment
      * of any, as NAME=VALUE; both end with NULL, and are the scenario's. NULL: one of ours; none.

@@ -352,6 +352,8 @@ struct lane *lane_new(struct lane_world *world)
         .rng = &world->rng,
         .service = world->service,
         .encoding = world->encoding,
+        .cancel_after = world->cancel_after,
+        .overrun = world->overrun,
         .paused = &world->paused,
         .on_alive = saw_life,
         .on_done = call_done,

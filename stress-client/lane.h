@@ -27,12 +27,14 @@ struct lane_world {
     struct rng rng;
     enum routine_service service;
     enum grpc_encoding encoding;
-    uint64_t retry_limit; /* reconnects in a row, RECONNECT_FOR_EVER */
-    bool secure;          /* record TLS handshakes */
-    bool abortive;        /* close by reset */
-    bool holding;         /* hold receive windows shut */
-    bool paused;          /* start no call, send nothing on endless streams */
-    bool stopping;        /* start nothing, finish */
+    uint64_t retry_limit;  /* reconnects in a row, RECONNECT_FOR_EVER */
+    uint64_t cancel_after; /* routine.h; so is the next */
+    bool overrun;
+    bool secure;   /* record TLS handshakes */
+    bool abortive; /* close by reset */
+    bool holding;  /* hold receive windows shut */
+    bool paused;   /* start no call, send nothing on endless streams */
+    bool stopping; /* start nothing, finish */
 
     /* Gives the number of the next connection to make; false: there is none left. */
     bool (*on_next)(void *user, uint32_t *number);

@@ -192,6 +192,10 @@ static const struct option_spec specs[] = {
     {"retry", 0, "N", "reconnect after a loss, N times in a row (0)", options_set_u64,
      MEMBER(retry)},
     {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
+    {"cancel-after", 0, "N", "cancel each call after N replies", options_set_u64,
+     MEMBER(cancel_after)},
+    {"overrun", 0, NULL, "non-streaming: a request too many, to be refused", options_set_flag,
+     MEMBER(overrun)},
     {"gzip", 0, NULL, "compress, and insist on compressed replies", set_encoding, 0},
     {"deflate", 0, NULL, "the same with deflate", set_encoding, 0},
     {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
@@ -285,9 +289,9 @@ static void check_interop(const struct options *o)
         options_exit_bad(&set, "--interop-case contradicts --probe");
     if (plan_group_count(o->plan) > 0)
         options_exit_bad(&set, "--interop-case takes no calls");
-    if (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX || o->abortive ||
-        o->leak.bytes != 0 || o->healthy.bytes != 0 || o->service != ROUTINE_FLATLINE ||
-        o->encoding != GRPC_IDENTITY)
+    if (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX || o->abortive || o->overrun ||
+        o->cancel_after != 0 || o->leak.bytes != 0 || o->healthy.bytes != 0 ||
+        o->service != ROUTINE_FLATLINE || o->encoding != GRPC_IDENTITY)
         options_exit_bad(&set, "--interop-case goes with no option of \"The run\" but --timeout");
     if (o->soak_iterations == 0)
         options_exit_bad(&set, "--soak-iterations: a soak without calls proves nothing");
@@ -310,6 +314,8 @@ static void check(const struct options *o)
                          "--%s needs --service flatline: not every reply of the others can be "
                          "had compressed",
                          grpc_encoding_name(o->encoding));
+    if (o->service != ROUTINE_FLATLINE && (o->cancel_after != 0 || o->overrun))
+        options_exit_bad(&set, "--cancel-after and --overrun need --service flatline");
     if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX)
         options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
     if (!o->probe && o->interop_case == NULL && !plan_check(o->plan, why, sizeof why))

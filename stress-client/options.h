@@ -20,6 +20,8 @@ struct options {
     uint64_t keepalive_ns, keepalive_timeout_ns; /* client.h; 0: not given */
     bool abortive;
     enum routine_service service;
+    uint64_t cancel_after;       /* replies; 0: never */
+    bool overrun;                /* a request too many in each non-streaming call */
     enum grpc_encoding encoding; /* of requests, and then replies must be compressed */
     uint64_t retry;              /* UINT64_MAX: not given */
     bool json;

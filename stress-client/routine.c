@@ -22,6 +22,7 @@ struct routine {
     uint64_t received;
     uint64_t bytes_sent;
     uint64_t since_ns; /* start of the round trip under way */
+    bool enough;       /* cancelled as planned */
     bool awaiting;     /* bidi: the last message has no reply yet */
     enum fault fault;
     uint32_t fault_length;
@@ -130,6 +131,10 @@ static int end_reply(struct call *call)
         return refuse(r, FAULT_BODY);
     r->received++;
     r->host->on_alive(r->host);
+    if (r->received == r->host->cancel_after) {
+        r->enough = true;
+        call_cancel(call);
+    }
     return 0;
 }
 
@@ -175,6 +180,8 @@ static int end_turn(struct call *call)
         return code;
     record_round_trip(r);
     r->awaiting = false;
+    if (r->enough)
+        return 0;
     if (r->to_send == 0)
         call_half_close(call);
     else
@@ -251,6 +258,24 @@ void routine_judge_status(enum call_kind kind, const struct grpc_status *status,
              status->message);
 }
 
+static bool overruns(const struct routine *r)
+{
+    return r->host->overrun && r->plan->kind == CALL_NON_STREAMING;
+}
+
+/* One request too many: a server that says so has passed. */
+static void judge_overrun(struct routine_end *end, int code, char *text, size_t cap)
+{
+    if (code == GRPC_UNIMPLEMENTED) {
+        end->fate = ROUTINE_DONE;
+        return;
+    }
+    end->fate = ROUTINE_BROKEN;
+    end->error = PAGE_ERROR_STATUS;
+    snprintf(text, cap, "a second non-streaming request was not refused: status %d %s", code,
+             grpc_code_name(code));
+}
+
 static void finish(struct call *call, const struct grpc_status *status)
 {
     const struct routine *r = call_state(call);
@@ -261,6 +286,11 @@ static void finish(struct call *call, const struct grpc_status *status)
         end.fate = ROUTINE_BROKEN;
         end.error = PAGE_ERROR_PAYLOAD;
         describe_fault(r, text, sizeof text);
+    } else if (r->enough && status->code == GRPC_CANCELLED) {
+        end.fate = ROUTINE_DONE;
+        end.cancelled = true;
+    } else if (overruns(r) && status->code != GRPC_UNAVAILABLE && status->code != GRPC_CANCELLED) {
+        judge_overrun(&end, status->code, text, sizeof text);
     } else if (status->code == GRPC_OK) {
         judge_success(r, &end, text, sizeof text);
     } else {
@@ -335,9 +365,9 @@ static struct call *start_stress(struct client *client, const struct plan_call *
     if (ops == &streamed_replies)
         encode_request(r);
     else
-        r->to_send = messages(plan, table[plan->kind].streams_out);
+        r->to_send = messages(plan, table[plan->kind].streams_out) + overruns(r);
     /* Where all is written without waiting for replies, the end may be announced at once. */
-    if (ops != &turns && r->to_send != FOR_EVER)
+    if (ops != &turns && r->to_send != FOR_EVER && !overruns(r))
         call_half_close(call);
     return call;
 }

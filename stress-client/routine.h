@@ -37,7 +37,7 @@ enum routine_fate {
 
 struct routine_end {
     enum routine_fate fate;
-    bool cancelled;             /* DONE by our cancel: the service knows no other end */
+    bool cancelled;             /* DONE by our cancel: asked for, or the service's only end */
     enum page_event_kind error; /* LOST, BROKEN: what it is, if it is an error */
     int detail;                 /* gRPC status */
     const char *text;           /* LOST, BROKEN: one line, valid during the callback */
@@ -50,7 +50,9 @@ struct routine_host {
     enum routine_service service;
     uint64_t progress; /* the routines': messages that earlier PARTs carried */
     enum grpc_encoding
-        encoding;       /* FLATLINE: of requests; if not IDENTITY, replies must be compressed */
+        encoding;          /* FLATLINE: of requests; if not IDENTITY, replies must be compressed */
+    uint64_t cancel_after; /* FLATLINE: cancel a call after so many replies; 0: never */
+    bool overrun;       /* FLATLINE: a non-streaming call sends two requests, and must be refused */
     const bool *paused; /* while true an endless stream sends no further message */
     /*
      * The peer showed that it is alive: a reply came, or it let us send more than HTTP/2 allows

@@ -285,6 +285,8 @@ struct runner *runner_new(const struct runner_config *config)
         .retry_limit = config->retry_limit,
         .secure = config->secure,
         .abortive = config->abortive,
+        .cancel_after = config->cancel_after,
+        .overrun = config->overrun,
         .on_next = next_connection,
         .on_idle = lane_became_idle,
         .on_failure = lane_failed,

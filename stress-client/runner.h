@@ -26,7 +26,8 @@ struct runner_config {
     enum routine_service service;
     enum grpc_encoding encoding; /* of requests; replies must be compressed, too */
     uint64_t retry_limit;        /* reconnects in a row, RECONNECT_FOR_EVER */
-    bool secure, abortive;
+    uint64_t cancel_after;       /* routine.h */
+    bool secure, abortive, overrun;
 };
 
 struct runner;

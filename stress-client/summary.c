@@ -57,7 +57,7 @@ static void print_calls(FILE *out, const struct summary *s)
     fprintf(out, "%s, %" PRIu64 " cut short", tally_calls(s->tally) == 0 ? "" : ")",
             tally_cut_short(s->tally, s->stats->calls_started));
     if (s->tally->cancelled > 0)
-        fprintf(out, ", %" PRIu64 " cancelled after the last reply", s->tally->cancelled);
+        fprintf(out, ", %" PRIu64 " cancelled as planned", s->tally->cancelled);
     if (s->tally->parts > 0)
         fprintf(out, ", %" PRIu64 " calls were parts", s->tally->parts);
     fputc('\n', out);

@@ -19,7 +19,7 @@ struct tally {
     uint64_t connections;       /* became usable */
     uint64_t reconnects;        /* of them, after a loss */
     uint64_t calls[CALL_KINDS]; /* done as planned */
-    uint64_t cancelled;         /* of them, ended by our cancel: there was no other way */
+    uint64_t cancelled;         /* of them, ended by our cancel, as planned */
     uint64_t parts;             /* calls that were one part of a planned one */
     uint64_t first_alive_ns;    /* the peer's first sign of life; 0 before */
     uint64_t peer_certificate;  /* the last one, as client.h numbers it; 0: none */

@@ -139,6 +139,8 @@ static bool set_up_traffic(struct work *work)
         .retry_limit = o->retry != UINT64_MAX ? o->retry : 0,
         .secure = o->secure,
         .abortive = o->abortive,
+        .cancel_after = o->cancel_after,
+        .overrun = o->overrun,
     };
 
     if (work->telemetry != NULL)

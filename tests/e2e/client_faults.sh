@@ -20,6 +20,8 @@ bad "port 0" --port 0 --non-streaming
 bad "nothing to do" --port 1
 bad "group 1 has no call" --port 1 --num-calls 3
 bad "group 2 has no call" --port 1 --non-streaming --concurrent
+bad "need --service flatline" --port 1 --service interop --overrun --non-streaming
+bad "need --service flatline" --port 1 --service benchmark --cancel-after 1 --bidi-streaming 3
 bad "'x' is not a whole number" --port 1 --bidi-streaming x
 bad "'-1' is not a whole number" --port 1 --num-calls=-1 --non-streaming
 bad "--num-calls is given twice in group 1" --port 1 --num-calls 3 --num-calls 4 --non-streaming
@@ -38,7 +40,7 @@ bad "unknown" --port 1 --no-such-option
 
 tap_run help "$STRESS_CLIENT" --help
 tap_is "--help: exit 0" 0 "$TAP_STATUS"
-tap_check "--help fits a screen of 50 lines" test "$(wc -l <"$TAP_DIR/help.out")" -le 50
+tap_check "--help fits a screen of 56 lines" test "$(wc -l <"$TAP_DIR/help.out")" -le 56
 tap_is "--help: no line is wider than 80" "" "$(grep -E '.{81}' "$TAP_DIR/help.out")"
 tap_run version "$STRESS_CLIENT" --version
 tap_matches "--version names the libraries" '^stress-client [0-9.]+ \(nghttp2 ' "$TAP_DIR/version.out"

@@ -73,6 +73,20 @@ done
 tap_run both "$STRESS_CLIENT" --port "$PORT" --gzip --deflate --non-streaming
 tap_is "--gzip and --deflate contradict each other" 2 "$TAP_STATUS"
 
+for call in "--server-streaming 5000" "--bidi-streaming 10"; do
+    # shellcheck disable=SC2086 # words
+    tap_run cancels "$STRESS_CLIENT" --port "$PORT" --cancel-after 2 --num-calls 1200 $call
+    tap_is "$call, --cancel-after 2: passes" 0 "$TAP_STATUS"
+    tap_matches "$call: all calls are cancelled, on more connections than one" ', 1200 cancelled as planned$' \
+        "$TAP_DIR/cancels.out"
+done
+tap_run few "$STRESS_CLIENT" --port "$PORT" --cancel-after 3 --num-calls 7 --bidi-streaming 2
+tap_is "a call of fewer replies ends as it would" 0 "$TAP_STATUS"
+tap_lacks "and is not cancelled" 'cancelled' "$TAP_DIR/few.out"
+tap_run overrun "$STRESS_CLIENT" --port "$PORT" --overrun --num-calls 50 --non-streaming
+tap_is "a request too many is refused each time, and that is a pass" 0 "$TAP_STATUS"
+tap_matches "in every call" '^  calls +50' "$TAP_DIR/overrun.out"
+
 tap_run crowd "$STRESS_CLIENT" --port "$PORT" --concurrent --num-connections 2000 --num-calls 2 --bidi-streaming 2
 tap_is "2000 connections at once pass" 0 "$TAP_STATUS"
 tap_matches "all of them" '^  connections +2000, reconnects 0$' "$TAP_DIR/crowd.out"
