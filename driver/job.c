@@ -477,7 +477,7 @@ static bool finish(struct job *job)
 
 static enum exit_status conclude(struct job *job)
 {
-    const struct judge_wishes wishes = {.report = true,
+    const struct judge_wishes wishes = {.report = !job->options->quiet,
                                         .keep = true,
                                         .verdict = true,
                                         .charts = job->options->gen_charts,

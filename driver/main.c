@@ -6,6 +6,7 @@
 #include "driver/limits_load.h"
 #include "driver/options.h"
 #include "driver/scenario_print.h"
+#include "driver/selfcheck.h"
 #include "driver/suspects.h"
 
 #include <errno.h>
@@ -121,6 +122,8 @@ int main(int argc, char **argv)
         return compare(&options);
     case VERB_SCENARIO:
         return show_scenario(&options);
+    case VERB_SELFCHECK:
+        return selfcheck_run(&options, argv);
     case VERB_SUSPECTS:
         return suspects_print(options.operands[0]);
     default:

@@ -369,6 +369,8 @@ void options_take(struct options *options, int argc, char **argv)
                          verbs_list(words, sizeof words));
     }
     verbs_take(options, argc - 1, argv + 1);
+    if (options->verb == VERB_SELFCHECK)
+        settle(options);
     if (options->verb == VERB_SCENARIO)
         make_scenario(options, options->check_file);
 }

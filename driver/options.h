@@ -23,6 +23,8 @@
       "Compare runs with a base; the status is 1 if one is worse.")                      \
     X(SCENARIO, "scenario", "--print-default|--check FILE", 0, 0,                        \
       "Show the built-in fleet as a scenario file, or check such a file.")               \
+    X(SELFCHECK, "selfcheck", "", 0, 0,                                                  \
+      "Plant leaks of every shape in a fleet of its own, and see that each is found.")   \
     X(SUSPECTS, "suspects", "RUN", 1, 1,                                                 \
       "Name those whose memory failed, worst first, the rule, and their bytes a second.")
 
@@ -68,6 +70,9 @@ struct options {
     uint64_t nemesis_low_ns, nemesis_high_ns;
     struct leak_order leaks[OPTIONS_LEAKS_MAX];
     size_t leak_count;
+    const char *only; /* of VERB_SELFCHECK: these shapes; NULL: all */
+    bool json;        /* its table as JSON */
+    bool quiet;       /* no report on standard output */
     bool seed_given, matrix_given, nemeses_given, print_default, gen_charts, allow_inconclusive,
         verbose;
     struct scenario scenario; /* the fleet that RUN and SCENARIO ask for */

@@ -1,6 +1,7 @@
 #include "driver/verbs.h"
 
 #include "common/base/options.h"
+#include "driver/selfcheck_plan.h"
 
 #include <string.h>
 
@@ -101,6 +102,28 @@ static const struct option_spec specs_SCENARIO[] = {
      MEMBER(print_default)},
     {"check", 0, "FILE", "say whether a scenario file is right, and how many it starts",
      options_set_text, MEMBER(check_file)},
+    VERBOSE,
+    {0},
+};
+
+static bool set_only(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    options->only = value;
+    return selfcheck_knows(value, why, cap);
+}
+
+static const struct option_spec specs_SELFCHECK[] = {
+    {"duration", 0, "TIME", "of its run (60s)", options_set_duration, MEMBER(duration_ns)},
+    {"only", 0, "SHAPE,...", "plant these alone", set_only, 0},
+    {"json", 0, NULL, "print the table as JSON", options_set_flag, MEMBER(json)},
+    {"working-dir", 0, "DIR", "where the run gets a folder (runs)", options_set_text,
+     MEMBER(working_dir)},
+    {"base-port", 0, "N", "the servers listen on N, N+1 and so on (31300)", options_set_port,
+     MEMBER(base_port)},
     VERBOSE,
     {0},
 };

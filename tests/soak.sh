@@ -1,5 +1,6 @@
 #!/bin/sh
-# Default runs in a row give the same verdict: SOAK_RUNS (3) of SOAK_DURATION (60s) each must pass.
+# Default runs in a row give the same verdict: SOAK_RUNS (3) of SOAK_DURATION (60s) each must pass. And
+# of the leaks that driver selfcheck plants each is found, and nothing else.
 . "$top_srcdir/tests/lib/tap.sh"
 
 tap_fleet_lock
@@ -15,4 +16,12 @@ while [ "$number" -le "${SOAK_RUNS:-3}" ]; do
     fi
     number=$((number + 1))
 done
+TAP_LIMIT=86400 tap_run selfcheck "$DRIVER" selfcheck --duration "${SOAK_DURATION:-60s}" \
+    --working-dir "$TAP_DIR/runs"
+if [ "$TAP_STATUS" -eq 0 ]; then
+    tap_ok "selfcheck: $(tail -n 1 "$TAP_DIR/selfcheck.out")"
+else
+    tap_fail "selfcheck passes" "exit status $TAP_STATUS" "$(cat "$TAP_DIR/selfcheck.out")" \
+        "$(cat "$TAP_DIR/selfcheck.err")"
+fi
 tap_done
