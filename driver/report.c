@@ -67,6 +67,16 @@ const char *report_coverage(const struct report *r, int64_t component)
                : r->evidence->components[component - 1].row->coverage;
 }
 
+const char *report_evidence(const struct report *r, int64_t component, char *out, size_t cap)
+{
+    struct run_guilty guilty;
+
+    if (component < 1 ||
+        !run_guilty_read(&guilty, run_reader_dir(r->run), report_name(r, component)))
+        return NULL;
+    return run_guilty_format(&guilty, out, cap);
+}
+
 double report_lasted(const struct report *r)
 {
     uint64_t from = r->info->ready_ns, until = r->evidence->until_ns;

@@ -6,6 +6,7 @@
 #define FLATLINE_DRIVER_REPORT_H
 
 #include "common/run/reader.h"
+#include "common/run/stacks.h"
 #include "common/run/verdict.h"
 #include "driver/evidence.h"
 #include "driver/summary.h"
@@ -42,6 +43,13 @@ double report_lasted(const struct report *r);
  */
 const char *report_coverage(const struct report *r, int64_t component);
 
+/*
+ * What the evidence phase found out about a component ("allocated in ..."), into out; NULL if it
+ * was not looked into.
+ */
+const char *report_evidence(const struct report *r, int64_t component, char *out, size_t cap);
+
+#define REPORT_EVIDENCE (2 * RUN_GUILTY_FRAMES)
 #define REPORT_MARKDOWN_SIZE (64 << 10)
 #define REPORT_MARKDOWN_LEAST (8 << 10)
 #define REPORT_MARKDOWN_MOST ((1 << 20) - 1)

@@ -107,11 +107,13 @@ static json_t *traffic(const struct summary_row *s)
 static json_t *findings(const struct report *r, const struct summary_row *s)
 {
     int64_t id = s->first->row->id;
+    char evidence[REPORT_EVIDENCE];
 
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "outcome",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "outcome",
                      outcome_name(verdict_list_worst(r->verdicts, id, NULL)), "memory", memory(s),
                      "traffic", traffic(s), "rtt", durations(r, id, "rtt"), "connect",
-                     durations(r, id, "connect"), "verdicts", verdicts_of(r, id));
+                     durations(r, id, "connect"), "verdicts", verdicts_of(r, id), "evidence",
+                     json_text(report_evidence(r, id, evidence, sizeof evidence)));
 }
 
 static json_t *component(const struct report *r, const struct summary_row *s)

@@ -82,7 +82,7 @@ static void put_suite(mxml_node_t *suites, const struct report *r, int64_t compo
     mxml_node_t *suite = mxmlNewElement(suites, "testsuite"), *properties;
     time_t start = (time_t)(r->info->start_wall_ns / NS_PER_S);
     struct tally tally = {0};
-    char when[40] = "";
+    char when[40] = "", evidence[REPORT_EVIDENCE];
     struct tm utc;
 
     if (gmtime_r(&start, &utc) != NULL)
@@ -93,6 +93,8 @@ static void put_suite(mxml_node_t *suites, const struct report *r, int64_t compo
     properties = mxmlNewElement(suite, "properties");
     if (coverage != NULL)
         put_property(properties, "coverage", coverage);
+    if (report_evidence(r, component, evidence, sizeof evidence) != NULL)
+        put_property(properties, "evidence", evidence);
     put_property(properties, "repeat", r->repeat);
     for (size_t i = 0; i < r->verdicts->count; i++) {
         if (r->verdicts->items[i].component == component)

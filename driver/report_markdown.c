@@ -125,6 +125,26 @@ static void put_verdicts(struct markdown *m, enum outcome outcome, const char *h
     end_rows(m);
 }
 
+/* The code that did it, a line for each component that was looked into. */
+static void put_evidence(struct markdown *m)
+{
+    char evidence[REPORT_EVIDENCE];
+
+    for (size_t i = 0; i < m->r->summary->count; i++) {
+        int64_t id = m->r->summary->rows[i].first->row->id;
+        char row[ROW] = "\n- ";
+
+        if (report_evidence(m->r, id, evidence, sizeof evidence) == NULL)
+            continue;
+        add_text(row, report_name(m->r, id));
+        strncat(row, ": ", ROW - strlen(row) - 1);
+        add_text(row, evidence);
+        put_row(m, row);
+    }
+    put(m, "\n");
+    end_rows(m);
+}
+
 static void put_component_row(struct markdown *m, const struct summary_row *s)
 {
     const struct run_component_row *c = s->first->row;
@@ -211,6 +231,7 @@ bool report_markdown(const struct report *r, const struct report_style *style, F
     /* Room for the later sections' headings and notes, whatever the first ones have to say. */
     m.max -= 3 * (size_t)RESERVE;
     put_verdicts(&m, OUTCOME_FAIL, "Failed");
+    put_evidence(&m);
     put_verdicts(&m, OUTCOME_INCONCLUSIVE, "Inconclusive");
     put_components(&m);
     return true;

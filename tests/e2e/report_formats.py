@@ -184,6 +184,17 @@ def check_openmetrics(shape, run, summary):
     tap.check("%s: openmetrics: coverage" % shape, coverage == {"exact"}, coverage)
 
 
+def check_evidence(run):
+    """Collapsed stacks as an evidence phase leaves them: the reports name the function at their leaf."""
+    folder = os.path.join(run, "evidence", "server-stable-secure")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "stacks.folded"), "w", encoding="utf-8") as file:
+        file.write("main;serve;keep_for_ever 900000\nmain;serve;other 1000\n")
+    for name in ("json", "junit", "markdown"):
+        text = report(run, "--format", name).replace("\\", "")
+        tap.check("the guilty function is in the report as %s" % name, "keep_for_ever" in text)
+
+
 def check_output(run):
     path = os.path.join(root, "saved")
     for text in ("old", "new"):
@@ -280,6 +291,7 @@ def main():
     tap.check("the leak fails", outcomes["leak"] == "fail", outcomes)
     tap.check("what broke off does not pass", outcomes["interrupted"] != "pass", outcomes)
     check_compare(runs)
+    check_evidence(runs["leak"])
     check_output(runs["healthy"])
     check_refusals(runs["healthy"])
     tap.done()
