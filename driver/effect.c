@@ -48,7 +48,7 @@ static struct effect_mark *add_mark(struct effect *e, size_t component)
     const struct process *process = supervisor_process(e->supervisor, component);
     struct effect_mark *mark;
 
-    if (process == NULL || !supervisor_is_up(e->supervisor, component))
+    if (process == NULL || process->page == NULL || !supervisor_is_up(e->supervisor, component))
         return NULL;
     mark = &e->marks[e->count++];
     *mark = (struct effect_mark){.component = component, .number = process->number};

@@ -54,6 +54,12 @@ bool nemesis_parse(const char *list, unsigned *chosen, char *why, size_t cap)
     }
 }
 
+/* Somebody else's program obeys no command and publishes nothing that could show an effect. */
+static bool is_ours(const struct component *c)
+{
+    return c->command == NULL;
+}
+
 /*
  * What a client's pattern offers to see. A call that is soon over may not have begun at the server,
  * or be done, when it is cancelled; and it takes many of them to fill a window that is held shut.
@@ -96,7 +102,8 @@ static bool has_client(const struct scenario *s, size_t server,
                        bool (*is)(const struct component *c))
 {
     for (size_t i = 0; i < s->count; i++) {
-        if (s->components[i].peer == (int)server && is(&s->components[i]))
+        if (s->components[i].peer == (int)server && is_ours(&s->components[i]) &&
+            is(&s->components[i]))
             return true;
     }
     return false;
@@ -108,7 +115,7 @@ static size_t first_secure(const struct scenario *s)
     size_t i = 0;
 
     while (i < s->count && !(s->components[i].server && s->components[i].secure &&
-                             has_client(s, i, keeps_its_connection)))
+                             is_ours(&s->components[i]) && has_client(s, i, keeps_its_connection)))
         i++;
     return i;
 }
@@ -117,6 +124,8 @@ bool nemesis_befalls(enum nemesis nemesis, const struct scenario *scenario, size
 {
     const struct component *c = &scenario->components[i];
 
+    if (!is_ours(c) || (!c->server && !is_ours(&scenario->components[c->peer])))
+        return false;
     if (!c->server)
         return befalls_client(nemesis, c);
     switch (nemesis) {

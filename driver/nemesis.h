@@ -59,7 +59,10 @@ enum nemesis nemesis_find(const char *name);
 /* "all", "none" or "freeze,reset" into a bit for each. False: *why holds what is wrong. */
 bool nemesis_parse(const char *list, unsigned *chosen, char *why, size_t cap);
 
-/* Whether component i is one that it can befall, and with an effect that can be seen. */
+/*
+ * Whether component i is one that it can befall, and with an effect that can be seen: at both ends
+ * it takes programs of ours.
+ */
 bool nemesis_befalls(enum nemesis nemesis, const struct scenario *scenario, size_t i);
 
 /* Whether a client sends so much that it soon stands still if its server does not read. */

@@ -177,6 +177,20 @@ static void nothing_befalls_who_shows_no_effect(void **state)
         assert_true(!c->server || !nemesis_befalls(NEMESIS_CANCEL, &scenario, i));
         assert_true(nemesis_befalls(NEMESIS_FREEZE, &scenario, i));
     }
+    /* Somebody else's client, and somebody else's server with its clients. */
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const command[] = {"other", NULL};
+        size_t theirs = i == 0 ? scenario.count - 1 : 2;
+
+        scenario.components[theirs].command = command;
+        for (int n = 0; n < NEMESES; n++) {
+            assert_false(nemesis_befalls((enum nemesis)n, &scenario, theirs));
+            for (size_t k = 0; k < scenario.count; k++)
+                assert_false(scenario.components[k].peer == 2 && i == 1 &&
+                             nemesis_befalls((enum nemesis)n, &scenario, k));
+        }
+        scenario.components[theirs].command = NULL;
+    }
     /* A server without clients: nobody would see its connections end. */
     scenario.count = SCENARIO_SERVERS;
     plan = plan_of(6, NEMESIS_ALL & ~(1u << NEMESIS_FREEZE));
