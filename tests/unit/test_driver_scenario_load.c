@@ -43,7 +43,7 @@ static void load_good(const char *text, struct scenario *s)
     if (!load(text, s, error, sizeof error))
         fail_msg("%s", error);
     if (s->components == NULL)
-        fail_msg("a scenario without components");
+        abort(); /* what the analyzer takes for an end */
 }
 
 static char *print(const struct scenario *s)
@@ -72,7 +72,7 @@ static void assert_same(const struct scenario *a, const struct scenario *b)
     assert_int_equal(a->seed_given, b->seed_given);
     assert_int_equal(a->count, b->count);
     if (a->components == NULL || b->components == NULL)
-        fail_msg("a scenario without components");
+        abort();
     for (size_t i = 0; i < a->count; i++) {
         const struct component *x = &a->components[i], *y = &b->components[i];
 
