@@ -60,6 +60,11 @@ def check_stacks(what, program, first, second, expected):
                   if frames[-1] != "planted_leak_call"), *leaking)
 
 
+def leaked(server, size):
+    """Each loop leaks on its next turn what its calls are to leak."""
+    server.until(lambda page: page["metrics"]["live_app"] >= size)
+
+
 def check_server(what, *options):
     with tempfile.TemporaryDirectory() as folder, \
             Child(SERVER, "--port", "0", "--inject-leak", "call:%d" % LEAK, "--profile-dir", folder, *options) as server:
@@ -68,8 +73,10 @@ def check_server(what, *options):
         tap.check("%s: the profiler starts" % what,
                   server.ask("profile-start %d" % LG_SAMPLE) == {"result": "done"}, server.said())
         calls(found.group(1))
+        leaked(server, CALLS * LEAK)
         first = dump(server, folder, 1)
         calls(found.group(1))
+        leaked(server, 2 * CALLS * LEAK)
         second = dump(server, folder, 2)
         tap.check("%s: and stops" % what, server.ask("profile-stop") == {"result": "done"}, server.said())
         if first and second:
