@@ -60,7 +60,7 @@ static size_t count(const struct checkpoints *c)
     return c->settings.scenario->count;
 }
 
-/* NULL for somebody else's program, too: without a page there is nothing to order and to read. */
+/* NULL for who has no page, too: there is nothing to order and to read. */
 static struct process *ready_process(const struct checkpoints *c, size_t i)
 {
     struct process *process = supervisor_is_up(c->settings.supervisor, i)

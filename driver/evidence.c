@@ -22,7 +22,7 @@ struct gather {
 
 bool evidence_is_mute(const struct evidence_component *c)
 {
-    return strcmp(c->row->coverage, "none") == 0;
+    return !c->row->own;
 }
 
 bool evidence_ordered(const struct run_incarnation_row *row)

@@ -79,8 +79,7 @@ struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *
                               size_t cap);
 void evidence_free(struct evidence *e);
 
-/* Whether it publishes nothing of itself: somebody else's program, known by the kernel's view only.
- */
+/* Whether it tells nothing of its traffic: somebody else's program. */
 bool evidence_is_mute(const struct evidence_component *c);
 
 /* Whether the driver ordered that death. */

@@ -168,6 +168,30 @@ static void add_environment(struct builder *b, const struct component *c, const 
     }
 }
 
+/*
+ * Has the shim loaded, before what the program is to have loaded anyway. The ten digits are its own
+ * to fill in, see probe/publish.c.
+ */
+static void add_shim(struct builder *b, const struct fleet_paths *paths)
+{
+    static const char name[] = "LD_PRELOAD=";
+    char *preload = NULL;
+
+    for (size_t i = 0; i < b->count; i++) {
+        if (strncmp(b->argv[i], name, strlen(name)) != 0)
+            continue;
+        if (asprintf(&preload, "%s%s:%s", name, paths->probe, b->argv[i] + strlen(name)) < 0) {
+            b->failed = true;
+            return;
+        }
+        free(b->argv[i]);
+        b->argv[i] = preload;
+    }
+    if (preload == NULL)
+        add(b, "%s%s", name, paths->probe);
+    add(b, "FLATLINE_PROBE=%d:0000000000", FLEET_PAGE_FD);
+}
+
 /* As a shell would take it: with env in front where there is something to set. */
 static char *describe(const struct builder *argv, const struct component *c,
                       const struct builder *environment)
@@ -211,8 +235,10 @@ static bool build(struct fleet_command *command, const struct component *c,
         add(&argv, "%s", command_find_program(c->command[0], program) ? program : c->command[0]);
         add_expanded(&argv, c->command + 1, &meaning);
     }
-    if (c->env != NULL)
+    if (c->env != NULL || c->coverage != COVERAGE_NONE)
         add_environment(&environment, c, &meaning, paths);
+    if (c->coverage != COVERAGE_NONE)
+        add_shim(&environment, paths);
     if (c->ready == READY_HEALTH)
         add_probe(&probe, c, paths);
     command->argv = argv.argv;

@@ -12,6 +12,7 @@
 struct fleet_paths {
     const char *server, *client; /* our programs */
     const char *tls_dir;         /* holds cert.pem and key.pem */
+    const char *probe;           /* the shim; of components with a coverage only */
     const char *evidence_dir;    /* heap profiles go to a folder in it; NULL: none are wanted */
     char *const *environment;    /* of every component; see fleet_command */
     const char *trust;           /* PEM: what our clients trust */

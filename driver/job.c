@@ -218,6 +218,8 @@ static bool check(struct job *job)
             refuse(error)) &&
            (preflight_programs(&job->programs, error, sizeof error) || refuse(error)) &&
            (preflight_commands(&job->scenario, error, sizeof error) || refuse(error)) &&
+           (preflight_probe(&job->scenario, &job->programs, error, sizeof error) ||
+            refuse(error)) &&
            (preflight_files(&job->scenario, error, sizeof error) || refuse(error)) &&
            (preflight_memory(&job->scenario, error, sizeof error) || refuse(error)) &&
            (preflight_ports(&job->scenario, error, sizeof error) || refuse(error));
@@ -307,6 +309,7 @@ static bool prepare(struct job *job, char **argv)
                               .client = job->programs.client,
                               .tls_dir = job->tls_dir,
                               .trust = job->certificates.trust,
+                              .probe = job->programs.probe,
                               .evidence_dir = job->options->no_evidence ? NULL : job->evidence_dir,
                               .environment = guardian_environment(job->guardian)});
     job->rows = calloc(job->scenario.count, sizeof *job->rows);

@@ -232,14 +232,14 @@ static enum life_state launch(struct life *life)
     const struct fleet_command *command = &shared->fleet->commands[life->index];
     const struct component *c = life->component;
     char path[PATH_MAX], log[LOG_NAME], error[LIFE_LINE];
-    struct spawn_request request = {.argv = command->argv,
-                                    .envp = command->environment != NULL
-                                                ? command->environment
-                                                : guardian_environment(shared->guardian),
-                                    .log_path = path,
-                                    .page_target = c->command == NULL ? FLEET_PAGE_FD : 0,
-                                    .isolate = c->command != NULL,
-                                    .data_limit = c->cap == CAP_DATA ? c->heap_cap : 0};
+    struct spawn_request request = {
+        .argv = command->argv,
+        .envp = command->environment != NULL ? command->environment
+                                             : guardian_environment(shared->guardian),
+        .log_path = path,
+        .page_target = c->command == NULL || c->coverage != COVERAGE_NONE ? FLEET_PAGE_FD : 0,
+        .isolate = c->command != NULL,
+        .data_limit = c->cap == CAP_DATA ? c->heap_cap : 0};
 
     life->number++;
     life->order = ORDER_NONE;

@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define PROBE_NAME "libflatline-probe.so"
 
 /* Per process: two of spawn's, three files under /proc, one more while it starts. */
 #define FILES_EACH 6
@@ -30,10 +33,9 @@ static bool find_program(const char *own_dir, const char *name, char *out, char 
     return false;
 }
 
-bool preflight_programs(struct programs *programs, char *error, size_t cap)
+static bool find_own_folder(char own[PATH_MAX], char *error, size_t cap)
 {
-    char own[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
+    ssize_t n = readlink("/proc/self/exe", own, PATH_MAX - 1);
     char *slash;
 
     if (n < 0) {
@@ -44,7 +46,15 @@ bool preflight_programs(struct programs *programs, char *error, size_t cap)
     slash = strrchr(own, '/');
     if (slash != NULL)
         *slash = '\0';
-    return find_program(own, "stress-server", programs->server, error, cap) &&
+    return true;
+}
+
+bool preflight_programs(struct programs *programs, char *error, size_t cap)
+{
+    char own[PATH_MAX];
+
+    return find_own_folder(own, error, cap) &&
+           find_program(own, "stress-server", programs->server, error, cap) &&
            find_program(own, "stress-client", programs->client, error, cap);
 }
 
@@ -62,6 +72,39 @@ bool preflight_commands(const struct scenario *scenario, char *error, size_t cap
                  strchr(c->command[0], '/') != NULL ? ": mind the current folder, or give its path"
                                                     : " and found in PATH: install it");
         return false;
+    }
+    return true;
+}
+
+static bool find_probe(char out[PATH_MAX], char *error, size_t cap)
+{
+    char own[PATH_MAX], built[PATH_MAX + sizeof PROBE_NAME + 16];
+
+    if (!find_own_folder(own, error, cap))
+        return false;
+    snprintf(built, sizeof built, "%s/../probe/" PROBE_NAME, own);
+    if (realpath(built, out) == NULL && realpath(PROBE_DIR "/" PROBE_NAME, out) == NULL) {
+        snprintf(error, cap,
+                 "%s is neither beside the driver (%s) nor in %s, and the scenario has components "
+                 "with a coverage: build it with make, or install it",
+                 PROBE_NAME, own, PROBE_DIR);
+        return false;
+    }
+    /* ld.so(8): LD_PRELOAD is split at both, and nothing quotes them. */
+    if (strpbrk(out, " :") == NULL)
+        return true;
+    snprintf(error, cap, "%s has a space or a colon in its path, which LD_PRELOAD cannot take",
+             out);
+    return false;
+}
+
+bool preflight_probe(const struct scenario *scenario, struct programs *programs, char *error,
+                     size_t cap)
+{
+    programs->probe[0] = '\0';
+    for (size_t i = 0; i < scenario->count; i++) {
+        if (scenario->components[i].coverage != COVERAGE_NONE)
+            return find_probe(programs->probe, error, cap);
     }
     return true;
 }

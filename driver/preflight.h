@@ -11,6 +11,7 @@
 
 struct programs {
     char server[PATH_MAX], client[PATH_MAX];
+    char probe[PATH_MAX]; /* the preload shim; empty if nobody needs it */
 };
 
 /*
@@ -21,6 +22,10 @@ bool preflight_programs(struct programs *programs, char *error, size_t cap);
 
 /* The programs of others that the scenario names. */
 bool preflight_commands(const struct scenario *scenario, char *error, size_t cap);
+
+/* The shim, for components with a coverage. */
+bool preflight_probe(const struct scenario *scenario, struct programs *programs, char *error,
+                     size_t cap);
 
 /* Raises the soft limit of open files up to the hard one where needed. */
 bool preflight_files(const struct scenario *scenario, char *error, size_t cap);

@@ -72,7 +72,7 @@ bool record_fleet(struct run_writer *writer, const struct fleet *fleet, int64_t 
             .name = c->name,
             .role = c->server ? "server" : "client",
             .pattern = c->server || c->command != NULL ? NULL : pattern_name(c->pattern),
-            .coverage = c->command == NULL ? NULL : "none",
+            .coverage = c->command == NULL ? NULL : coverage_name(c->coverage),
             .command = fleet->commands[i].shell,
             .peer = c->peer < 0 ? 0 : rows[c->peer],
             .port = c->port,

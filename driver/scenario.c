@@ -19,6 +19,7 @@ static const struct {
 static const char *const services[SERVICE_COUNT] = {SERVICE_TABLE(NAME_ROW)};
 static const char *const caps[CAP_COUNT] = {CAP_TABLE(NAME_ROW)};
 static const char *const readies[READY_COUNT] = {READY_TABLE(NAME_ROW)};
+static const char *const coverages[COVERAGE_COUNT] = {COVERAGE_TABLE(NAME_ROW)};
 static const char *const kills[KILL_COUNT] = {KILL_TABLE(NAME_ROW)};
 #undef NAME_ROW
 
@@ -45,6 +46,11 @@ const char *cap_name(enum cap cap)
 const char *ready_name(enum ready ready)
 {
     return readies[ready];
+}
+
+const char *coverage_name(enum coverage coverage)
+{
+    return coverages[coverage];
 }
 
 const char *kill_name(enum kill kill)

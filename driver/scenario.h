@@ -60,6 +60,16 @@ enum service { SERVICE_TABLE(SERVICE_ENUM) SERVICE_COUNT };
     X(HEALTH, "health") /* grpc.health.v1.Health says SERVING */              \
     X(START, "start")   /* it was executed */
 
+/*
+ * What is known of the live bytes of somebody else's program: the preload shim counts them, which
+ * is for the scenario to say, since it cannot be seen from outside how much of a heap goes through
+ * malloc.
+ */
+#define COVERAGE_TABLE(X)                                                     \
+    X(NONE, "none")     /* nothing: no shim */                                \
+    X(NATIVE, "native") /* what it does not manage itself: Node, most JITs */ \
+    X(EXACT, "exact")   /* all: C, C++, Python with PYTHONMALLOC=malloc */
+
 /* What chaos kills it with. */
 #define KILL_TABLE(X)                                 \
     X(BOTH, "both") /* SIGTERM and SIGKILL in turn */ \
@@ -74,6 +84,10 @@ enum cap { CAP_TABLE(CAP_ENUM) CAP_COUNT };
 enum ready { READY_TABLE(READY_ENUM) READY_COUNT };
 #undef READY_ENUM
 
+#define COVERAGE_ENUM(ident, name) COVERAGE_##ident,
+enum coverage { COVERAGE_TABLE(COVERAGE_ENUM) COVERAGE_COUNT };
+#undef COVERAGE_ENUM
+
 #define KILL_ENUM(ident, name) KILL_##ident,
 enum kill { KILL_TABLE(KILL_ENUM) KILL_COUNT };
 #undef KILL_ENUM
@@ -81,6 +95,7 @@ enum kill { KILL_TABLE(KILL_ENUM) KILL_COUNT };
 const char *service_name(enum service service);
 const char *cap_name(enum cap cap);
 const char *ready_name(enum ready ready);
+const char *coverage_name(enum coverage coverage);
 const char *kill_name(enum kill kill);
 
 enum matrix { MATRIX_56, MATRIX_FULL };
@@ -112,6 +127,7 @@ struct component {
      */
     const char *const *command, *const *env;
     enum ready ready;
+    enum coverage coverage;  /* of a command; our own programs count for themselves */
     uint64_t ready_limit_ns; /* from its start; 0: the run's */
     enum kill kill;
 };

@@ -254,6 +254,22 @@ static bool take_ready(struct doc *doc, doc_node *node, void *into)
     return doc_take(doc, node, keys, KEYS(keys), into);
 }
 
+static bool take_coverage(struct doc *doc, doc_node *node, void *into)
+{
+    static const char *const words[] = {COVERAGE_TABLE(WORD_ROW)};
+    struct entry *entry = into;
+    int index;
+
+    if (!doc_word(doc, node, words, COVERAGE_COUNT, &index))
+        return false;
+    /* Keys come in the order of their table, so the command has been taken. */
+    if (entry->component.command == NULL)
+        return doc_refuse(doc, node,
+                          "coverage is of a command; our own programs count for themselves");
+    entry->component.coverage = (enum coverage)index;
+    return true;
+}
+
 static bool take_kill(struct doc *doc, doc_node *node, void *into)
 {
     static const char *const words[] = {KILL_TABLE(WORD_ROW)};

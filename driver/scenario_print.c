@@ -134,6 +134,8 @@ static void put_process(const struct component *c, FILE *out)
         }
         fputs("}\n", out);
     }
+    if (c->coverage != COVERAGE_NONE)
+        fprintf(out, "    coverage: %s\n", coverage_name(c->coverage));
     if (c->kill != KILL_BOTH)
         fprintf(out, "    kill: %s\n", kill_name(c->kill));
 }

@@ -31,6 +31,7 @@ struct run_component_row {
     int64_t id; /* components are dense: row i has id i + 1 */
     const char *name, *role, *pattern, *command;
     bool server, stable, secure;
+    bool own; /* one of our programs, of which no coverage is written down */
     int port;
     int64_t peer; /* the server's id; 0 for servers */
     uint64_t heap_cap;

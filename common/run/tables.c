@@ -136,6 +136,7 @@ static bool take_component(void *arg, sqlite3_stmt *s)
     row->peer = sqlite3_column_int64(s, 7);
     row->heap_cap = get_time(s, 8);
     row->command = keep_name(load, s, 9, &ok);
+    row->own = true;
     row->coverage = RUN_OWN_COVERAGE;
     row->service = RUN_OWN_SERVICE;
     row->cap_kind = RUN_OWN_CAP;
@@ -162,6 +163,7 @@ static bool take_component_kind(void *arg, sqlite3_stmt *s)
     struct run_component_row *row = &load->t->components[id - 1];
     bool ok = true;
 
+    row->own = sqlite3_column_type(s, 1) == SQLITE_NULL;
     keep_over(load, s, 1, &row->coverage, &ok);
     keep_over(load, s, 2, &row->service, &ok);
     keep_over(load, s, 3, &row->cap_kind, &ok);

@@ -96,6 +96,13 @@ def jemalloc():
     return found and found.group(1)
 
 
+def check_own_malloc(tap):
+    with Child("--probe", PROBE, SUBJECT + "_own", "fork") as child:
+        child.wait_said("ready")
+        tap.check("a program with a malloc of its own is not counted, and that is said",
+                  child.ask("read")["state"] is None and "its heap is not counted" in child.said(), child.said())
+
+
 def check_other_allocator(tap):
     """Half of a heap would look like a leak, so then nothing is published."""
     library = jemalloc()
@@ -113,8 +120,10 @@ def main():
     check_page(tap)
     check_exact(tap, "C, 8 threads", [SUBJECT, "threads"])
     check_exact(tap, "C++, 4 threads", [SUBJECT_CXX])
+    check_exact(tap, "C in a program at a fixed address", [SUBJECT + "_fixed", "threads"])
     check_exact(tap, "Python", PYTHON, slack=PYTHON_SLACK)
     check_exact(tap, "a shell that execs", ["sh", "-c", "exec %s threads" % SUBJECT])
+    check_own_malloc(tap)
     check_other_allocator(tap)
     check_fork(tap, "a program", [SUBJECT, "fork"])
     check_refused(tap)

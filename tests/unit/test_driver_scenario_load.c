@@ -97,7 +97,7 @@ static void assert_same(const struct scenario *a, const struct scenario *b)
 /* Commands and the plan of kills, word for word. */
 static void assert_same_run(const struct scenario *a, const struct scenario *b)
 {
-    const struct fleet_paths paths = {"/x/server", "/x/client", "run/tls",
+    const struct fleet_paths paths = {"/x/server", "/x/client", "run/tls",         NULL,
                                       NULL,        NULL,        "run/tls/cert.pem"};
     struct fleet *x = fleet_new(a, &paths), *y = fleet_new(b, &paths);
     const struct chaos chaos = {42, CHAOS_AFTER_LOW_NS, CHAOS_AFTER_HIGH_NS};
@@ -161,6 +161,7 @@ static void other_peoples_programs_read_back_the_same(void **state)
         "    command: [/x/serve, '--port={port}', \"it's\\n\\\\\", '${port} {\"a\": 1}']\n"
         "    env: ['PORT={port}', 'EMPTY=']\n"
         "    ready: {by: health, timeout: 2500ms}\n"
+        "    coverage: native\n"
         "    kill: SIGTERM\n"
         "    stable: false\n"
         "    secure: true\n"
@@ -240,6 +241,37 @@ static void placeholders_become_what_they_stand_for(void **state)
                         "/bin/sh -c 'exec /x/c 127.0.0.1:31300 /nowhere/tls/cert.pem'");
     assert_null(fleet->commands[1].environment);
     assert_null(fleet->commands[1].probe);
+    fleet_free(fleet);
+    scenario_clear(&s);
+}
+
+static void the_shim_goes_where_the_scenario_states_a_coverage(void **state)
+{
+    static const char *const base[] = {"PATH=/bin", "LD_PRELOAD=/x/other.so", NULL};
+    const struct fleet_paths paths = {.server = "/x/server",
+                                      .client = "/x/client",
+                                      .tls_dir = "/nowhere/tls",
+                                      .probe = "/x/probe.so",
+                                      .environment = (char *const *)base};
+    struct scenario s;
+    struct fleet *fleet;
+
+    (void)state;
+    load_good("servers:\n"
+              "  - {name: s, command: [/x/s], coverage: exact}\n"
+              "  - {name: t, command: [/x/s], coverage: native, env: [A=B, LD_PRELOAD=/x/own.so]}\n"
+              "  - {name: u, command: [/x/s], coverage: none}\n" CLIENT,
+              &s);
+    assert_int_equal(s.components[1].coverage, COVERAGE_NATIVE);
+    fleet = fleet_new(&s, &paths);
+    assert_non_null(fleet);
+    assert_string_equal(fleet->commands[0].shell, "/x/s");
+    assert_string_equal(fleet->commands[0].environment[1], "LD_PRELOAD=/x/probe.so:/x/other.so");
+    assert_string_equal(fleet->commands[0].environment[2], "FLATLINE_PROBE=3:0000000000");
+    assert_null(fleet->commands[0].environment[3]);
+    assert_string_equal(fleet->commands[1].environment[1], "LD_PRELOAD=/x/probe.so:/x/own.so");
+    assert_string_equal(fleet->commands[1].environment[3], "FLATLINE_PROBE=3:0000000000");
+    assert_null(fleet->commands[2].environment);
     fleet_free(fleet);
     scenario_clear(&s);
 }
@@ -344,6 +376,10 @@ static const struct {
     {SERVER "    secure: yes\n" CLIENT, "f:3:13: 'yes' is none of false, true"},
     {SERVER "    secure: \"a\\nb\"\n" CLIENT, "f:3:13: 'a?b' is none of false, true"},
     {SERVER "    service: echo\n" CLIENT, "f:3:14: 'echo' is none of flatline, benchmark, interop"},
+    {SERVER "    coverage: exact\n" CLIENT,
+     "f:3:15: coverage is of a command; our own programs count for themselves"},
+    {SERVER "    command: [a]\n    coverage: all\n" CLIENT,
+     "f:4:15: 'all' is none of none, native, exact"},
     {SERVER "    cap: 12Q\n" CLIENT, "f:3:10: '12Q' is not a size (such as 4K, 400M, 1G)"},
     {SERVER "    cap: 4K\n" CLIENT, "f:3:10: a cap below 1M lets nothing start"},
     {SERVER "    cap: {size: 4M}\n" CLIENT, "f:3:10: the key 'kind' is missing"},
@@ -441,6 +477,7 @@ int main(void)
         cmocka_unit_test(what_is_printed_reads_back_the_same),
         cmocka_unit_test(other_peoples_programs_read_back_the_same),
         cmocka_unit_test(placeholders_become_what_they_stand_for),
+        cmocka_unit_test(the_shim_goes_where_the_scenario_states_a_coverage),
         cmocka_unit_test(limits_are_taken_by_their_units),
         cmocka_unit_test(what_is_not_said_has_defaults),
         cmocka_unit_test(entries_stand_for_several),
