@@ -80,6 +80,9 @@ def main():
     listed = re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit statuses", "README.md"), re.MULTILINE)
     tap.check("exit statuses agree", statuses == [list(row) for row in listed], statuses, listed)
 
+    compare(tap, "limits of the gate", [row[2] for row in rows("driver/limits.h", "LIMIT_TABLE")],
+            documented(section("Limits", "docs/methods.md")))
+
     compare(tap, "nemeses", [row[1] for row in rows("driver/nemesis.h", "NEMESIS_TABLE")],
             documented(section("Which there are", "docs/nemeses.md")))
 
