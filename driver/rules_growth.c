@@ -1,5 +1,5 @@
 /*
- * Growth of memory, by two instruments: readings at rest, exact but few, and the least of windows
+ * Growth of memory, by two instruments: readings at rest, exact but few, and the floor of windows
  * under load, rough but many. Each answers where it can; only where neither can is the answer
  * open.
  */

@@ -1,4 +1,4 @@
-/* File descriptors and threads: at rest where there are checkpoints, else by the least of windows.
+/* File descriptors and threads: at rest where there are checkpoints, else by the floor of windows.
  */
 #include "driver/rules.h"
 

@@ -3,6 +3,7 @@
 #include "common/contract/page.h"
 #include "driver/evidence.h"
 
+#include <gsl/gsl_sort.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -197,7 +198,25 @@ struct cut {
     struct series *s;
     uint64_t width_ns, modal;
     const struct series_sample *next;
+    double *values; /* room for all samples of one level */
 };
+
+static void take_window(const struct cut *cut, const struct series_sample *from,
+                        const struct series_sample *to, struct series_window *window)
+{
+    for (int level = 0; level < SERIES_LEVELS; level++) {
+        size_t n = 0;
+
+        for (const struct series_sample *s = from; s < to; s++) {
+            if (s->state == cut->modal && s->level[level] >= 0 &&
+                !at_checkpoint(cut->e, s->time_ns))
+                cut->values[n++] = (double)s->level[level];
+        }
+        gsl_sort(cut->values, 1, n);
+        if (n > 0)
+            window->floor[level] = (int64_t)cut->values[(n - 1) / 4];
+    }
+}
 
 /* The windows of one life; what is left of it at its end is no window. */
 static void cut_life(struct cut *cut, size_t incarnation, uint64_t from, uint64_t to)
@@ -210,18 +229,16 @@ static void cut_life(struct cut *cut, size_t incarnation, uint64_t from, uint64_
         s->windows[first + i] = (struct series_window){
             incarnation, ((double)i + 0.5) * (double)cut->width_ns / NS_PER_S, {-1, -1, -1, -1}};
     s->window_count = first + count < STATS_TREND_MAX ? first + count : STATS_TREND_MAX;
-    for (; cut->next < end && cut->next->incarnation == incarnation; cut->next++) {
-        size_t at = first + (size_t)((cut->next->time_ns - from) / cut->width_ns);
+    while (cut->next < end && cut->next->incarnation == incarnation) {
+        size_t at = (size_t)((cut->next->time_ns - from) / cut->width_ns);
+        const struct series_sample *first_of = cut->next;
 
-        if (cut->next->state != cut->modal || at >= s->window_count ||
-            at_checkpoint(cut->e, cut->next->time_ns))
-            continue;
-        for (int i = 0; i < SERIES_LEVELS; i++) {
-            int64_t level = cut->next->level[i], *least = &s->windows[at].least[i];
-
-            if (level >= 0 && (*least < 0 || level < *least))
-                *least = level;
-        }
+        do
+            cut->next++;
+        while (cut->next < end && cut->next->incarnation == incarnation &&
+               (cut->next->time_ns - from) / cut->width_ns == at);
+        if (first + at < s->window_count)
+            take_window(cut, first_of, cut->next, &s->windows[first + at]);
     }
 }
 
@@ -253,8 +270,11 @@ bool series_cut_windows(struct series *s, const struct evidence *e,
     const struct series_sample *end = s->samples + s->sample_count;
     size_t windows, stride;
 
-    if (!find_modal(s, &cut.modal))
+    cut.values = calloc(s->sample_count + 1, sizeof *cut.values);
+    if (cut.values == NULL || !find_modal(s, &cut.modal)) {
+        free(cut.values);
         return false;
+    }
     cut.width_ns = find_width(e, c, &windows);
     /* Of many lives every so many is looked at. */
     stride = windows == 0 ? 1 : (windows + STATS_TREND_MAX - 1) / STATS_TREND_MAX;
@@ -266,6 +286,7 @@ bool series_cut_windows(struct series *s, const struct evidence *e,
         if (i % stride == 0 && evidence_life(e, c->incarnations[i].row, &from, &to))
             cut_life(&cut, i, from, to);
     }
+    free(cut.values);
     free(s->samples);
     s->samples = NULL;
     s->sample_count = 0;

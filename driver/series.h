@@ -1,6 +1,6 @@
 /*
  * What memory, descriptors and threads of a component did over its lives, as the trend rules look
- * at it: the valid readings at rest, and the least of each window under load. Facts only.
+ * at it: the valid readings at rest, and the floor of each window under load. Facts only.
  */
 #ifndef FLATLINE_DRIVER_SERIES_H
 #define FLATLINE_DRIVER_SERIES_H
@@ -26,14 +26,15 @@ struct series_reading {
 enum series_level { SERIES_LIVE, SERIES_RSS, SERIES_FDS, SERIES_THREADS, SERIES_LEVELS };
 
 /*
- * The least that samples of one window showed. Only those count whose numbers of connections and
- * streams were the component's most frequent ones, so that like is compared with like; what is
+ * The lower quartile of what samples of one window showed: under load memory has a floor, and its
+ * very least is a moment that not every window has. Only those count whose numbers of connections
+ * and streams were the component's most frequent ones, so that like is compared with like; what is
  * sampled at a checkpoint is left out.
  */
 struct series_window {
     size_t incarnation;
     double seconds;               /* since it was ready, of the middle */
-    int64_t least[SERIES_LEVELS]; /* -1: not seen */
+    int64_t floor[SERIES_LEVELS]; /* -1: not seen */
 };
 
 struct series {

@@ -18,8 +18,8 @@ static size_t take_points(const struct series *s, enum series_level level, struc
     for (size_t i = 0; i < s->window_count; i++) {
         const struct series_window *w = &s->windows[i];
 
-        if (w->least[level] >= 0)
-            out[n++] = (struct stats_point){w->seconds, (double)w->least[level], w->incarnation};
+        if (w->floor[level] >= 0)
+            out[n++] = (struct stats_point){w->seconds, (double)w->floor[level], w->incarnation};
     }
     return n;
 }

@@ -1,5 +1,5 @@
 /*
- * Whether a quantity grows under load: a robust slope through the least of each window, and what
+ * Whether a quantity grows under load: a robust slope through the floor of each window, and what
  * else must hold before that is called growth, since each condition alone is met by something
  * healthy (a filling cache, a pool that doubles, a sawtooth).
  */
