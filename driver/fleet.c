@@ -205,7 +205,7 @@ static char *describe(const struct builder *argv, const struct component *c,
         add(&all, "%s", environment->argv[i]);
     for (size_t i = 0; i < argv->count; i++)
         add(&all, "%s", argv->argv[i]);
-    if (!all.failed)
+    if (!all.failed && all.argv != NULL)
         text = fleet_quote(all.argv);
     release(&all.argv);
     return text;

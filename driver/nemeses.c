@@ -76,15 +76,15 @@ static bool is_free(const struct process *process)
     return page_pending(process->page, &argument) == PAGE_COMMAND_NONE;
 }
 
-/* Up for a while, and sending. */
+/* Up for a while, and sending. Never somebody else's program, which has no page to order on. */
 static bool is_settled(const struct nemeses *n, size_t i, uint64_t now)
 {
     static struct page_snapshot page;
     const struct process *process = supervisor_process(n->settings.supervisor, i);
 
     return supervisor_is_up(n->settings.supervisor, i) && process != NULL &&
-           page_read(process->page, &page) && page.state == PAGE_READY && is_free(process) &&
-           now >= page.ready_ns + SETTLED_NS;
+           process->page != NULL && page_read(process->page, &page) && page.state == PAGE_READY &&
+           is_free(process) && now >= page.ready_ns + SETTLED_NS;
 }
 
 /* The victim's process if it is the one that was struck and was not ordered dead since. */
