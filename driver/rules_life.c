@@ -83,14 +83,18 @@ void rule_zombies(const struct evidence *e, const struct evidence_component *c, 
 static bool kill_was_due(const struct evidence *e, const struct run_incarnation_row *row)
 {
     const struct run_plan_row *plan = evidence_plan(e, row);
-    uint64_t latest;
+    uint64_t latest, end = e->info->ready_ns + e->info->duration_ns;
 
     if (plan == NULL || row->ready_ns == 0)
         return false;
+    /* Chaos keeps to the duration that was asked for, though the run may have waited for victims.
+     */
+    if (e->until_ns < end)
+        end = e->until_ns;
     latest = told_due(e, row->ready_ns + plan->after_ready_ns) + KILL_SLACK_NS;
     if (row->exit_ns != 0 && row->exit_ns <= latest && row->reason != REASON_CHAOS)
         return false;
-    return latest + CHAOS_QUIET_NS <= e->until_ns || row->reason == REASON_CHAOS;
+    return latest + CHAOS_QUIET_NS <= end || row->reason == REASON_CHAOS;
 }
 
 void rule_chaos(const struct evidence *e, const struct evidence_component *c, struct verdict *out)

@@ -224,6 +224,17 @@ bool supervisor_is_up(const struct supervisor *s, size_t i)
     return s->lives[i].state == LIFE_UP;
 }
 
+bool supervisor_is_settled(const struct supervisor *s, uint64_t since_ns)
+{
+    uint64_t now = clock_now_ns();
+
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->lives[i].state != LIFE_UP || now < s->lives[i].ready_ns + since_ns)
+            return false;
+    }
+    return true;
+}
+
 const struct process *supervisor_stopped(const struct supervisor *s, size_t i)
 {
     const struct life *life = &s->lives[i];

@@ -84,6 +84,9 @@ struct process *supervisor_process(struct supervisor *s, size_t i);
 /* Whether component i is ready and was not ordered dead. */
 bool supervisor_is_up(const struct supervisor *s, size_t i);
 
+/* Whether every component is up, and has been for `since_ns` at the least. */
+bool supervisor_is_settled(const struct supervisor *s, uint64_t since_ns);
+
 /* What was last seen of a process that ended well when it was told to stop; else NULL. */
 const struct process *supervisor_stopped(const struct supervisor *s, size_t i);
 
