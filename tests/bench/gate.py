@@ -3,10 +3,10 @@
 
     gate.py [ROUNDS [DURATION]]
 
-Each round is one default run with a leak planted in every component of SLOTS at once, each of a size of its own: smaller
-than the smallest that was found there, larger than the largest that was missed. A leak is of 16-byte pieces, one for so
-many events; what it came to is read off the readings at rest, not taken on trust. A clean run first counts the events and
-must pass. `make bench-gate` calls it; it prints the table of docs/methods.md.
+Each round is one default run with a leak planted in every component of SLOTS at once, each of a size of its own:
+smaller than the smallest that was found there, larger than the largest that was missed. A leak is of 16-byte pieces,
+one for so many events; what it came to is read off the readings at rest, not taken on trust. A clean run first counts
+the events and must pass. `make bench-gate` calls it; it prints the table of docs/methods.md.
 """
 import fcntl
 import os
