@@ -29,6 +29,9 @@ static void *count(const struct next *next, void *p, size_t asked)
     return p;
 }
 
+/* The C library names them with underscores.
+ * NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 EXPORT void *malloc(size_t size)
 {
     const struct next *next = next_get();
@@ -160,3 +163,5 @@ EXPORT size_t malloc_usable_size(void *p)
         return p == NULL ? 0 : next_arena_size(p);
     return next == NULL ? 0 : next->usable(p);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
