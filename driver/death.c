@@ -15,9 +15,15 @@ static bool is_near_cap(const struct death *death)
            (uint64_t)death->data >= death->heap_cap / 100 * NEAR_CAP_PERCENT;
 }
 
-static bool obeyed_stop(const struct spawn_end *end)
+/* How a shell, and many a program with a handler of its own, says that SIGTERM ended it. */
+#define STATUS_TERMINATED (128 + SIGTERM)
+
+static bool obeyed_stop(const struct death *death)
 {
-    return end->code == 0 || end->signal == SIGTERM || end->signal == SIGKILL;
+    const struct spawn_end *end = &death->end;
+
+    return end->code == 0 || end->signal == SIGTERM || end->signal == SIGKILL ||
+           (death->foreign && end->code == STATUS_TERMINATED);
 }
 
 enum reason death_reason(const struct death *death)
@@ -30,7 +36,7 @@ enum reason death_reason(const struct death *death)
         return REASON_NOT_READY;
     if (death->refused || death->end.code == STATUS_HEAP_OVERFLOW)
         return REASON_HEAP_CAP;
-    if (death->order == ORDER_STOP && obeyed_stop(&death->end))
+    if (death->order == ORDER_STOP && obeyed_stop(death))
         return REASON_STOPPED;
     if (death->end.code == 0)
         return REASON_CLEAN_EXIT;

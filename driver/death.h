@@ -18,6 +18,7 @@ enum order {
 
 struct death {
     enum order order;
+    bool foreign;      /* somebody else's program: told to end, it may exit with 128 + SIGTERM */
     bool not_executed; /* obituary says why */
     struct spawn_end end;
     bool refused;         /* it said that an allocation was refused */

@@ -124,8 +124,10 @@ static bool tell_patience(const struct life *life, char *out, size_t cap)
 static void bury(struct life *life)
 {
     struct process *process = &life->process;
-    struct death death = {
-        .order = life->order, .end = life->end, .heap_cap = life->component->heap_cap};
+    struct death death = {.order = life->order,
+                          .foreign = life->component->command != NULL,
+                          .end = life->end,
+                          .heap_cap = life->component->heap_cap};
     char words[PAGE_OBITUARY], text[PAGE_OBITUARY + 64], log[LOG_NAME], line[LIFE_LINE];
     enum reason reason;
 

@@ -27,6 +27,11 @@ static void every_end_has_its_reason(void **state)
         {{.order = ORDER_STOP, .end = {-1, SIGSEGV}}, REASON_SIGNAL},
         {{.order = ORDER_STOP, .end = {1, 0}}, REASON_ERROR_EXIT},
         {{.order = ORDER_STOP, .end = {251, 0}}, REASON_HEAP_CAP},
+        /* A shell's way to say that it was terminated: not ours, and for nobody unasked. */
+        {{.order = ORDER_STOP, .foreign = true, .end = {143, 0}}, REASON_STOPPED},
+        {{.order = ORDER_STOP, .foreign = true, .end = {137, 0}}, REASON_ERROR_EXIT},
+        {{.order = ORDER_STOP, .end = {143, 0}}, REASON_ERROR_EXIT},
+        {{.foreign = true, .end = {143, 0}}, REASON_ERROR_EXIT},
         {{.order = ORDER_NOT_READY, .end = {-1, SIGKILL}}, REASON_NOT_READY},
         {{.end = {0, 0}}, REASON_CLEAN_EXIT},
         {{.end = {0, 0}, .data = CAP, .heap_cap = CAP}, REASON_CLEAN_EXIT},
