@@ -189,6 +189,10 @@ static void nothing_befalls_who_shows_no_effect(void **state)
                 assert_false(scenario.components[k].peer == 2 && i == 1 &&
                              nemesis_befalls((enum nemesis)n, &scenario, k));
         }
+        /* No stroke of their house is drawn, rather than one that would wait to the end. */
+        plan = plan_of(6, NEMESIS_ALL);
+        for (unsigned k = 1; i == 1 && k <= NEMESES; k++)
+            assert_false(nemesis_draw(&plan, theirs, k, &stroke));
         scenario.components[theirs].command = NULL;
     }
     /* A server without clients: nobody would see its connections end. */
