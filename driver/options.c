@@ -23,7 +23,6 @@
 #define DEFAULT_BASE_PORT 31300 /* below the kernel's ephemeral range */
 #define NEAR_NAMES 3
 #define NOT_GIVEN UINT64_MAX
-#define CHECKPOINTS_MAX 10000
 
 static bool set_seed(void *into, const struct option_spec *spec, const char *value, char *why,
                      size_t cap)
@@ -142,9 +141,9 @@ static bool set_checkpoints(void *into, const struct option_spec *spec, const ch
 
     if (!options_set_u64(into, spec, value, why, cap))
         return false;
-    if (options->checkpoints <= CHECKPOINTS_MAX)
+    if (options->checkpoints <= SCENARIO_CHECKPOINTS_MAX)
         return true;
-    snprintf(why, cap, "%s is more than %d", value, CHECKPOINTS_MAX);
+    snprintf(why, cap, "%s is more than %d", value, SCENARIO_CHECKPOINTS_MAX);
     return false;
 }
 
@@ -314,6 +313,8 @@ static void settle(struct options *o)
     o->chaos_high_ns = choose(o->chaos_high_ns, s->chaos_high_ns, CHAOS_AFTER_HIGH_NS);
     o->nemesis_low_ns = choose(o->nemesis_low_ns, s->nemesis_low_ns, NEMESIS_AFTER_LOW_NS);
     o->nemesis_high_ns = choose(o->nemesis_high_ns, s->nemesis_high_ns, NEMESIS_AFTER_HIGH_NS);
+    if (o->checkpoints == NOT_GIVEN)
+        o->checkpoints = s->checkpoints_given ? s->checkpoints : SCENARIO_CHECKPOINTS;
     if (!o->nemeses_given)
         o->nemeses = s->nemeses;
     if (o->seed_given)
@@ -349,7 +350,7 @@ void options_take(struct options *options, int argc, char **argv)
 {
     *options = (struct options){.duration_ns = NOT_GIVEN,
                                 .sample_interval_ns = NOT_GIVEN,
-                                .checkpoints = 10,
+                                .checkpoints = NOT_GIVEN,
                                 .working_dir = "runs",
                                 .server_threads = 1,
                                 .base_port = DEFAULT_BASE_PORT,

@@ -104,6 +104,8 @@ enum matrix { MATRIX_56, MATRIX_FULL };
 #define SCENARIO_MAX 1000  /* components of any run */
 #define SCENARIO_INTERVAL_MIN_NS (10 * NS_PER_MS)
 #define SCENARIO_INTERVAL_MAX_NS (10 * NS_PER_S)
+#define SCENARIO_CHECKPOINTS 10 /* where nothing is said */
+#define SCENARIO_CHECKPOINTS_MAX 10000
 #define COMPONENT_NAME 64
 
 struct component {
@@ -148,8 +150,9 @@ struct scenario {
     /* Of the run; 0: not said. */
     uint64_t duration_ns, sample_interval_ns, chaos_low_ns, chaos_high_ns, seed;
     uint64_t nemesis_low_ns, nemesis_high_ns;
-    unsigned nemeses; /* a bit for each, see nemesis.h */
-    bool seed_given;
+    unsigned nemeses;     /* a bit for each, see nemesis.h */
+    uint64_t checkpoints; /* 0: none, if it is given */
+    bool seed_given, checkpoints_given;
     struct scenario_limit limits[SCENARIO_LIMITS]; /* those that differ from the defaults */
     size_t limit_count;
     struct scenario_words *words; /* what the components' lists are kept in */

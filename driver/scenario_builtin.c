@@ -103,6 +103,8 @@ bool scenario_build(struct scenario *scenario, const struct scenario_settings *s
     bool ok = true;
 
     snprintf(scenario->name, sizeof scenario->name, "built-in");
+    scenario->checkpoints = SCENARIO_CHECKPOINTS;
+    scenario->checkpoints_given = true;
     for (int i = 0; ok && i < SCENARIO_SERVERS; i++)
         ok = add_server(scenario, i, settings);
     for (int i = 0; ok && i < SCENARIO_SERVERS; i++)

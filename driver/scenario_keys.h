@@ -11,6 +11,7 @@
     X("duration", false, take_duration)               \
     X("sample-interval", false, take_sample_interval) \
     X("seed", false, take_seed)                       \
+    X("checkpoints", false, take_checkpoints)         \
     X("chaos-after", false, take_chaos_after)         \
     X("nemesis", false, take_nemesis)                 \
     X("nemesis-after", false, take_nemesis_after)     \

@@ -42,6 +42,14 @@ static bool take_seed(struct doc *doc, doc_node *node, void *into)
     return doc_number(doc, node, 0, UINT64_MAX, &loader->scenario->seed);
 }
 
+static bool take_checkpoints(struct doc *doc, doc_node *node, void *into)
+{
+    struct scenario_loader *loader = into;
+
+    loader->scenario->checkpoints_given = true;
+    return doc_number(doc, node, 0, SCENARIO_CHECKPOINTS_MAX, &loader->scenario->checkpoints);
+}
+
 struct range {
     uint64_t low_ns, high_ns; /* 0: not taken yet */
 };

@@ -93,6 +93,8 @@ static void put_run(const struct scenario *s, FILE *out)
     }
     if (s->seed_given)
         fprintf(out, "seed: %" PRIu64 "\n", s->seed);
+    if (s->checkpoints_given)
+        fprintf(out, "checkpoints: %" PRIu64 "\n", s->checkpoints);
     put_range(out, "chaos-after", s->chaos_low_ns, s->chaos_high_ns);
     put_nemeses(out, s->nemeses);
     put_range(out, "nemesis-after", s->nemesis_low_ns, s->nemesis_high_ns);

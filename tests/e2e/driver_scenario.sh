@@ -14,7 +14,7 @@ scenario()
 {
     file=$TAP_DIR/$1.yaml
     shift
-    printf '%s\n' 'limits: {heap-share: 0.8}' 'servers:' '  - name: s' "$@" 'clients:' \
+    printf '%s\n' 'limits: {heap-share: 0.8}' 'checkpoints: 2' 'servers:' '  - name: s' "$@" 'clients:' \
         '  - {name: c, server: s, pattern: bidi-stream-many-calls}' \
         "  - {name: f, server: s, command: 'exec sleep 600'}" >"$file"
 }
@@ -53,9 +53,16 @@ tap_matches "the run holds its scenario" ": 1 server, 2 clients" "$TAP_DIR/again
 tap_is "its limits are those of the run" "heap-share|0.8" \
     "$(fleet_query "select name, value from limit_used where name = 'heap-share'")"
 
+checkpoints()
+{
+    fleet_query "select value from meta where key = 'checkpoints'"
+}
+tap_is "and so is the number of its checkpoints" 2 "$(checkpoints)"
+
 # What a command starts ends with it, wherever it has gone. No PID namespaces: the mark finds it.
 scenario runaway "    command: 'setsid -f sleep 987.25; exec $shell_server'"
-run 0 runaway --duration 4s --allow-inconclusive
+run 0 runaway --duration 4s --allow-inconclusive --checkpoints 0
+tap_is "the command line goes before the file" 0 "$(checkpoints)"
 tap_check "nothing that the command started is left" sh -c '! pgrep -fx "sleep 987.25"'
 
 scenario dies "    command: '$shell_server & sleep 3; exit 7'"

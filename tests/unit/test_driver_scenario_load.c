@@ -63,6 +63,8 @@ static void assert_same(const struct scenario *a, const struct scenario *b)
     assert_string_equal(a->name, b->name);
     assert_int_equal(a->duration_ns, b->duration_ns);
     assert_int_equal(a->sample_interval_ns, b->sample_interval_ns);
+    assert_int_equal(a->checkpoints, b->checkpoints);
+    assert_int_equal(a->checkpoints_given, b->checkpoints_given);
     assert_int_equal(a->chaos_low_ns, b->chaos_low_ns);
     assert_int_equal(a->chaos_high_ns, b->chaos_high_ns);
     assert_int_equal(a->nemeses, b->nemeses);
@@ -133,6 +135,7 @@ static void what_is_printed_reads_back_the_same(void **state)
         if (i == 1) {
             built.duration_ns = 90 * NS_PER_S;
             built.sample_interval_ns = 250 * NS_PER_MS;
+            built.checkpoints = 0;
             built.chaos_low_ns = 1500001;
             built.chaos_high_ns = 2 * NS_PER_S;
             built.nemeses = 1u << NEMESIS_FREEZE | 1u << NEMESIS_GOAWAY;
@@ -428,6 +431,7 @@ static const struct {
     {SERVER CLIENT "sample-interval: 1ms\n", "f:5:18: it must lie between 10ms and 10s"},
     {SERVER CLIENT "seed: -1\n",
      "f:5:7: '-1' is not a whole number from 0 to 18446744073709551615"},
+    {SERVER CLIENT "checkpoints: 10001\n", "f:5:14: '10001' is not a whole number from 0 to 10000"},
     {SERVER CLIENT "chaos-after: 5s\n",
      "f:5:14: a list of two times belongs here, such as [16s, 20s]"},
     {SERVER CLIENT "chaos-after: [5s, 4s]\n", "f:5:14: the second time is earlier than the first"},
