@@ -216,6 +216,7 @@ static bool draw(const char *run_dir, const char *component, const char *templat
     if (!run_guilty_read(&guilty, run_dir, component) ||
         !run_stacks_read(&stacks, path, error, cap))
         return text_fail(error, cap, "%s: cannot be read", path);
+    run_stacks_settle(&stacks);
     run_evidence_path(run_dir, component, "", path, sizeof path);
     page = output_new(path, RUN_FLAME_FILE, error, cap);
     ok = page != NULL &&

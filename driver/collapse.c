@@ -80,6 +80,7 @@ bool collapse_stacks(const char *raw, const char *path, char *error, size_t cap)
         strip_allocators(stacks.items[i].frames);
     }
     run_stacks_merge(&stacks);
+    run_stacks_settle(&stacks);
     ok = write_stacks(&stacks, path);
     if (!ok)
         snprintf(error, cap, "%s: %s", path, strerror(errno));

@@ -64,7 +64,7 @@ static bool take_line(struct run_stacks *stacks, size_t *room, char *line)
         return true;
     *blank = '\0';
     bytes = strtoll(blank + 1, &end, 10);
-    if (end == blank + 1 || (*end != '\0' && *end != '\n') || bytes <= 0)
+    if (end == blank + 1 || (*end != '\0' && *end != '\n') || bytes == 0)
         return true;
     if (stacks->count == *room) {
         *room = *room == 0 ? 64 : 2 * *room;
@@ -115,6 +115,50 @@ static const char *leaf_of(const char *frames)
     const char *last = strrchr(frames, ';');
 
     return last == NULL ? frames : last + 1;
+}
+
+/* The last `count` of its frames. */
+static const char *tail_of(const char *frames, int count)
+{
+    const char *at = frames + strlen(frames);
+
+    while (at > frames && (at[-1] != ';' || --count > 0))
+        at--;
+    return at;
+}
+
+static void set_off(struct run_stacks *stacks, struct run_stack *freed, int frames)
+{
+    const char *tail = tail_of(freed->frames, frames);
+
+    for (size_t i = 0; i < stacks->count && freed->bytes < 0; i++) {
+        struct run_stack *kept = &stacks->items[i];
+        int64_t both = kept->bytes < -freed->bytes ? kept->bytes : -freed->bytes;
+
+        if (kept->bytes > 0 && strcmp(tail_of(kept->frames, frames), tail) == 0) {
+            kept->bytes -= both;
+            freed->bytes += both;
+        }
+    }
+}
+
+void run_stacks_settle(struct run_stacks *stacks)
+{
+    static const int likenesses[] = {3, 1};
+    size_t kept = 0;
+
+    for (size_t pass = 0; pass < sizeof likenesses / sizeof *likenesses; pass++) {
+        for (size_t i = 0; i < stacks->count; i++)
+            set_off(stacks, &stacks->items[i], likenesses[pass]);
+    }
+    for (size_t i = 0; i < stacks->count; i++) {
+        if (stacks->items[i].bytes > 0)
+            stacks->items[kept++] = stacks->items[i];
+        else
+            free(stacks->items[i].frames);
+    }
+    stacks->count = kept;
+    run_stacks_merge(stacks);
 }
 
 /* The bytes of all stacks that end in the same function. */
@@ -197,6 +241,7 @@ bool run_guilty_read(struct run_guilty *guilty, const char *run_dir, const char 
     if (!run_stacks_read(&stacks, path, error, sizeof error))
         return read_why(guilty,
                         run_evidence_path(run_dir, component, RUN_WHY_FILE, path, sizeof path));
+    run_stacks_settle(&stacks);
     find_guilty(guilty, &stacks);
     run_stacks_free(&stacks);
     guilty->flame =

@@ -31,10 +31,17 @@ char *run_evidence_path(const char *run_dir, const char *component, const char *
                         size_t cap);
 
 /*
- * Reads a file of collapsed stacks; what is freed rather than kept (no positive number) is left
- * out. False: *error holds one line and there is nothing to free.
+ * Reads a file of collapsed stacks, freed ones (negative) included. False: *error holds one line
+ * and there is nothing to free.
  */
 bool run_stacks_read(struct run_stacks *stacks, const char *path, char *error, size_t cap);
+
+/*
+ * Sets what was freed against what stayed, and leaves out what comes to nothing. A connection that
+ * was replaced by one whose handshake went another way is one stack less and another more: so it is
+ * set against stacks whose three nearest frames are the same, then against the same function.
+ */
+void run_stacks_settle(struct run_stacks *stacks);
 
 /* Adds the bytes of equal stacks up and puts the heaviest first. */
 void run_stacks_merge(struct run_stacks *stacks);

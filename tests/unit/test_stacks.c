@@ -92,6 +92,18 @@ static void what_did_not_stay_is_left_out(void **state)
     assert_file(stacks, "malloc 4\nmain;kept 1\n");
 }
 
+/* What was given back by one way to a function is set against what another way to it took. */
+static void what_was_replaced_is_no_growth(void **state)
+{
+    (void)state;
+    collapse("main;accept;open;session_new;buffer 20\n"
+             "main;read;handshake;open;session_new;buffer -20\n"
+             "main;work;leak 16\n"
+             "main;other;leak -4\n"
+             "main;gone;elsewhere -7\n");
+    assert_file(stacks, "main;work;leak 12\n");
+}
+
 static void a_missing_file_is_named(void **state)
 {
     char error[256];
@@ -160,9 +172,10 @@ static void names_as_long_as_they_come_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_jeprof_adds_is_taken_away), TEST(what_did_not_stay_is_left_out),
-        TEST(a_missing_file_is_named),        TEST(the_guilty_one_is_who_kept_most),
-        TEST(no_stacks_have_a_reason),        TEST(names_as_long_as_they_come_fit),
+        TEST(what_jeprof_adds_is_taken_away),  TEST(what_did_not_stay_is_left_out),
+        TEST(what_was_replaced_is_no_growth),  TEST(a_missing_file_is_named),
+        TEST(the_guilty_one_is_who_kept_most), TEST(no_stacks_have_a_reason),
+        TEST(names_as_long_as_they_come_fit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
