@@ -217,6 +217,10 @@ static bool draw(const char *run_dir, const char *component, const char *templat
         !run_stacks_read(&stacks, path, error, cap))
         return text_fail(error, cap, "%s: cannot be read", path);
     run_stacks_settle(&stacks);
+    if (stacks.count == 0) {
+        run_stacks_free(&stacks);
+        return true; /* an empty flame tells nothing; the report says so */
+    }
     run_evidence_path(run_dir, component, "", path, sizeof path);
     page = output_new(path, RUN_FLAME_FILE, error, cap);
     ok = page != NULL &&
