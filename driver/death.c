@@ -1,7 +1,9 @@
 #include "driver/death.h"
 
 #include "common/base/exit_status.h"
+#include "common/base/units.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +28,18 @@ static bool obeyed_stop(const struct death *death)
            (death->foreign && end->code == STATUS_TERMINATED);
 }
 
+static bool group_has_killed(const struct death *death)
+{
+    return death->group_cap != 0 && death->group_kills > 0;
+}
+
+/* A kernel that does not count its kills leaves a SIGKILL of unknown hand, at the limit. */
+static bool group_may_have_killed(const struct death *death)
+{
+    return death->group_cap != 0 && death->group_kills < 0 && death->group_refusals > 0 &&
+           death->order == ORDER_NONE && death->end.signal == SIGKILL;
+}
+
 enum reason death_reason(const struct death *death)
 {
     if (death->not_executed)
@@ -34,15 +48,32 @@ enum reason death_reason(const struct death *death)
         return REASON_CHAOS;
     if (death->order == ORDER_NOT_READY)
         return REASON_NOT_READY;
-    if (death->refused || death->end.code == STATUS_HEAP_OVERFLOW)
+    if (death->refused || group_has_killed(death) || death->end.code == STATUS_HEAP_OVERFLOW)
         return REASON_HEAP_CAP;
     if (death->order == ORDER_STOP && obeyed_stop(death))
         return REASON_STOPPED;
     if (death->end.code == 0)
         return REASON_CLEAN_EXIT;
-    if (is_near_cap(death))
+    if (is_near_cap(death) || group_may_have_killed(death))
         return REASON_HEAP_CAP;
     return death->end.signal != 0 ? REASON_SIGNAL : REASON_ERROR_EXIT;
+}
+
+bool death_tell_group(const struct death *death, char *out, size_t cap)
+{
+    char size[32];
+
+    if (death->order == ORDER_CHAOS)
+        return false;
+    units_format_size(death->group_cap, size, sizeof size);
+    if (group_has_killed(death))
+        snprintf(out, cap, "out of memory in its cgroup of %s: %" PRId64 " killed there", size,
+                 death->group_kills);
+    else if (group_may_have_killed(death))
+        snprintf(out, cap, "probably out of memory: its cgroup of %s was full", size);
+    else
+        return false;
+    return true;
 }
 
 bool death_is_breach(enum reason reason)

@@ -21,13 +21,22 @@ struct death {
     bool foreign;      /* somebody else's program: told to end, it may exit with 128 + SIGTERM */
     bool not_executed; /* obituary says why */
     struct spawn_end end;
-    bool refused;         /* it said that an allocation was refused */
-    int64_t data;         /* its last sampled `data`, bytes; 0: none */
-    uint64_t heap_cap;    /* bytes */
-    const char *obituary; /* its last words, or NULL */
+    bool refused;        /* it said that an allocation was refused */
+    int64_t data;        /* its last sampled `data`, bytes; 0: none */
+    uint64_t heap_cap;   /* bytes */
+    uint64_t group_cap;  /* of its cgroup, bytes; 0: it has none, and what follows is not known */
+    int64_t group_kills; /* the kernel killed so many in it for want of memory; -1: not told */
+    int64_t group_refusals; /* how often it was at its limit */
+    const char *obituary;   /* its last words, or NULL */
 };
 
 enum reason death_reason(const struct death *death);
+
+/*
+ * The last words of one whose cgroup had not enough memory, "probably" if that is a guess; false:
+ * it had, or chaos killed it first.
+ */
+bool death_tell_group(const struct death *death, char *out, size_t cap);
 
 /* A finding: neither ordered nor the end of the run. */
 bool death_is_breach(enum reason reason);

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/base/rng.h"
+#include "driver/cap_group.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -26,6 +27,7 @@
     100 /* a process that forks faster than it is killed must not hold us for ever \
          */
 #define SWEEP_PAUSE_MS 10
+#define REMOVALS_MAX 500 /* what is killed leaves its cgroup when it gets to run */
 #define ENVIRON_CHUNK (64 * 1024)
 
 enum op { OP_WATCH, OP_FORGET };
@@ -127,7 +129,7 @@ static void detach(int *fd)
     close_range(STDERR_FILENO + 2, ~0U, 0);
 }
 
-__attribute__((noreturn)) static void guard(int fd, const char *mark)
+__attribute__((noreturn)) static void guard(int fd, const char *mark, const char *cgroups)
 {
     struct message message;
     ssize_t n;
@@ -142,6 +144,8 @@ __attribute__((noreturn)) static void guard(int fd, const char *mark)
     for (size_t i = 0; i < group_count; i++)
         kill(-groups[i], SIGKILL);
     for (int i = 0; i < SWEEPS_MAX && sweep(mark) > 0; i++)
+        poll(NULL, 0, SWEEP_PAUSE_MS);
+    for (int i = 0; cgroups != NULL && i < REMOVALS_MAX && !cap_groups_remove(cgroups); i++)
         poll(NULL, 0, SWEEP_PAUSE_MS);
     _exit(0);
 }
@@ -161,7 +165,7 @@ static char **mark_environment(char *mark)
     return marked;
 }
 
-struct guardian *guardian_new(char *error, size_t cap)
+struct guardian *guardian_new(const char *cgroups, char *error, size_t cap)
 {
     struct guardian *guardian = calloc(1, sizeof *guardian);
     int pipe[2] = {-1, -1};
@@ -178,7 +182,7 @@ struct guardian *guardian_new(char *error, size_t cap)
         goto failed;
     if (guardian->pid == 0) {
         close(pipe[1]);
-        guard(pipe[0], guardian->mark);
+        guard(pipe[0], guardian->mark, cgroups);
     }
     close(pipe[0]);
     guardian->fd = pipe[1];

@@ -14,11 +14,14 @@
 struct guardian;
 
 /*
- * Forks it; do this before anything large is allocated or opened. NULL: *error holds one line.
+ * Forks it; do this before anything large is allocated or opened. cgroups is the parent of this
+ * run's cgroups (cap_group.h), which need not be there yet and are removed at the end; NULL: it has
+ * none. NULL: *error holds one line.
  */
-struct guardian *guardian_new(char *error, size_t cap);
+struct guardian *guardian_new(const char *cgroups, char *error, size_t cap);
 
-/* Ends and reaps it; what this run left behind is dead then. NULL is ignored. */
+/* Ends and reaps it; what this run left behind is dead then, and its cgroups are gone. NULL is
+ * ignored. */
 void guardian_free(struct guardian *guardian);
 
 /* The caller's environment plus the mark, for every child; lives as long as the guardian. */

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/run/stacks.h"
 #include "driver/autopsy.h"
+#include "driver/cap_group.h"
 #include "driver/certificates.h"
 #include "driver/checkpoint.h"
 #include "driver/folder.h"
@@ -44,6 +45,7 @@ struct job {
     struct certificates certificates;
     struct fleet *fleet;
     int64_t *rows; /* beside the scenario's components */
+    struct cap_groups groups;
     struct guardian *guardian;
     struct run_writer *writer;
     struct ev_loop *loop;
@@ -239,6 +241,7 @@ static bool check(struct job *job)
             refuse(error)) &&
            (preflight_files(&job->scenario, error, sizeof error) || refuse(error)) &&
            (preflight_memory(&job->scenario, error, sizeof error) || refuse(error)) &&
+           (cap_groups_find(&job->groups, &job->scenario, error, sizeof error) || refuse(error)) &&
            (preflight_ports(&job->scenario, error, sizeof error) || refuse(error));
 }
 
@@ -315,8 +318,10 @@ static bool prepare(struct job *job, char **argv)
 
     if (!check(job))
         return false;
-    job->guardian = guardian_new(error, sizeof error);
-    if (job->guardian == NULL)
+    job->guardian =
+        guardian_new(job->groups.version != NULL ? job->groups.parent : NULL, error, sizeof error);
+    if (job->guardian == NULL ||
+        !cap_groups_make(&job->groups, &job->scenario, error, sizeof error))
         return refuse(error);
     if (!make_folder(job) || !make_certificates(job))
         return false;
@@ -387,6 +392,7 @@ static bool make_loop(struct job *job)
                                                  .rows = job->rows,
                                                  .writer = job->writer,
                                                  .guardian = job->guardian,
+                                                 .groups = &job->groups,
                                                  .run_dir = job->run_dir,
                                                  .chaos = job->chaos,
                                                  .duration_ns = job->options->duration_ns,

@@ -120,6 +120,18 @@ static bool tell_patience(const struct life *life, char *out, size_t cap)
     return true;
 }
 
+/* What its cgroup has counted since this incarnation began. */
+static void ask_group(const struct life *life, struct death *death)
+{
+    struct cap_report report;
+
+    if (!cap_groups_report(life->shared->groups, life->component, &report))
+        return;
+    death->group_cap = life->component->group_cap;
+    death->group_kills = report.kills < 0 ? -1 : report.kills - life->group.kills;
+    death->group_refusals = report.refusals - life->group.refusals;
+}
+
 /* Writes down how it ended and releases what it had. */
 static void bury(struct life *life)
 {
@@ -137,9 +149,10 @@ static void bury(struct life *life)
     death.data = process->data;
     death.refused =
         metric_has(&process->last, METRIC_REFUSED) && process->last.value[METRIC_REFUSED] > 0;
+    ask_group(life, &death);
     death.not_executed = spawn_exec_failed(&process->child, words, sizeof words);
     if (death.not_executed || process_obituary(process, words, sizeof words) ||
-        tell_patience(life, words, sizeof words))
+        tell_patience(life, words, sizeof words) || death_tell_group(&death, words, sizeof words))
         death.obituary = words;
     reason = death_reason(&death);
     record_exit(life, &death, reason);
@@ -233,7 +246,7 @@ static enum life_state launch(struct life *life)
     struct life_shared *shared = life->shared;
     const struct fleet_command *command = &shared->fleet->commands[life->index];
     const struct component *c = life->component;
-    char path[PATH_MAX], log[LOG_NAME], error[LIFE_LINE];
+    char path[PATH_MAX], group[PATH_MAX], log[LOG_NAME], error[LIFE_LINE];
     struct spawn_request request = {
         .argv = command->argv,
         .envp = command->environment != NULL ? command->environment
@@ -243,6 +256,11 @@ static enum life_state launch(struct life *life)
         .isolate = c->command != NULL,
         .data_limit = c->cap == CAP_DATA ? c->heap_cap : 0};
 
+    if (c->cap == CAP_CGROUP) {
+        cap_groups_entry(shared->groups, c, group);
+        request.group_entry = group;
+        (void)cap_groups_report(shared->groups, c, &life->group);
+    }
     life->number++;
     life->order = ORDER_NONE;
     life->ordered_ns = 0;

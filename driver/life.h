@@ -6,6 +6,7 @@
 #define FLATLINE_DRIVER_LIFE_H
 
 #include "common/run/writer.h"
+#include "driver/cap_group.h"
 #include "driver/chaos.h"
 #include "driver/death.h"
 #include "driver/fleet.h"
@@ -55,6 +56,7 @@ struct life_shared {
     const int64_t *rows; /* run.db's ids of the components, beside the scenario's */
     struct run_writer *writer;
     struct guardian *guardian;
+    const struct cap_groups *groups; /* NULL: none */
     const char *run_dir;
     struct chaos chaos;
     uint64_t ready_limit_ns, stop_limit_ns;
@@ -87,7 +89,8 @@ struct life {
     enum order order;
     uint64_t ordered_ns;
     int ordered_signal;
-    bool forced; /* SIGKILL was sent */
+    struct cap_report group; /* what its cgroup had counted when this incarnation began */
+    bool forced;             /* SIGKILL was sent */
     ev_io exit_watcher;
     ev_timer timer;
 };

@@ -152,7 +152,7 @@ bool preflight_memory(const struct scenario *scenario, char *error, size_t cap)
     char need_text[32], there_text[32];
 
     for (size_t i = 0; i < scenario->count; i++)
-        need += scenario->components[i].heap_cap / 2;
+        need += (scenario->components[i].heap_cap + scenario->components[i].group_cap) / 2;
     if (there == 0 || there >= need)
         return true;
     snprintf(error, cap,

@@ -80,7 +80,7 @@ bool record_fleet(struct run_writer *writer, const struct fleet *fleet, int64_t 
             .secure = c->secure,
             .service = service_name(c->service),
             .cap_kind = cap_name(c->cap),
-            .heap_cap = c->heap_cap};
+            .heap_cap = c->cap == CAP_CGROUP ? c->group_cap : c->heap_cap};
 
         if (!run_writer_component(writer, &row, &rows[i]))
             return false;

@@ -88,11 +88,11 @@ static json_t *identity(const struct report *r, const struct run_component_row *
 
 static json_t *memory(const struct summary_row *s)
 {
-    uint64_t heap_cap = s->first->row->heap_cap;
+    uint64_t heap_cap = s->first->row->heap_cap, any = heap_cap + s->first->row->group_cap;
 
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "live_last_bytes", whole(s->live_last),
                      "live_peak_bytes", whole(s->live_peak), "data_peak_bytes", whole(s->data_peak),
-                     "heap_cap_bytes", whole(heap_cap == 0 ? -1 : (int64_t)heap_cap), "cap_kind",
+                     "heap_cap_bytes", whole(any == 0 ? -1 : (int64_t)any), "cap_kind",
                      json_text(s->first->row->cap_kind), "cap_share",
                      heap_cap == 0 || s->data_peak < 0 ? json_null() : json_real(s->share));
 }

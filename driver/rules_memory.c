@@ -21,6 +21,18 @@ static bool has_no_cap(const struct evidence_component *c, struct verdict *out)
     return true;
 }
 
+/* What is capped is not `data`, but what the kernel kills for: it alone says who went beyond. */
+static bool has_group_cap(const struct evidence_component *c, const char *what, struct verdict *out)
+{
+    char size[32];
+
+    if (c->row->group_cap == 0)
+        return false;
+    rule_say(out, OUTCOME_PASS, known(-1), NAN, "%s its cgroup of %s", what,
+             units_format_size(c->row->group_cap, size, sizeof size));
+    return true;
+}
+
 static const struct evidence_incarnation *find_overflow(const struct evidence *e,
                                                         const struct evidence_component *c)
 {
@@ -41,13 +53,14 @@ static const struct evidence_incarnation *find_overflow(const struct evidence *e
 void rule_heap_cap(const struct evidence *e, const struct evidence_component *c,
                    struct verdict *out)
 {
-    double cap = (double)c->row->heap_cap, peak = known(evidence_sum(e, c).data_peak);
+    double cap = (double)(c->row->heap_cap + c->row->group_cap);
+    double peak = c->row->group_cap != 0 ? NAN : known(evidence_sum(e, c).data_peak);
     const struct evidence_incarnation *inc = find_overflow(e, c);
     char size[32];
 
-    if (inc == NULL && has_no_cap(c, out))
+    if (inc == NULL && (has_no_cap(c, out) || has_group_cap(c, "none was killed in", out)))
         return;
-    units_format_size(c->row->heap_cap, size, sizeof size);
+    units_format_size(c->row->heap_cap + c->row->group_cap, size, sizeof size);
     if (inc == NULL && isnan(peak))
         rule_say(out, OUTCOME_INCONCLUSIVE, NAN, cap, "its memory was never sampled");
     else if (inc == NULL)
@@ -74,7 +87,7 @@ void rule_heap_limit(const struct evidence *e, const struct evidence_component *
     double cap = (double)c->row->heap_cap, limit = e->limits->heap_share * cap;
     char size[32];
 
-    if (has_no_cap(c, out))
+    if (has_no_cap(c, out) || has_group_cap(c, "not judged: data is not what is capped in", out))
         return;
     if (peak < 0 || c->row->heap_cap == 0) {
         rule_say(out, OUTCOME_INCONCLUSIVE, known(peak), limit,

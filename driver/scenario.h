@@ -49,8 +49,9 @@ enum service { SERVICE_TABLE(SERVICE_ENUM) SERVICE_COUNT };
 #undef SERVICE_ENUM
 
 /* What a heap cap is made of. */
-#define CAP_TABLE(X)                  \
-    X(DATA, "data") /* RLIMIT_DATA */ \
+#define CAP_TABLE(X)                          \
+    X(DATA, "data")     /* RLIMIT_DATA */     \
+    X(CGROUP, "cgroup") /* a memory cgroup */ \
     X(NONE, "none")
 
 /* How it is known that a component can be worked with. */
@@ -114,11 +115,12 @@ struct component {
     bool server, stable, secure;
     enum pattern pattern; /* of our own clients only */
     enum service service;
-    int port;            /* listened on, or connected to */
-    int peer;            /* index of the client's server; -1 for servers */
-    int threads;         /* event loops of a server; 0 and 1: one */
-    enum cap cap;        /* what heap_cap is made of */
-    uint64_t heap_cap;   /* bytes; 0: none */
+    int port;    /* listened on, or connected to */
+    int peer;    /* index of the client's server; -1 for servers */
+    int threads; /* event loops of a server; 0 and 1: one */
+    enum cap cap;
+    uint64_t heap_cap;   /* of CAP_DATA, bytes; 0: none */
+    uint64_t group_cap;  /* of CAP_CGROUP, bytes: all memory of what it starts, not `data` alone */
     const char *leak;    /* SHAPE:BYTES[/EVERY], or NULL */
     const char *healthy; /* growth that is none, SHAPE:BYTES[/EVERY], or NULL */
     /* Of our own: instead of the pattern's, or of a server's none; ended by NULL; or NULL. */

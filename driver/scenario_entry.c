@@ -150,7 +150,13 @@ static bool take_cap(struct doc *doc, doc_node *node, void *into)
     }
     if (c->cap == CAP_NONE && c->heap_cap != 0)
         return doc_refuse(doc, node, "a cap of kind none has no size");
-    return c->cap == CAP_NONE || c->heap_cap != 0 || doc_refuse(doc, node, "the size is missing");
+    if (c->cap != CAP_NONE && c->heap_cap == 0)
+        return doc_refuse(doc, node, "the size is missing");
+    if (c->cap == CAP_CGROUP) {
+        c->group_cap = c->heap_cap;
+        c->heap_cap = 0;
+    }
+    return true;
 }
 
 struct word_list {

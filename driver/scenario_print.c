@@ -107,7 +107,7 @@ static void put_cap(const struct component *c, FILE *out)
         return;
     }
     fprintf(out, "    cap: {kind: %s, size: ", cap_name(c->cap));
-    put_size(out, c->heap_cap);
+    put_size(out, c->cap == CAP_CGROUP ? c->group_cap : c->heap_cap);
     fputs("}\n", out);
 }
 
@@ -174,8 +174,9 @@ static bool is_sibling(const struct component *a, const struct component *b)
 
     return stem != 0 && stem_of(b) == stem && strncmp(a->name, b->name, stem) == 0 &&
            a->peer == b->peer && a->stable == b->stable && a->service == b->service &&
-           a->cap == b->cap && a->heap_cap == b->heap_cap && a->env == b->env &&
-           a->kill == b->kill && a->ready_limit_ns == b->ready_limit_ns && a->pattern < b->pattern;
+           a->cap == b->cap && a->heap_cap == b->heap_cap && a->group_cap == b->group_cap &&
+           a->env == b->env && a->kill == b->kill && a->ready_limit_ns == b->ready_limit_ns &&
+           a->pattern < b->pattern;
 }
 
 static void put_patterns(const struct component *first, size_t count, FILE *out)

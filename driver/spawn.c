@@ -26,6 +26,7 @@
     X(NAMESPACE, "enter its namespace")         \
     X(GROUP, "make its process group")          \
     X(PARENT, "outlive its parent")             \
+    X(MEMORY, "enter its memory group")         \
     X(INPUT, "open /dev/null")                  \
     X(LOG, "open its log")                      \
     X(PAGE, "take its telemetry page")          \
@@ -106,6 +107,19 @@ IN_CHILD static bool set_cap(uint64_t bytes)
     return setrlimit(RLIMIT_DATA, &limit) == 0;
 }
 
+/* Before it executes anything, so that what that takes is counted from the first page on. */
+static bool enter_group(const char *entry)
+{
+    int fd = open(entry, O_WRONLY | O_CLOEXEC);
+    bool entered = fd >= 0 && write(fd, "0", 1) == 1;
+    int error = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return entered;
+}
+
 /* All that lies between fork and exec; the step that failed, or STEP_EXEC when it is time for that.
  */
 IN_CHILD static enum step get_ready(const struct spawn_request *request, pid_t driver, int *pipe)
@@ -118,6 +132,8 @@ IN_CHILD static enum step get_ready(const struct spawn_request *request, pid_t d
     /* The driver may have died before prctl took effect. From another namespace it is seen as 0. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || (getppid() != driver && getppid() != 0))
         return STEP_PARENT;
+    if (request->group_entry != NULL && !enter_group(request->group_entry))
+        return STEP_MEMORY;
     step = redirect(request);
     if (step == STEP_EXEC)
         step = keep_own_descriptors(request, pipe);

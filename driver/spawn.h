@@ -19,7 +19,9 @@ struct spawn_request {
     const char *log_path; /* takes standard output and error; appended to */
     int page_fd;          /* handed down as page_target; -1: none */
     int page_target;      /* 3 or more */
-    uint64_t data_limit;  /* RLIMIT_DATA, soft, bytes; 0: as inherited */
+    const char
+        *group_entry;    /* cgroup.procs of the cgroup that it is to be in; NULL: as inherited */
+    uint64_t data_limit; /* RLIMIT_DATA, soft, bytes; 0: as inherited */
     /*
      * In a PID namespace of its own, where that is permitted: whatever it starts ends with it, even
      * what leaves its process group and session.

@@ -139,6 +139,7 @@ struct supervisor *supervisor_new(struct ev_loop *loop, const struct supervisor_
                                      .rows = settings->rows,
                                      .writer = settings->writer,
                                      .guardian = settings->guardian,
+                                     .groups = settings->groups,
                                      .run_dir = settings->run_dir,
                                      .chaos = settings->chaos,
                                      .ready_limit_ns = settings->ready_limit_ns,

@@ -27,7 +27,8 @@ struct supervisor_settings {
     const int64_t *rows; /* run.db's ids of the components, beside the scenario's */
     struct run_writer *writer;
     struct guardian *guardian;
-    const char *run_dir; /* has a folder logs/ */
+    const struct cap_groups *groups; /* NULL: none */
+    const char *run_dir;             /* has a folder logs/ */
     struct chaos chaos;
     uint64_t duration_ns;    /* chaos is quiet at its end */
     uint64_t ready_limit_ns; /* a process that is not ready by then is given up */

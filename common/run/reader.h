@@ -33,8 +33,9 @@ struct run_component_row {
     bool server, stable, secure;
     bool own; /* one of our programs, of which no coverage is written down */
     int port;
-    int64_t peer; /* the server's id; 0 for servers */
-    uint64_t heap_cap;
+    int64_t peer;                              /* the server's id; 0 for servers */
+    uint64_t heap_cap;                         /* of `data`, bytes; 0: none */
+    uint64_t group_cap;                        /* of a cgroup, bytes; 0: none */
     const char *coverage, *service, *cap_kind; /* never NULL */
 };
 

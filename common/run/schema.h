@@ -28,6 +28,8 @@
 #define RUN_OWN_COVERAGE "exact"
 #define RUN_OWN_SERVICE "flatline"
 #define RUN_OWN_CAP "data"
+/* The cap_kind of which heap_cap is all memory of a cgroup. */
+#define RUN_GROUP_CAP "cgroup"
 
 /*
  * meta keys: schema_version, flatline_version, seed, argv, host, start_wall_ns, start_ns, ready_ns

@@ -167,6 +167,11 @@ static bool take_component_kind(void *arg, sqlite3_stmt *s)
     keep_over(load, s, 1, &row->coverage, &ok);
     keep_over(load, s, 2, &row->service, &ok);
     keep_over(load, s, 3, &row->cap_kind, &ok);
+    /* All memory of a group is another quantity than `data`, and never compared with it. */
+    if (strcmp(row->cap_kind, RUN_GROUP_CAP) == 0) {
+        row->group_cap = row->heap_cap;
+        row->heap_cap = 0;
+    }
     return ok;
 }
 

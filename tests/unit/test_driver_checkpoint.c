@@ -140,7 +140,7 @@ static int set_up(void **state)
     strcpy(w.dir, "/tmp/flatline-checkpoint.XXXXXX");
     if (mkdtemp(w.dir) == NULL)
         return -1;
-    w.guardian = guardian_new(error, sizeof error);
+    w.guardian = guardian_new(NULL, error, sizeof error);
     w.loop = ev_loop_new(EVFLAG_AUTO);
     w.plan = (struct checkpoint_plan){42, 2 * CHECKPOINT_SPACING_NS, 1};
     w.run_ns = 3 * NS_PER_S;

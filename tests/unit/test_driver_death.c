@@ -42,6 +42,23 @@ static void every_end_has_its_reason(void **state)
         {{.end = {-1, SIGABRT}, .data = CAP / 100 * 94, .heap_cap = CAP}, REASON_SIGNAL},
         {{.end = {1, 0}, .data = CAP / 100 * 96, .heap_cap = CAP}, REASON_HEAP_CAP},
         {{.end = {-1, SIGKILL}}, REASON_SIGNAL},
+        /* In a cgroup: what the kernel has counted, or what is to be guessed. */
+        {{.end = {-1, SIGKILL}, .group_cap = CAP, .group_kills = 1}, REASON_HEAP_CAP},
+        {{.end = {1, 0}, .group_cap = CAP, .group_kills = 1}, REASON_HEAP_CAP},
+        {{.order = ORDER_STOP, .group_cap = CAP, .group_kills = 1}, REASON_HEAP_CAP},
+        {{.order = ORDER_CHAOS, .group_cap = CAP, .group_kills = 1}, REASON_CHAOS},
+        {{.end = {-1, SIGKILL}, .group_cap = CAP, .group_refusals = 9}, REASON_SIGNAL},
+        {{.end = {-1, SIGKILL}, .group_cap = CAP, .group_kills = -1, .group_refusals = 9},
+         REASON_HEAP_CAP},
+        {{.end = {-1, SIGKILL}, .group_cap = CAP, .group_kills = -1}, REASON_SIGNAL},
+        {{.end = {-1, SIGABRT}, .group_cap = CAP, .group_kills = -1, .group_refusals = 9},
+         REASON_SIGNAL},
+        {{.order = ORDER_STOP,
+          .end = {-1, SIGKILL},
+          .group_cap = CAP,
+          .group_kills = -1,
+          .group_refusals = 9},
+         REASON_STOPPED},
     };
 
     (void)state;
@@ -68,12 +85,31 @@ static void a_description_says_what_is_known(void **state)
                         "last words (exit status 251)");
 }
 
+static void a_full_cgroup_is_said_and_a_guess_called_one(void **state)
+{
+    struct death death = {.end = {-1, SIGKILL}, .group_cap = CAP, .group_kills = 2};
+    char line[128];
+
+    (void)state;
+    assert_true(death_tell_group(&death, line, sizeof line));
+    assert_string_equal(line, "out of memory in its cgroup of 24 MB: 2 killed there");
+    death.order = ORDER_CHAOS;
+    assert_false(death_tell_group(&death, line, sizeof line));
+    death = (struct death){
+        .end = {-1, SIGKILL}, .group_cap = CAP, .group_kills = -1, .group_refusals = 1};
+    assert_true(death_tell_group(&death, line, sizeof line));
+    assert_string_equal(line, "probably out of memory: its cgroup of 24 MB was full");
+    death.group_kills = 0;
+    assert_false(death_tell_group(&death, line, sizeof line));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_end_has_its_reason),
         cmocka_unit_test(only_ordered_deaths_are_no_breach),
         cmocka_unit_test(a_description_says_what_is_known),
+        cmocka_unit_test(a_full_cgroup_is_said_and_a_guess_called_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

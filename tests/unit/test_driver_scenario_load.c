@@ -90,6 +90,7 @@ static void assert_same(const struct scenario *a, const struct scenario *b)
             assert_int_equal(x->threads, y->threads);
         assert_int_equal(x->cap, y->cap);
         assert_int_equal(x->heap_cap, y->heap_cap);
+        assert_int_equal(x->group_cap, y->group_cap);
         assert_int_equal(x->ready, y->ready);
         assert_int_equal(x->ready_limit_ns, y->ready_limit_ns);
         assert_int_equal(x->kill, y->kill);
@@ -170,7 +171,8 @@ static void other_peoples_programs_read_back_the_same(void **state)
         "    secure: true\n"
         "  - {name: t, command: 'exec serve {port}', cap: 512M, ready: {timeout: 7s}}\n"
         "clients:\n"
-        "  - {name: c, server: s, command: [/x/call, '{host}:{port}', '{cert}', '{key}']}\n"
+        "  - {name: c, server: s, command: [/x/call, '{host}:{port}', '{cert}', '{key}'],"
+        " cap: {kind: cgroup, size: 96M}}\n"
         "  - {name: d, server: s, patterns: [bidi-stream], env: [A=B]}\n";
     struct scenario s, again;
     char *printed;
@@ -181,6 +183,9 @@ static void other_peoples_programs_read_back_the_same(void **state)
     assert_int_equal(s.components[1].cap, CAP_DATA);
     assert_int_equal(s.components[2].ready, READY_START);
     assert_int_equal(s.components[0].cap, CAP_NONE);
+    assert_int_equal(s.components[2].cap, CAP_CGROUP);
+    assert_int_equal(s.components[2].heap_cap, 0);
+    assert_int_equal(s.components[2].group_cap, 96 << 20);
     printed = print(&s);
     load_good(printed, &again);
     assert_same(&s, &again);
@@ -387,6 +392,7 @@ static const struct {
     {SERVER "    cap: 4K\n" CLIENT, "f:3:10: a cap below 1M lets nothing start"},
     {SERVER "    cap: {size: 4M}\n" CLIENT, "f:3:10: the key 'kind' is missing"},
     {SERVER "    cap: {kind: data}\n" CLIENT, "f:3:10: the size is missing"},
+    {SERVER "    cap: {kind: cgroup}\n" CLIENT, "f:3:10: the size is missing"},
     {SERVER "    cap: {kind: none, size: 4M}\n" CLIENT, "f:3:10: a cap of kind none has no size"},
     {SERVER "clients:\n  - {name: c, server: S, pattern: bidi-stream}\n",
      "f:4:23: there is no server 'S'; the nearest is 's'"},

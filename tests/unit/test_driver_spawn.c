@@ -279,7 +279,7 @@ static void be_a_driver(int report, bool killed)
     struct spawned child;
     char error[256], mark[128];
 
-    guardian = guardian_new(error, sizeof error);
+    guardian = guardian_new(NULL, error, sizeof error);
     if (guardian == NULL)
         _exit(1);
     request.envp = guardian_environment(guardian);

@@ -144,7 +144,7 @@ static int set_up(void **state)
     strcpy(w.dir, "/tmp/flatline-supervisor.XXXXXX");
     if (mkdtemp(w.dir) == NULL)
         return -1;
-    w.guardian = guardian_new(error, sizeof error);
+    w.guardian = guardian_new(NULL, error, sizeof error);
     w.loop = ev_loop_new(EVFLAG_AUTO);
     w.settings = (struct supervisor_settings){.ready_limit_ns = 5 * NS_PER_S,
                                               .stop_limit_ns = 2 * NS_PER_S,
