@@ -108,7 +108,7 @@ IN_CHILD static bool set_cap(uint64_t bytes)
 }
 
 /* Before it executes anything, so that what that takes is counted from the first page on. */
-static bool enter_group(const char *entry)
+IN_CHILD static bool enter_group(const char *entry)
 {
     int fd = open(entry, O_WRONLY | O_CLOEXEC);
     bool entered = fd >= 0 && write(fd, "0", 1) == 1;
