@@ -72,14 +72,24 @@ static char *format_mb(int64_t bytes, char *out, size_t cap)
     return out;
 }
 
+/* Of its cap on data. */
+static char *format_share(const struct summary_row *row, char *out, size_t cap)
+{
+    if (row->first->row->heap_cap == 0)
+        snprintf(out, cap, "-");
+    else
+        snprintf(out, cap, "%.0f %%", 100 * row->share);
+    return out;
+}
+
 static void put_numbers(const struct terminal *t, const struct summary_row *row)
 {
-    char live[16], peak[16], data[16], calls[16], rate[16], losses[16];
+    char live[16], peak[16], data[16], share[16], calls[16], rate[16], losses[16];
 
     fprintf(t->out, " %8s %8s %8s", format_mb(row->live_last, live, sizeof live),
             format_mb(row->live_peak, peak, sizeof peak),
             format_mb(row->data_peak, data, sizeof data));
-    fprintf(t->out, " %5.0f %% %7s %7s", 100 * row->share,
+    fprintf(t->out, " %7s %7s %7s", format_share(row, share, sizeof share),
             format_count((double)row->calls, calls, sizeof calls),
             format_count(row->rate, rate, sizeof rate));
     fprintf(t->out, " %6llu %5llu %7s\n", (unsigned long long)row->kills,
