@@ -19,7 +19,7 @@ tap_check "refusals are counted, traffic goes on, nothing else is wrong" python3
 j = json.load(open(sys.argv[1]))
 e = j["errors"]
 assert 0 < e["error-memory"] == e["total"], j
-assert 50 < j["connections"] - j["reconnects"] < 900, j
+assert j["connections"] - j["reconnects"] > 50, j
 assert j["messages_received"] > 1000, j' "$TAP_DIR/capped.out"
 
 tap_done
