@@ -43,6 +43,7 @@ struct client {
     uint8_t address;       /* the one being tried */
     bool closing;          /* by client_close or client_abort */
     bool awaits_pong;
+    bool overdue; /* its time was over; looked at once more, in the next turn */
 };
 
 static struct client *client_of(struct session *s)
@@ -115,12 +116,18 @@ static void on_keepalive(struct ev_loop *ev, ev_timer *w, int revents)
     (void)ev, (void)revents;
     if (s->conn.state != CONN_OPEN)
         return;
+    if (client->awaits_pong && !client->overdue) {
+        client->overdue = true;
+        set_keepalive(client, 0);
+        return;
+    }
     if (client->awaits_pong) {
         conn_doom(&s->conn, CLIENT_TIMEOUT, ETIMEDOUT,
                   "keepalive: a PING was not answered in time");
         return;
     }
     client->awaits_pong = true;
+    client->overdue = false;
     session_check(s, nghttp2_submit_ping(s->conn.h2, NGHTTP2_FLAG_NONE, NULL));
     conn_wake(&s->conn);
     set_keepalive(client, client->target->config.keepalive_timeout_ns);
@@ -274,7 +281,10 @@ struct client *client_new(struct engine_loop *loop, struct client_target *target
     client->session.max_message = target->config.max_message;
     client->session.conn.loop = loop;
     ev_timer_init(&client->keepalive, on_keepalive, 0., 0.);
-    /* After this process stood still, an answer that has come is read before it is missed. */
+    /*
+     * After this process stood still, an answer that has come is read before it is missed: within a
+     * turn by this priority, and one turn more since a wait that SIGCONT ended sees no socket.
+     */
     ev_set_priority(&client->keepalive, EV_MINPRI);
     client->keepalive.data = client;
     if (!start_connect(client)) {

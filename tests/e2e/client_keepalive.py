@@ -120,8 +120,9 @@ def survives_a_stop():
 
 
 def test_stopped():
-    # Twice, for a busy machine may stop the client late.
-    tap.check("a client that stood still reads before it judges", survives_a_stop() or survives_a_stop())
+    # Whether it stands still within a wait or between two is chance; a busy machine may stop it too late.
+    survived = sum(survives_a_stop() for _ in range(3))
+    tap.check("a client that stood still reads before it judges", survived >= 2, survived)
 
 
 def too_many(port, what):
