@@ -62,9 +62,15 @@ def descriptors(child):
 
 
 def at_rest(child):
-    child.until(lambda page: page["metrics"]["connections"] == 0, 60)
-    child.ask("publish")
-    metrics = child.ask("read")["metrics"]
+    """What the server holds without a connection. Every look is at numbers published for it: those of
+    the last tick may be older than the last clients, and say that nobody is there when some are."""
+
+    def quiet(page):
+        child.ask("publish")
+        page.update(child.ask("read"))
+        return page["metrics"]["connections"] == 0
+
+    metrics = child.until(quiet, 60)["metrics"]
     metrics["fds"] = descriptors(child)
     return metrics
 
