@@ -1,4 +1,4 @@
-/* The driver's command line. */
+/* What a run, or what is done with one, was told to do on the command line. */
 #ifndef FLATLINE_DRIVER_OPTIONS_H
 #define FLATLINE_DRIVER_OPTIONS_H
 
@@ -8,29 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-
-/*
- * What the driver is told to do besides to run: its first argument. Columns: identifier, word,
- * operands, how many of them at least and at most, what it does. Each has options of its own, in
- * driver/verbs.c.
- */
-#define VERB_TABLE(X)                                                                    \
-    X(GATE, "gate", "RUN", 1, 1, "Judge a run folder again; the status is its verdict.") \
-    X(REPORT, "report", "RUN", 1, 1, "Write a report of a run folder, in any format.")   \
-    X(CHARTS, "charts", "RUN", 1, 1, "Draw a run folder again.")                         \
-    X(COMPARE, "compare", "BASE RUN...", 2, 1000,                                        \
-      "Compare runs with a base; the status is 1 if one is worse.")                      \
-    X(SCENARIO, "scenario", "--print-default|--check FILE", 0, 0,                        \
-      "Show the built-in fleet as a scenario file, or check such a file.")               \
-    X(SELFCHECK, "selfcheck", "", 0, 0,                                                  \
-      "Plant leaks of every shape in a fleet of its own, and see that each is found.")   \
-    X(SUSPECTS, "suspects", "RUN", 1, 1,                                                 \
-      "Name those whose memory failed, worst first, the rule, and their bytes a second.")
-
-#define VERB_ENUM(ident, word, operands, least, most, text) VERB_##ident,
-enum verb { VERB_RUN, VERB_TABLE(VERB_ENUM) VERB_COUNT };
-#undef VERB_ENUM
 
 #define OPTIONS_LEAKS_MAX 100
 #define OPTIONS_BASES_MAX 100
@@ -44,7 +21,6 @@ struct leak_order {
 };
 
 struct options {
-    enum verb verb;
     char **operands; /* of argv, as many as the verb takes */
     int operand_count;
     enum report_format format; /* of VERB_REPORT */
@@ -77,15 +53,5 @@ struct options {
         verbose;
     struct scenario scenario; /* the fleet that RUN and SCENARIO ask for */
 };
-
-/*
- * Prints help or version and exits 0, or one line about what is wrong (in a scenario file too) and
- * exits 2. What the command line says goes before what a scenario file says, and that before what
- * is built in.
- */
-void options_take(struct options *options, int argc, char **argv);
-
-/* What --version writes. */
-void options_print_version(FILE *out);
 
 #endif

@@ -25,6 +25,8 @@ ARROWS = {
     "probe": ["common/contract", "common/base"],
     "charts": ["common/run", "common/contract", "common/base"],
     "driver": ["charts", "common/run", "common/contract", "common/base"],
+    "driver/sweep": ["driver", "charts", "common/run", "common/contract", "common/base"],
+    "driver/cli": ["driver/sweep", "driver", "charts", "common/run", "common/contract", "common/base"],
 }
 TESTS = "tests"  # may include anything; nothing may include it
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
@@ -32,10 +34,12 @@ GENERATED = re.compile(r"\.pb-c\.h$")
 
 
 def folder_of(path):
-    parts = path.split("/")
+    """The longest beginning of the path that has a row, or the folder itself, which has none then."""
+    parts = path.split("/")[:-1] or [path]
     if parts[0] == TESTS:
         return TESTS
-    return "/".join(parts[:2]) if parts[0] == "common" else parts[0]
+    beginnings = ["/".join(parts[:n]) for n in range(len(parts), 0, -1)]
+    return next((folder for folder in beginnings if folder in ARROWS), beginnings[0])
 
 
 def read_graph():

@@ -1,10 +1,10 @@
 #include "charts/render.h"
 #include "common/base/log.h"
+#include "driver/cli/options.h"
 #include "driver/compare.h"
 #include "driver/job.h"
 #include "driver/judge.h"
 #include "driver/limits_load.h"
-#include "driver/options.h"
 #include "driver/scenario_print.h"
 #include "driver/selfcheck.h"
 #include "driver/suspects.h"
@@ -106,12 +106,16 @@ static enum exit_status compare(struct options *options)
 
 int main(int argc, char **argv)
 {
+    verb_main_fn *own = argc > 1 ? verbs_find_own(argv[1]) : NULL;
     struct options options;
+    enum verb verb;
 
     log_init("driver", LOG_INFO, false);
-    options_take(&options, argc, argv);
+    if (own != NULL)
+        return own(argc - 1, argv + 1);
+    verb = options_take(&options, argc, argv);
     log_init("driver", options.verbose ? LOG_DEBUG : LOG_INFO, false);
-    switch (options.verb) {
+    switch (verb) {
     case VERB_GATE:
         return gate(&options);
     case VERB_REPORT:

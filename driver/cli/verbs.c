@@ -1,7 +1,8 @@
-#include "driver/verbs.h"
+#include "driver/cli/verbs.h"
 
 #include "common/base/options.h"
 #include "driver/selfcheck_plan.h"
+#include "driver/version.h"
 
 #include <string.h>
 
@@ -135,20 +136,36 @@ static const struct {
     int least, most;
     struct option_set set;
 } verbs[VERB_COUNT] = {
-#define VERB_ROW(ident, name, takes, from, to, text)                  \
-    [VERB_##ident] = {.word = name,                                   \
-                      .runs = takes,                                  \
-                      .least = from,                                  \
-                      .most = to,                                     \
-                      .set = {.program = "driver " name,              \
-                              .usage = "[OPTION]... " takes,          \
-                              .summary = text,                        \
-                              .specs = specs_##ident,                 \
-                              .print_version = options_print_version, \
+#define VERB_ROW(ident, name, takes, from, to, text)          \
+    [VERB_##ident] = {.word = name,                           \
+                      .runs = takes,                          \
+                      .least = from,                          \
+                      .most = to,                             \
+                      .set = {.program = "driver " name,      \
+                              .usage = "[OPTION]... " takes,  \
+                              .summary = text,                \
+                              .specs = specs_##ident,         \
+                              .print_version = version_print, \
                               .operands = true}},
     VERB_TABLE(VERB_ROW)
 #undef VERB_ROW
 };
+
+#define VERB_OWN_ROW(word, takes, function, text) {word, function},
+static const struct own {
+    const char *word;
+    verb_main_fn *function;
+} own[] = {VERB_OWN_TABLE(VERB_OWN_ROW){NULL, NULL}};
+#undef VERB_OWN_ROW
+
+verb_main_fn *verbs_find_own(const char *word)
+{
+    for (const struct own *at = own; at->word != NULL; at++) {
+        if (strcmp(at->word, word) == 0)
+            return at->function;
+    }
+    return NULL;
+}
 
 enum verb verbs_find(const char *word)
 {
@@ -164,6 +181,8 @@ char *verbs_list(char *out, size_t cap)
     size_t used = 0;
 
     *out = '\0';
+    for (const struct own *at = own; at->word != NULL && used < cap; at++)
+        used += (size_t)snprintf(out + used, cap - used, "%s, ", at->word);
     for (int i = VERB_RUN + 1; i < VERB_COUNT && used < cap; i++)
         used += (size_t)snprintf(out + used, cap - used, "%s%s",
                                  i == VERB_RUN + 1     ? ""
@@ -173,9 +192,8 @@ char *verbs_list(char *out, size_t cap)
     return out;
 }
 
-void verbs_take(struct options *options, int argc, char **argv)
+void verbs_take(struct options *options, enum verb verb, int argc, char **argv)
 {
-    enum verb verb = options->verb;
     int first = options_parse_or_exit(&verbs[verb].set, argc, argv, options);
 
     options->operands = argv + first;

@@ -1,6 +1,4 @@
-#include "config.h"
-
-#include "driver/options.h"
+#include "driver/cli/options.h"
 
 #include "common/base/clock.h"
 #include "common/base/exit_status.h"
@@ -10,11 +8,11 @@
 #include "common/base/units.h"
 #include "common/contract/leak_spec.h"
 #include "driver/chaos.h"
+#include "driver/cli/verbs.h"
 #include "driver/nemesis.h"
 #include "driver/scenario_load.h"
-#include "driver/verbs.h"
+#include "driver/version.h"
 
-#include <ev.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,12 +218,9 @@ static const struct option_spec specs[] = {
     {0},
 };
 
-void options_print_version(FILE *out)
-{
-    fprintf(out, "driver %s (libev %d.%d)\n", VERSION, ev_version_major(), ev_version_minor());
-}
-
 #define VERB_HELP(ident, word, operands, least, most, text) \
+    "  driver " word " " operands "\n        " text "\n"
+#define VERB_OWN_HELP(word, operands, function, text) \
     "  driver " word " " operands "\n        " text "\n"
 
 static const struct option_set set = {
@@ -233,17 +228,17 @@ static const struct option_set set = {
     .usage = "[OPTION]...\n       driver COMMAND [OPTION]... [RUN]...",
     .summary =
         "Runs gRPC servers and clients under heap caps, kills and restarts the unstable ones, "
-        "measures every process, and says whether memory stayed flat. The second form works "
-        "on the folder of an earlier run, without a process.",
+        "measures every process, and says whether memory stayed flat. The second form does "
+        "something else, as a rule on the folder of an earlier run.",
     .specs = specs,
-    .epilogue = "Commands, each with a --help of its own:\n" VERB_TABLE(
-        VERB_HELP) "\n"
-                   "Examples:\n"
-                   "  driver --gen-charts\n"
-                   "  driver --duration 10m --seed 42\n"
-                   "  driver --inject-leak server-stable-secure=call:1K\n"
-                   "  driver gate runs/latest\n",
-    .print_version = options_print_version,
+    .epilogue = "Commands, each with a --help of its own:\n" VERB_TABLE(VERB_HELP)
+        VERB_OWN_TABLE(VERB_OWN_HELP) "\n"
+                                      "Examples:\n"
+                                      "  driver --gen-charts\n"
+                                      "  driver --duration 10m --seed 42\n"
+                                      "  driver --inject-leak server-stable-secure=call:1K\n"
+                                      "  driver gate runs/latest\n",
+    .print_version = version_print,
     .operands = true,
 };
 
@@ -327,7 +322,8 @@ static void take_run(struct options *options, int argc, char **argv)
 {
     int first = options_parse_or_exit(&set, argc, argv, options);
 
-    if (first < argc && verbs_find(argv[first]) != VERB_RUN)
+    if (first < argc &&
+        (verbs_find(argv[first]) != VERB_RUN || verbs_find_own(argv[first]) != NULL))
         options_exit_bad(&set, "'%s' must come first: driver %s [OPTION]...", argv[first],
                          argv[first]);
     if (first < argc)
@@ -346,8 +342,10 @@ static void take_run(struct options *options, int argc, char **argv)
     settle(options);
 }
 
-void options_take(struct options *options, int argc, char **argv)
+enum verb options_take(struct options *options, int argc, char **argv)
 {
+    enum verb verb;
+
     *options = (struct options){.duration_ns = NOT_GIVEN,
                                 .sample_interval_ns = NOT_GIVEN,
                                 .checkpoints = NOT_GIVEN,
@@ -360,18 +358,19 @@ void options_take(struct options *options, int argc, char **argv)
                                 .nemesis_high_ns = NOT_GIVEN};
     if (argc < 2 || argv[1][0] == '-') {
         take_run(options, argc, argv);
-        return;
+        return VERB_RUN;
     }
-    options->verb = verbs_find(argv[1]);
-    if (options->verb == VERB_RUN) {
-        char words[128];
+    verb = verbs_find(argv[1]);
+    if (verb == VERB_RUN) {
+        char words[256];
 
         options_exit_bad(&set, "unknown command '%s'; there are %s", argv[1],
                          verbs_list(words, sizeof words));
     }
-    verbs_take(options, argc - 1, argv + 1);
-    if (options->verb == VERB_SELFCHECK)
+    verbs_take(options, verb, argc - 1, argv + 1);
+    if (verb == VERB_SELFCHECK)
         settle(options);
-    if (options->verb == VERB_SCENARIO)
+    if (verb == VERB_SCENARIO)
         make_scenario(options, options->check_file);
+    return verb;
 }
