@@ -81,6 +81,9 @@ enum page_command_op {
     PAGE_COMMAND_CANCEL,      /* client: cancel the calls under way, and start them anew */
     PAGE_COMMAND_ABORT_CLOSE, /* client: close by RST from now on (1) or in order again (0) */
     PAGE_COMMAND_RELOAD,      /* server: read the certificate anew, for handshakes from now on */
+    /* Of a delay line. */
+    PAGE_COMMAND_DELAY, /* add argument ns to a round trip from now on */
+    PAGE_COMMAND_MUTE,  /* its open connections fall silent for ever; new ones are served */
 };
 enum page_command_result { PAGE_RESULT_DONE, PAGE_RESULT_UNSUPPORTED, PAGE_RESULT_FAILED };
 

@@ -1,6 +1,7 @@
 #include "driver/cli/verbs.h"
 
 #include "common/base/options.h"
+#include "driver/delay.h"
 #include "driver/selfcheck_plan.h"
 #include "driver/version.h"
 

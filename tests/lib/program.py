@@ -19,6 +19,7 @@ import time
 BUILD = os.environ["top_builddir"]
 SERVER = os.path.join(BUILD, "stress-server", "stress-server")
 CLIENT = os.path.join(BUILD, "stress-client", "stress-client")
+DRIVER = os.path.join(BUILD, "driver", "driver")
 PAGE_RUN = os.path.join(BUILD, "tests", "fixtures", "page_run")
 
 
