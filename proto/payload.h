@@ -1,8 +1,8 @@
 /*
  * The hot message, flatline.v1.Payload, made and checked in place: length prefix, field tag, varint
- * length, body. Both sides may be cut at any byte and keep a fixed few bytes of state. Bodies are
- * 128 to 256 random bytes, fresh for every message: byte i of message m of a stream is a pure
- * function of (seed, m, i).
+ * length, body and, where messages are numbered, a tag and the number. Both sides may be cut at any
+ * byte and keep a fixed few bytes of state. Bodies are 128 to 256 random bytes, fresh for every
+ * message: byte i of message m of a stream is a pure function of (seed, m, i).
  */
 #ifndef FLATLINE_PROTO_PAYLOAD_H
 #define FLATLINE_PROTO_PAYLOAD_H
@@ -15,7 +15,9 @@
 #define PAYLOAD_BODY_MAX 256
 /* prefix (5), tag (1), varint length (2 for 128 and up), body */
 #define PAYLOAD_OVERHEAD 8
-#define PAYLOAD_WIRE_MAX (PAYLOAD_OVERHEAD + PAYLOAD_BODY_MAX)
+#define PAYLOAD_NUMBER_MIN 2  /* tag (1), varint */
+#define PAYLOAD_NUMBER_MAX 11 /* a varint of 64 bits */
+#define PAYLOAD_WIRE_MAX (PAYLOAD_OVERHEAD + PAYLOAD_BODY_MAX + PAYLOAD_NUMBER_MAX)
 
 /* All zero but for the seed: the first message is due at the first write. */
 struct payload_writer {
@@ -23,6 +25,7 @@ struct payload_writer {
     uint64_t message; /* messages begun */
     uint16_t size;    /* wire bytes of the message under way; 0: none */
     uint16_t offset;  /* of them, written */
+    bool numbered;    /* message k bears the number k; set before the first begins */
 };
 
 void payload_writer_init(struct payload_writer *w, uint64_t seed);
@@ -49,16 +52,18 @@ size_t payload_writer_fill(struct payload_writer *w, uint64_t *left, uint8_t *ou
 struct payload_reader {
     uint32_t length; /* from the prefix */
     uint32_t offset; /* bytes seen */
-    uint32_t body;   /* from the varint */
+    uint32_t body;   /* from the varint; then what is left of it */
     uint8_t state;
+    uint8_t shift;   /* bits of the number that have come */
+    uint64_t number; /* 0: none */
 };
 
 /* A message of that many bytes begins; false if a Payload with a body of our sizes cannot be that
  * long. */
 bool payload_reader_begin(struct payload_reader *r, uint32_t length);
-/* Takes a piece; false if tag or length are wrong. */
+/* Takes a piece; false if a tag, the length or the number's varint is wrong. */
 bool payload_reader_take(struct payload_reader *r, const uint8_t *data, size_t size);
-/* True if the message was whole and well-formed. */
+/* True if the message was whole and well-formed; then r->number is its number, 0 if it has none. */
 bool payload_reader_end(const struct payload_reader *r);
 
 #endif

@@ -11,6 +11,9 @@
 #include "stress-server/service.h"
 #include "stress-server/services.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define FOR_EVER UINT64_MAX
 
 struct stress_call {
@@ -67,12 +70,25 @@ static int take_request(struct call *call, const uint8_t *data, size_t size)
     return payload_reader_take(&s->request, data, size) ? 0 : service_refuse_garbled(call);
 }
 
+/* A request that bears a number bears its place in the call: none is lost, doubled or overtaken. */
+static int refuse_number(struct call *call)
+{
+    const struct stress_call *s = call_state(call);
+    char why[96];
+
+    snprintf(why, sizeof why, "message %" PRIu64 " of the call bears the number %" PRIu64,
+             s->requests + 1, s->request.number);
+    return service_refuse(call, GRPC_DATA_LOSS, why);
+}
+
 static int end_request(struct call *call)
 {
     struct stress_call *s = call_state(call);
 
     if (!payload_reader_end(&s->request))
         return refuse_payload(call);
+    if (s->request.number != 0 && s->request.number != s->requests + 1)
+        return refuse_number(call);
     s->requests++;
     return 0;
 }

@@ -275,8 +275,8 @@ static void test_the_reader_refuses_lengths_that_are_not_ours(void **state)
     assert_false(payload_reader_begin(&r, 0));
     assert_false(payload_reader_begin(&r, HEAD + PAYLOAD_BODY_MIN - 1));
     assert_true(payload_reader_begin(&r, HEAD + PAYLOAD_BODY_MIN));
-    assert_true(payload_reader_begin(&r, HEAD + PAYLOAD_BODY_MAX));
-    assert_false(payload_reader_begin(&r, HEAD + PAYLOAD_BODY_MAX + 1));
+    assert_true(payload_reader_begin(&r, HEAD + PAYLOAD_BODY_MAX + PAYLOAD_NUMBER_MAX));
+    assert_false(payload_reader_begin(&r, HEAD + PAYLOAD_BODY_MAX + PAYLOAD_NUMBER_MAX + 1));
     assert_false(payload_reader_begin(&r, UINT32_MAX));
 }
 
@@ -322,6 +322,97 @@ static void test_the_reader_refuses_too_much_and_too_little(void **state)
     assert_false(payload_reader_end(&r));
 }
 
+/* Numbered as the `number`-th; returns its wire size. */
+static size_t write_numbered(uint64_t number, uint8_t out[PAYLOAD_WIRE_MAX])
+{
+    struct payload_writer w;
+
+    payload_writer_init(&w, SEED);
+    w.numbered = true;
+    w.message = number - 1;
+    return write_whole(&w, out);
+}
+
+static const uint64_t numbers[] = {1, 127, 128, 16384, UINT64_C(1) << 35, UINT64_MAX};
+
+static void test_protobuf_understands_the_number(void **state)
+{
+    uint8_t wire[PAYLOAD_WIRE_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        size_t size = write_numbered(numbers[i], wire);
+        Flatline__V1__Payload *decoded =
+            flatline__v1__payload__unpack(NULL, size - PREFIX, wire + PREFIX);
+
+        assert_non_null(decoded);
+        assert_true(decoded->number == numbers[i]);
+        assert_in_range(decoded->body.len, PAYLOAD_BODY_MIN, PAYLOAD_BODY_MAX);
+        flatline__v1__payload__free_unpacked(decoded, NULL);
+    }
+}
+
+static void test_a_number_is_read_wherever_it_is_cut(void **state)
+{
+    uint8_t wire[PAYLOAD_WIRE_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        size_t size = write_numbered(numbers[i], wire) - PREFIX;
+
+        for (size_t cut = 0; cut <= size; cut++) {
+            struct payload_reader r;
+
+            assert_true(payload_reader_begin(&r, (uint32_t)size));
+            assert_true(payload_reader_take(&r, wire + PREFIX, cut));
+            assert_true(payload_reader_take(&r, wire + PREFIX + cut, size - cut));
+            assert_true(payload_reader_end(&r));
+            assert_true(r.number == numbers[i]);
+        }
+    }
+}
+
+static void test_the_numbering_writer_cut_at_every_byte(void **state)
+{
+    uint8_t expected[PAYLOAD_WIRE_MAX], got[PAYLOAD_WIRE_MAX];
+    size_t size = write_numbered(300, expected);
+
+    (void)state;
+    for (size_t at = 1; at < size; at++) {
+        struct payload_writer w;
+
+        payload_writer_init(&w, SEED);
+        w.numbered = true;
+        w.message = 299;
+        payload_writer_begin(&w);
+        assert_int_equal(payload_writer_put(&w, got, at), at);
+        for (size_t k = at; k < size; k++)
+            assert_int_equal(payload_writer_put(&w, got + k, 1), 1);
+        assert_false(payload_writer_busy(&w));
+        assert_memory_equal(got, expected, size);
+    }
+}
+
+/* A number that goes on too long, or ends too soon, or has another tag. */
+static void test_the_reader_refuses_wrong_numbers(void **state)
+{
+    uint8_t wire[PAYLOAD_WIRE_MAX];
+    size_t size = write_numbered(UINT64_MAX, wire), first = size - PAYLOAD_NUMBER_MAX;
+
+    (void)state;
+    assert_true(read_whole(wire, size));
+    wire[size - 1] = 2; /* a 65th bit */
+    assert_false(read_whole(wire, size));
+    wire[size - 1] = 0x81; /* an eleventh byte */
+    assert_false(read_whole(wire, size));
+    wire[size - 1] = 1;
+    wire[size - 2] = 1; /* over, and a byte is left */
+    assert_false(read_whole(wire, size));
+    wire[size - 2] = 0xff;
+    wire[first] = 0x18; /* field 3 */
+    assert_false(read_whole(wire, size));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +430,10 @@ int main(void)
         cmocka_unit_test(test_the_reader_refuses_lengths_that_are_not_ours),
         cmocka_unit_test(test_the_reader_refuses_every_wrong_head),
         cmocka_unit_test(test_the_reader_refuses_too_much_and_too_little),
+        cmocka_unit_test(test_protobuf_understands_the_number),
+        cmocka_unit_test(test_a_number_is_read_wherever_it_is_cut),
+        cmocka_unit_test(test_the_numbering_writer_cut_at_every_byte),
+        cmocka_unit_test(test_the_reader_refuses_wrong_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,6 +293,49 @@ static void test_wrong_payloads_are_refused(void **state)
     }
 }
 
+static void send_numbered(struct call *call, struct payload_writer *writer, uint64_t number)
+{
+    uint8_t wire[PAYLOAD_WIRE_MAX];
+    size_t size;
+
+    writer->numbered = true;
+    writer->message = number - 1;
+    payload_writer_begin(writer);
+    size = payload_writer_put(writer, wire, sizeof wire);
+    fake_message(call, wire + GRPC_PREFIX, size - GRPC_PREFIX, 50);
+}
+
+/* Numbers run 1, 2, 3 within a call; what bears none is not counted out. */
+static void test_numbers_out_of_order_are_data_loss(void **state)
+{
+    static const struct {
+        uint64_t numbers[4];
+        const char *message; /* NULL: all is well */
+    } cases[] = {
+        {{1, 2, 3, 4}, NULL},
+        {{1, 2, 4}, "message 3 of the call bears the number 4"},
+        {{1, 1}, "message 2 of the call bears the number 1"},
+        {{2}, "message 1 of the call bears the number 2"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct payload_writer writer;
+        struct call call;
+
+        payload_writer_init(&writer, 7);
+        fake_start(&call, &stress_bidi_streaming, &services);
+        for (size_t k = 0; k < 4 && cases[i].numbers[k] != 0 && !call.finished; k++)
+            send_numbered(&call, &writer, cases[i].numbers[k]);
+        assert_int_equal(call.finished, cases[i].message != NULL);
+        if (cases[i].message != NULL) {
+            assert_int_equal(call.code, GRPC_DATA_LOSS);
+            assert_string_equal(call.message, cases[i].message);
+        }
+        fake_end(&call);
+    }
+}
+
 static void test_replies_are_fresh(void **state)
 {
     struct fake_sink one, two;
@@ -340,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_server_streaming_pauses),
         cmocka_unit_test(test_server_streaming_refusals),
         cmocka_unit_test(test_wrong_payloads_are_refused),
+        cmocka_unit_test(test_numbers_out_of_order_are_data_loss),
         cmocka_unit_test(test_replies_are_fresh),
         cmocka_unit_test(test_compressed_requests_get_compressed_replies),
     };
