@@ -32,6 +32,7 @@ enum metric_source { METRIC_PAGE, METRIC_PROC };
     X(RESETS, 15, "resets", "1", COUNTER, PAGE)   /* connections that the peer ended by RST */     \
     X(CANCELS, 16, "cancels", "1", COUNTER, PAGE) /* calls ended by RST_STREAM with CANCEL */      \
     X(PEER_CERTIFICATE, 17, "peer_certificate", "1", GAUGE, PAGE) /* SHA-256, first 63 bits */     \
+    X(ACCEPTS_REFUSED, 18, "accepts_refused", "1", COUNTER, PAGE) /* no descriptor, no memory */   \
     /* memory: live bytes by subsystem, exact, by our own counters */                              \
     X(LIVE_APP, 20, "live_app", "B", GAUGE, PAGE)                                                  \
     X(LIVE_NGHTTP2, 21, "live_nghttp2", "B", GAUGE, PAGE)                                          \

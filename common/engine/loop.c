@@ -178,6 +178,7 @@ void engine_stats_add(struct engine_stats *sum, const struct engine_stats *more)
     sum->bytes_received += more->bytes_received;
     sum->protocol_errors += more->protocol_errors;
     sum->memory_drops += more->memory_drops;
+    sum->accepts_refused += more->accepts_refused;
     sum->resets += more->resets;
     sum->cancels += more->cancels;
     sum->trailers_cut += more->trailers_cut;

@@ -160,6 +160,7 @@ static void pause_accepting(struct server *server)
         log_warn("cannot accept: %s; retrying every %.0f ms (raise RLIMIT_NOFILE or the heap cap)",
                  strerrordesc_np(errno), ACCEPT_PAUSE * 1e3);
     server->told_full = true;
+    server->loop->stats.accepts_refused++;
     ev_io_stop(server->loop->ev, &server->listener);
     ev_timer_set(&server->accept_pause, ACCEPT_PAUSE, 0.);
     ev_timer_start(server->loop->ev, &server->accept_pause);
