@@ -8,8 +8,10 @@
 #include "common/base/units.h"
 
 #include "stress-client/interop.h"
+#include "stress-client/swarm.h"
 
 #include <ev.h>
+#include <inttypes.h>
 #include <nghttp2/nghttp2.h>
 #include <openssl/crypto.h>
 #include <protobuf-c/protobuf-c.h>
@@ -25,6 +27,7 @@
 
 #define PROBE_TIMEOUT_NS NS_PER_S
 #define CASE_TIMEOUT_NS (30 * NS_PER_S)
+#define REPLY_TIMEOUT_NS (5 * NS_PER_S)
 #define SOAK_ITERATIONS 10
 #define SOAK_LATENCY_NS NS_PER_S
 
@@ -141,6 +144,39 @@ static bool set_calls(void *into, const struct option_spec *spec, const char *va
     return parse_count(value, &count, why, cap) && plan_set_repeats(options->plan, count, why, cap);
 }
 
+static bool set_swarm(void *into, const struct option_spec *spec, const char *value, char *why,
+                      size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    if (units_parse_u64(value, &options->swarm.clients) && options->swarm.clients >= 1 &&
+        options->swarm.clients <= SWARM_CLIENTS_MAX)
+        return true;
+    snprintf(why, cap, "'%s' is not a number of clients (1 to %" PRIu64 ")", value,
+             SWARM_CLIENTS_MAX);
+    return false;
+}
+
+/* "10", or "10:1000": of the first client and of the last. */
+static bool set_swarm_messages(void *into, const struct option_spec *spec, const char *value,
+                               char *why, size_t cap)
+{
+    struct options *options = into;
+    struct swarm_options *swarm = &options->swarm;
+    const char *colon = strchr(value, ':');
+    char from[24];
+
+    (void)spec;
+    snprintf(from, sizeof from, "%.*s", (int)(colon != NULL ? colon - value : 23), value);
+    if (units_parse_u64(from, &swarm->messages_from) &&
+        units_parse_u64(colon != NULL ? colon + 1 : from, &swarm->messages_to) &&
+        swarm->messages_from >= 1 && swarm->messages_to >= 1)
+        return true;
+    snprintf(why, cap, "'%s' is not FROM:TO, two numbers of messages from 1 up", value);
+    return false;
+}
+
 static bool add_call(struct options *options, enum call_kind kind, const char *value, char *why,
                      size_t cap)
 {
@@ -201,8 +237,22 @@ static const struct option_spec specs[] = {
     {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
     {"probe", 0, NULL, "no calls: exit 0 if it is SERVING, else 1", options_set_flag,
      MEMBER(probe)},
-    {"timeout", 0, "TIME", "of the probe (1s), or of a case (30s)", options_set_duration,
-     MEMBER(timeout_ns)},
+    {"timeout", 0, "TIME", "of the probe (1s), a case (30s), a reply to a swarm (5s)",
+     options_set_duration, MEMBER(timeout_ns)},
+    {NULL, 0, NULL, "A swarm, in place of groups: clients in turn, each a bidi-streaming call",
+     NULL, 0},
+    {"swarm", 0, "N", "clients 1 to N, one after another", set_swarm, 0},
+    {"swarm-messages", 0, "FROM:TO", "of the first client and of the last; linear between (1:1)",
+     set_swarm_messages, 0},
+    {"swarm-rate", 0, "N", "begin at most N turns a second", options_set_u64, MEMBER(swarm.rate)},
+    {"swarm-hold", 0, NULL, "connections stay open", options_set_flag, MEMBER(swarm.hold)},
+    {"swarm-stay", 0, "TIME", "and idle so long, once all are there", options_set_duration,
+     MEMBER(swarm.stay_ns)},
+    {"swarm-together", 0, NULL, "all held with one message each; then all send at once",
+     options_set_flag, MEMBER(swarm.together)},
+    {"swarm-back", 0, NULL, "then back, from N to 1: each once more, and closed", options_set_flag,
+     MEMBER(swarm.back)},
+    {"swarm-csv", 0, "FILE", "a row for each turn", options_set_text, MEMBER(swarm.csv)},
     {NULL, 0, NULL, "Against any grpc.testing.TestService", NULL, 0},
     {"interop-case", 0, "NAME", "an official case, or all; ? lists them", set_interop_case, 0},
     {"soak-iterations", 0, "N", "calls of rpc_soak and channel_soak (10)", options_set_u64,
@@ -265,8 +315,8 @@ static void check_keepalive(const struct options *o)
 
 static void check_probe(const struct options *o)
 {
-    if (!o->probe && o->interop_case == NULL && o->timeout_ns != 0)
-        options_exit_bad(&set, "--timeout needs --probe or --interop-case");
+    if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0 && o->timeout_ns != 0)
+        options_exit_bad(&set, "--timeout needs --probe, --interop-case or --swarm");
     if (o->probe && plan_group_count(o->plan) > 0)
         options_exit_bad(&set, "--probe takes no calls");
     if (o->probe && (o->encoding != GRPC_IDENTITY || o->service != ROUTINE_FLATLINE))
@@ -297,6 +347,26 @@ static void check_interop(const struct options *o)
         options_exit_bad(&set, "--soak-iterations: a soak without calls proves nothing");
 }
 
+static void check_swarm(const struct options *o)
+{
+    const struct swarm_options *s = &o->swarm;
+
+    if (s->clients == 0) {
+        if (s->messages_from != 0 || s->rate != 0 || s->stay_ns != 0 || s->hold || s->together ||
+            s->back || s->csv != NULL)
+            options_exit_bad(&set, "--swarm-... needs --swarm");
+        return;
+    }
+    if (o->probe || o->interop_case != NULL || plan_group_count(o->plan) > 0)
+        options_exit_bad(&set, "--swarm takes no calls, and neither --probe nor --interop-case");
+    if (o->service != ROUTINE_FLATLINE || o->encoding != GRPC_IDENTITY || o->overrun ||
+        o->cancel_after != 0 || o->abortive || o->retry != UINT64_MAX)
+        options_exit_bad(&set, "--swarm goes with none of --service, --gzip, --deflate, --overrun, "
+                               "--cancel-after, --abortive-close and --retry");
+    if (s->stay_ns != 0 && !s->hold && !s->together)
+        options_exit_bad(&set, "--swarm-stay needs --swarm-hold or --swarm-together");
+}
+
 static void check(const struct options *o)
 {
     char why[256];
@@ -309,6 +379,7 @@ static void check(const struct options *o)
     check_keepalive(o);
     check_probe(o);
     check_interop(o);
+    check_swarm(o);
     if (o->service != ROUTINE_FLATLINE && o->encoding != GRPC_IDENTITY)
         options_exit_bad(&set,
                          "--%s needs --service flatline: not every reply of the others can be "
@@ -318,14 +389,19 @@ static void check(const struct options *o)
         options_exit_bad(&set, "--cancel-after and --overrun need --service flatline");
     if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX)
         options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
-    if (!o->probe && o->interop_case == NULL && !plan_check(o->plan, why, sizeof why))
+    if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0 &&
+        !plan_check(o->plan, why, sizeof why))
         options_exit_bad(&set, "%s", why);
 }
 
 static void set_defaults(struct options *o)
 {
     if (o->timeout_ns == 0)
-        o->timeout_ns = o->probe ? PROBE_TIMEOUT_NS : CASE_TIMEOUT_NS;
+        o->timeout_ns = o->probe                ? PROBE_TIMEOUT_NS
+                        : o->swarm.clients != 0 ? REPLY_TIMEOUT_NS
+                                                : CASE_TIMEOUT_NS;
+    if (o->swarm.messages_from == 0)
+        o->swarm.messages_from = o->swarm.messages_to = 1;
     if (o->keepalive_ns == UINT64_MAX)
         o->keepalive_ns = 0;
     if (o->keepalive_timeout_ns == UINT64_MAX)

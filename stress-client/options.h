@@ -10,6 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of --swarm, as swarm.h has them. */
+struct swarm_options {
+    uint64_t clients; /* 0: no swarm */
+    uint64_t messages_from, messages_to, rate, stay_ns;
+    bool hold, together, back;
+    const char *csv; /* NULL: none */
+};
+
 struct options {
     const char *host;
     int port;
@@ -29,7 +37,8 @@ struct options {
     bool probe;
     const char *interop_case;                                 /* or "all"; NULL: none */
     uint64_t soak_iterations, soak_latency_ns, soak_failures; /* interop.h; UINT64_MAX: not given */
-    uint64_t timeout_ns; /* of the probe, or of an interop case; 0: not given */
+    struct swarm_options swarm;
+    uint64_t timeout_ns; /* of the probe, of an interop case, of a swarm's replies; 0: not given */
     int telemetry_fd;    /* -1: by hand */
     const char *profile_dir;
     struct leak_spec leak;       /* bytes 0: none */

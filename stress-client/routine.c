@@ -140,7 +140,11 @@ static int end_reply(struct call *call)
 
 static void record_round_trip(struct routine *r)
 {
-    histogram_record(&r->host->tally->rtt[r->plan->kind], clock_now_ns() - r->since_ns);
+    uint64_t ns = clock_now_ns() - r->since_ns;
+
+    histogram_record(&r->host->tally->rtt[r->plan->kind], ns);
+    if (r->host->rtt != NULL)
+        histogram_record(r->host->rtt, ns);
 }
 
 static int end_only_reply(struct call *call)
@@ -362,6 +366,7 @@ static struct call *start_stress(struct client *client, const struct plan_call *
     r->since_ns = clock_now_ns();
     r->to_receive = messages(plan, table[plan->kind].streams_in);
     payload_writer_init(&r->writer, rng_next(host->rng));
+    r->writer.numbered = host->numbered;
     if (ops == &streamed_replies)
         encode_request(r);
     else

@@ -14,7 +14,9 @@
 #include "stress-client/reconnect.h"
 #include "stress-client/runner.h"
 #include "stress-client/summary.h"
+#include "stress-client/swarm.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -46,6 +48,17 @@ static void format_address(struct work *work)
              work->options->port);
 }
 
+/* As far as the hard limit lets it; whether that was enough. */
+static bool raise_limit(uint64_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return true;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == wanted;
+}
+
 /* Every connection takes a descriptor: better said now than by the thousandth failing. */
 static bool raise_descriptors(const struct plan *plan)
 {
@@ -54,16 +67,13 @@ static bool raise_descriptors(const struct plan *plan)
 
     /* No limit is as high as what would overflow here. */
     wanted = wanted > UINT64_MAX - SPARE_DESCRIPTORS ? wanted : wanted + SPARE_DESCRIPTORS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+    if (raise_limit(wanted))
         return true;
-    if (limit.rlim_max < wanted) {
-        log_error("%" PRIu64 " concurrent connections need %" PRIu64
-                  " file descriptors, the limit is %" PRIu64 ": raise it with ulimit -n",
-                  plan_widest(plan), wanted, (uint64_t)limit.rlim_max);
-        return false;
-    }
-    limit.rlim_cur = wanted;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    log_error("%" PRIu64 " concurrent connections need %" PRIu64
+              " file descriptors, the limit is %" PRIu64 ": raise it with ulimit -n",
+              plan_widest(plan), wanted, (uint64_t)limit.rlim_max);
+    return false;
 }
 
 /*
@@ -108,7 +118,7 @@ static bool set_up_network(struct work *work)
         return false;
     }
     config.tls = work->tls;
-    if (o->probe)
+    if (o->probe || o->swarm.clients != 0)
         config.connect_timeout_ns = o->timeout_ns;
     work->target = client_target_new(&config, error, sizeof error);
     if (work->target == NULL)
@@ -156,13 +166,13 @@ static bool set_up_traffic(struct work *work)
     return work->runner != NULL;
 }
 
-static void report(const struct work *work, int status, uint64_t wall_ns)
+static void report(const struct work *work, int status, const char *failure, uint64_t wall_ns)
 {
     struct summary summary = {
         .address = work->address,
         .secure = work->options->secure,
         .status = status,
-        .failure = runner_failure(work->runner),
+        .failure = failure,
         .wall_ns = wall_ns,
         .cpu_ns = clock_cpu_ns(),
         .stats = engine_loop_stats(work->loop),
@@ -177,6 +187,14 @@ static void report(const struct work *work, int status, uint64_t wall_ns)
         summary_print_text(&summary, stdout);
 }
 
+static int flush_summary(int status)
+{
+    if (fflush(stdout) == 0 || status != STATUS_PASSED)
+        return status;
+    log_error("the summary could not be written");
+    return STATUS_ENVIRONMENT;
+}
+
 static int run_traffic(struct work *work)
 {
     uint64_t start;
@@ -186,14 +204,96 @@ static int run_traffic(struct work *work)
         return STATUS_ENVIRONMENT;
     start = clock_now_ns();
     status = runner_run(work->runner);
-    report(work, status, clock_now_ns() - start);
-    if (fflush(stdout) != 0 && status == STATUS_PASSED) {
-        log_error("the summary could not be written");
-        status = STATUS_ENVIRONMENT;
-    }
+    report(work, status, runner_failure(work->runner), clock_now_ns() - start);
+    status = flush_summary(status);
     /* After a second signal connections are still open; the kernel ends them. */
     if (!runner_is_idle(work->runner))
         _exit(status);
+    return status;
+}
+
+static struct swarm *make_swarm(struct work *work, FILE *csv)
+{
+    const struct options *o = work->options;
+    const struct swarm_config config = {
+        .loop = work->loop,
+        .target = work->target,
+        .address = work->address,
+        .telemetry = work->telemetry,
+        .tally = work->tally,
+        .secure = o->secure,
+        .clients = o->swarm.clients,
+        .messages_from = o->swarm.messages_from,
+        .messages_to = o->swarm.messages_to,
+        .rate = o->swarm.rate,
+        .stay_ns = o->swarm.stay_ns,
+        .reply_limit_ns = o->timeout_ns,
+        .hold = o->swarm.hold,
+        .together = o->swarm.together,
+        .back = o->swarm.back,
+        .csv = csv,
+    };
+    struct swarm *swarm = swarm_new(&config);
+
+    if (swarm == NULL)
+        log_error("no memory for %" PRIu64 " clients", o->swarm.clients);
+    return swarm;
+}
+
+/* Closes it; false if it could not be written whole. */
+static bool close_csv(FILE *csv, const char *path)
+{
+    bool whole = ferror(csv) == 0 && fflush(csv) == 0;
+    int number = errno;
+
+    if (fclose(csv) == 0 && whole)
+        return true;
+    log_error("%s could not be written: %s", path, strerrordesc_np(number));
+    return false;
+}
+
+static int run_swarm_to(struct work *work, FILE *csv)
+{
+    uint64_t start = clock_now_ns();
+    struct swarm *swarm;
+    int status;
+
+    work->tally->telemetry = work->telemetry;
+    swarm = make_swarm(work, csv);
+    if (swarm == NULL)
+        return STATUS_ENVIRONMENT;
+    status = swarm_run(swarm);
+    report(work, status, swarm_failure(swarm), clock_now_ns() - start);
+    status = flush_summary(status);
+    /* After a signal connections are still open; the kernel ends them. */
+    if (!swarm_is_idle(swarm)) {
+        if (csv != NULL && !close_csv(csv, work->options->swarm.csv))
+            status = STATUS_ENVIRONMENT;
+        _exit(status);
+    }
+    swarm_free(swarm);
+    return status;
+}
+
+/* Running out of descriptors is one of the ends of the road that a swarm is to find. */
+static int run_swarm(struct work *work)
+{
+    const char *path = work->options->swarm.csv;
+    FILE *csv = path != NULL ? fopen(path, "we") : NULL;
+    int status = STATUS_ENVIRONMENT;
+
+    if (path != NULL && csv == NULL) {
+        log_error("cannot write %s: %s", path, strerrordesc_np(errno));
+        return status;
+    }
+    raise_limit(work->options->swarm.clients + SPARE_DESCRIPTORS);
+    work->tally = mem_calloc(MEM_APP, 1, sizeof *work->tally);
+    if (work->tally == NULL || !plant(work))
+        log_error("no memory for a swarm");
+    else
+        status = run_swarm_to(work, csv);
+    if (csv != NULL && !close_csv(csv, path))
+        status = STATUS_ENVIRONMENT;
     return status;
 }
 
@@ -227,6 +327,8 @@ static int run(struct work *work)
 {
     if (work->options->probe)
         return run_probe(work);
+    if (work->options->swarm.clients != 0)
+        return run_swarm(work);
     return work->options->interop_case != NULL ? run_interop(work) : run_traffic(work);
 }
 
