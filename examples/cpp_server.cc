@@ -1,9 +1,9 @@
 // flatline.v1.Stress on libgrpc++, for examples/cpp.yaml. `make examples/cpp_server` builds it.
 //
-//   cpp_server --port PORT [--host HOST] [--cert CERT --key KEY] [--leak BYTES] [--drop-every SECONDS]
+//   [LEAK=BYTES] [DROP_EVERY=SECONDS] cpp_server --port PORT [--host HOST] [--cert CERT --key KEY]
 //
-// --leak keeps so many bytes of every call for ever; --drop-every cuts all connections now and then, without
-// a word. Both are there to be found.
+// LEAK keeps so many bytes of every call for ever; DROP_EVERY cuts all connections now and then,
+// without a word. Both are there to be found.
 #include "flatline.grpc.pb.cc"
 
 #include <grpcpp/grpcpp.h>
@@ -23,18 +23,17 @@
 #include <thread>
 
 using flatline::v1::Payload;
-using flatline::v1::Stress;
 using flatline::v1::StreamRequest;
+using flatline::v1::Stress;
 using grpc::ServerContext;
 using grpc::Status;
 
-namespace {
+namespace
+{
 
 struct Options {
     std::string host = "127.0.0.1", cert, key;
     int port = -1;
-    size_t leak = 0;
-    double drop_every = 0;
 };
 
 std::string Read(const std::string &path)
@@ -42,6 +41,13 @@ std::string Read(const std::string &path)
     std::ostringstream text;
     text << std::ifstream(path).rdbuf();
     return text.str();
+}
+
+// A switch in the environment; 0 without it.
+double Switch(const char *name)
+{
+    const char *text = std::getenv(name);
+    return text == nullptr ? 0 : std::atof(text);
 }
 
 Payload Random()
@@ -55,7 +61,8 @@ Payload Random()
     return payload;
 }
 
-class StressServer final : public Stress::Service {
+class StressServer final : public Stress::Service
+{
   public:
     explicit StressServer(size_t leak) : leak_(leak)
     {
@@ -78,7 +85,8 @@ class StressServer final : public Stress::Service {
         return Status::OK;
     }
 
-    Status ClientStreaming(ServerContext *, grpc::ServerReader<Payload> *stream, Payload *reply) override
+    Status ClientStreaming(ServerContext *, grpc::ServerReader<Payload> *stream,
+                           Payload *reply) override
     {
         Payload request;
         Begin();
@@ -99,7 +107,8 @@ class StressServer final : public Stress::Service {
         return Status::OK;
     }
 
-    Status BidiStreaming(ServerContext *, grpc::ServerReaderWriter<Payload, Payload> *stream) override
+    Status BidiStreaming(ServerContext *,
+                         grpc::ServerReaderWriter<Payload, Payload> *stream) override
     {
         Payload request;
         Begin();
@@ -117,7 +126,9 @@ int PortOf(const sockaddr_storage &address)
 {
     if (address.ss_family == AF_INET6)
         return ntohs(reinterpret_cast<const sockaddr_in6 &>(address).sin6_port);
-    return address.ss_family == AF_INET ? ntohs(reinterpret_cast<const sockaddr_in &>(address).sin_port) : -1;
+    return address.ss_family == AF_INET
+               ? ntohs(reinterpret_cast<const sockaddr_in &>(address).sin_port)
+               : -1;
 }
 
 // Every socket of ours that somebody is connected to.
@@ -128,7 +139,8 @@ void DropAll(int port)
     for (int fd = 0; fd < static_cast<int>(files.rlim_cur); fd++) {
         sockaddr_storage own{}, peer{};
         socklen_t own_size = sizeof own, peer_size = sizeof peer;
-        if (getsockname(fd, reinterpret_cast<sockaddr *>(&own), &own_size) == 0 && PortOf(own) == port &&
+        if (getsockname(fd, reinterpret_cast<sockaddr *>(&own), &own_size) == 0 &&
+            PortOf(own) == port &&
             getpeername(fd, reinterpret_cast<sockaddr *>(&peer), &peer_size) == 0)
             shutdown(fd, SHUT_RDWR);
     }
@@ -153,7 +165,8 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const Options &options)
 
 int Serve(const Options &options)
 {
-    StressServer stress(options.leak);
+    const double drop_every = Switch("DROP_EVERY");
+    StressServer stress(static_cast<size_t>(Switch("LEAK")));
     grpc::ServerBuilder builder;
     int port = 0, got = 0;
     sigset_t stop;
@@ -164,13 +177,14 @@ int Serve(const Options &options)
     pthread_sigmask(SIG_BLOCK, &stop, nullptr);
     grpc::EnableDefaultHealthCheckService(true);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddListeningPort(options.host + ":" + std::to_string(options.port), Credentials(options), &port);
+    builder.AddListeningPort(options.host + ":" + std::to_string(options.port),
+                             Credentials(options), &port);
     builder.RegisterService(&stress);
     auto server = builder.BuildAndStart();
     if (server == nullptr || port == 0)
         return 3;
-    if (options.drop_every > 0)
-        std::thread(KeepDropping, options.drop_every, port).detach();
+    if (drop_every > 0)
+        std::thread(KeepDropping, drop_every, port).detach();
     std::cout << "listening on " << options.host << ":" << port << std::endl;
     sigwait(&stop, &got);
     server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
@@ -180,20 +194,28 @@ int Serve(const Options &options)
 bool Parse(int argc, char **argv, Options *options)
 {
     static const option names[] = {
-        {"host", required_argument, nullptr, 'h'}, {"port", required_argument, nullptr, 'p'},
-        {"cert", required_argument, nullptr, 'c'}, {"key", required_argument, nullptr, 'k'},
-        {"leak", required_argument, nullptr, 'l'}, {"drop-every", required_argument, nullptr, 'd'},
+        {"host", required_argument, nullptr, 'h'},
+        {"port", required_argument, nullptr, 'p'},
+        {"cert", required_argument, nullptr, 'c'},
+        {"key", required_argument, nullptr, 'k'},
         {nullptr, 0, nullptr, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "", names, nullptr)) != -1;) {
         switch (c) {
-        case 'h': options->host = optarg; break;
-        case 'p': options->port = std::atoi(optarg); break;
-        case 'c': options->cert = optarg; break;
-        case 'k': options->key = optarg; break;
-        case 'l': options->leak = std::strtoul(optarg, nullptr, 10); break;
-        case 'd': options->drop_every = std::atof(optarg); break;
-        default: return false;
+        case 'h':
+            options->host = optarg;
+            break;
+        case 'p':
+            options->port = std::atoi(optarg);
+            break;
+        case 'c':
+            options->cert = optarg;
+            break;
+        case 'k':
+            options->key = optarg;
+            break;
+        default:
+            return false;
         }
     }
     return optind == argc && options->port >= 0 && options->cert.empty() == options->key.empty();
@@ -206,8 +228,8 @@ int main(int argc, char **argv)
     Options options;
     if (Parse(argc, argv, &options))
         return Serve(options);
-    std::cerr << "usage: cpp_server --port PORT [--host HOST] [--cert CERT --key KEY] [--leak BYTES] "
-                 "[--drop-every SECONDS]"
+    std::cerr << "usage: [LEAK=BYTES] [DROP_EVERY=SECONDS] cpp_server --port PORT [--host HOST] "
+                 "[--cert CERT --key KEY]"
               << std::endl;
     return 2;
 }

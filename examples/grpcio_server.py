@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """flatline.v1.Stress on grpcio (Debian: python3-grpcio), for examples/grpcio.yaml.
 
-    grpcio_server.py --port PORT [--host HOST] [--cert CERT --key KEY] [--leak BYTES] [--drop-every SECONDS]
+    [LEAK=BYTES] [DROP_EVERY=SECONDS] grpcio_server.py --port PORT [--host HOST] [--cert CERT --key KEY]
 
---leak keeps so many bytes of every call for ever; --drop-every cuts all connections now and then, without a
-word. Both are there to be found. The few bytes of protobuf are made by hand, so that no stubs are needed.
+LEAK keeps so many bytes of every call for ever; DROP_EVERY cuts all connections now and then, without a word.
+Both are there to be found. The few bytes of protobuf are made by hand, so that no stubs are needed.
 """
 import argparse
 import asyncio
@@ -15,6 +15,8 @@ import socket
 
 import grpc
 
+LEAK = int(os.environ.get("LEAK", "0"))
+DROP_EVERY = float(os.environ.get("DROP_EVERY", "0"))
 BODY_MIN, BODY_MAX = 128, 256
 SERVING = b"\x08\x01"
 
@@ -30,8 +32,8 @@ def count_of(request):
 
 
 class Stress(grpc.GenericRpcHandler):
-    def __init__(self, leak):
-        self.leak, self.leaked = leak, []
+    def __init__(self):
+        self.leaked = []
         self.methods = {
             "/flatline.v1.Stress/NonStreaming": grpc.unary_unary_rpc_method_handler(self.one),
             "/flatline.v1.Stress/ClientStreaming": grpc.stream_unary_rpc_method_handler(self.last),
@@ -44,8 +46,8 @@ class Stress(grpc.GenericRpcHandler):
         return self.methods.get(details.method)
 
     def begin(self):
-        if self.leak:
-            self.leaked.append(bytes(self.leak))
+        if LEAK:
+            self.leaked.append(bytes(LEAK))
 
     async def health(self, request, context):
         return SERVING
@@ -97,7 +99,7 @@ async def drop(port, seconds):
 
 async def serve(args):
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((Stress(args.leak),))
+    server.add_generic_rpc_handlers((Stress(),))
     address = "%s:%d" % (args.host, args.port)
     if args.cert:
         with open(args.cert, "rb") as cert, open(args.key, "rb") as key:
@@ -109,7 +111,7 @@ async def serve(args):
     print("listening on %s:%d" % (args.host, port), flush=True)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-    dropping = asyncio.create_task(drop(port, args.drop_every)) if args.drop_every else None
+    dropping = asyncio.create_task(drop(port, DROP_EVERY)) if DROP_EVERY else None
     await ended.wait()
     if dropping:
         dropping.cancel()
@@ -122,8 +124,6 @@ def main():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--cert", help="with --key: TLS")
     parser.add_argument("--key")
-    parser.add_argument("--leak", type=int, default=0, metavar="BYTES")
-    parser.add_argument("--drop-every", type=float, default=0, metavar="SECONDS")
     args = parser.parse_args()
     if (args.cert is None) != (args.key is None):
         parser.error("--cert and --key go together")

@@ -1,10 +1,10 @@
 // flatline.v1.Stress on @grpc/grpc-js, for examples/js.yaml. It finds its packages in examples/node_modules
 // (npm install --prefix examples @grpc/grpc-js@1) or where NODE_PATH says.
 //
-//   node js_server.js --port PORT [--host HOST] [--cert CERT --key KEY] [--leak BYTES] [--drop-every SECONDS]
+//   [LEAK=BYTES] [DROP_EVERY=SECONDS] node js_server.js --port PORT [--host HOST] [--cert CERT --key KEY]
 //
-// --leak keeps so many bytes of every call for ever; --drop-every cuts all connections now and then, without
-// a word. Both are there to be found. The few bytes of protobuf are made by hand, so that no stubs are needed.
+// LEAK keeps so many bytes of every call for ever; DROP_EVERY cuts all connections now and then, without a word.
+// Both are there to be found. The few bytes of protobuf are made by hand, so that no stubs are needed.
 "use strict";
 const crypto = require("crypto");
 const fs = require("fs");
@@ -13,11 +13,13 @@ const { parseArgs } = require("util");
 
 const text = { type: "string" };
 const { values: args } = parseArgs({
-  options: { host: text, port: text, cert: text, key: text, leak: text, "drop-every": text },
+  options: { host: text, port: text, cert: text, key: text },
 });
+const leak = Number(process.env.LEAK ?? 0);
+const dropEvery = Number(process.env.DROP_EVERY ?? 0);
 if (args.port === undefined || !args.cert !== !args.key) {
-  console.error("usage: js_server.js --port PORT [--host HOST] [--cert CERT --key KEY] [--leak BYTES] " +
-    "[--drop-every SECONDS]");
+  console.error("usage: [LEAK=BYTES] [DROP_EVERY=SECONDS] js_server.js --port PORT [--host HOST] " +
+    "[--cert CERT --key KEY]");
   process.exit(2);
 }
 
@@ -47,7 +49,7 @@ function countOf(request) {
 
 const leaked = [];
 function begin() {
-  if (args.leak) leaked.push(Buffer.alloc(Number(args.leak), 1));
+  if (leak) leaked.push(Buffer.alloc(leak, 1));
 }
 
 const stress = {
@@ -112,5 +114,4 @@ process.on("SIGTERM", () => {
   server.tryShutdown(() => process.exit(0));
   setTimeout(() => process.exit(0), 500);
 });
-if (args["drop-every"])
-  setInterval(() => sockets.forEach((socket) => socket.destroy()), 1000 * Number(args["drop-every"])).unref();
+if (dropEvery) setInterval(() => sockets.forEach((socket) => socket.destroy()), 1000 * dropEvery).unref();

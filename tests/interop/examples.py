@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The servers of examples/: each serves the four kinds and its health, cleartext and TLS; --drop-every is seen."""
+"""The servers of examples/: each serves the four kinds and its health, cleartext and TLS; DROP_EVERY is seen."""
 
 import os
 import subprocess
@@ -30,8 +30,8 @@ def run(*argv):
     return done.returncode, done.stdout
 
 
-def serve(argv, *options):
-    return Program(*argv, "--port", "0", *options, env=dict(os.environ, NODE_PATH=MODULES))
+def serve(argv, *options, **switches):
+    return Program(*argv, "--port", "0", *options, env=dict(os.environ, NODE_PATH=MODULES, **switches))
 
 
 def check(tap, how, argv, options, trust):
@@ -44,11 +44,11 @@ def check(tap, how, argv, options, trust):
 
 
 def check_drop(tap, how, argv):
-    with serve(argv, "--drop-every", "0.5") as server:
+    with serve(argv, DROP_EVERY="0.5") as server:
         port = server.wait_said(r"listening on 127\.0\.0\.1:(\d+)").group(1)
         with Program(CLIENT, "--port", port, "--bidi-streaming", "0") as client:
             client.process.wait(30)
-            tap.check("%s: --drop-every ends a connection" % how, client.process.returncode == 1, client.said())
+            tap.check("%s: DROP_EVERY ends a connection" % how, client.process.returncode == 1, client.said())
 
 
 def main():
