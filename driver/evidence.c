@@ -4,6 +4,7 @@
 #include "common/contract/reason.h"
 #include "driver/faults.h"
 #include "driver/forgive.h"
+#include "driver/hearsay.h"
 #include "driver/restarts.h"
 
 #include <stdio.h>
@@ -107,6 +108,7 @@ static void take_page(struct gather *g, const struct run_sample_row *row)
     int64_t messages = newer(v, METRIC_MESSAGES_SENT, 0) + newer(v, METRIC_MESSAGES_RECEIVED, 0);
 
     inc->calls = newer(v, METRIC_CALLS_DONE, inc->calls);
+    inc->connections = newer(v, METRIC_CONNECTIONS_TOTAL, inc->connections);
     inc->errors = newer(v, METRIC_ERRORS, inc->errors);
     inc->live_last = newer(v, METRIC_LIVE, inc->live_last);
     if (metric_has(v, METRIC_FIRST_MESSAGE))
@@ -297,6 +299,7 @@ struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *
     ok = find_until(e, run);
     for (size_t i = 0; ok && i < e->count; i++)
         ok = gather_samples(e, &e->components[i], run);
+    ok = ok && hearsay_take(e, run);
     if (ok && run_reader_events(run, take_event, &events))
         return e;
     if (*run_reader_error(run) == '\0')

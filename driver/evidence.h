@@ -26,7 +26,7 @@ struct evidence_incarnation {
     uint64_t first_progress_ns; /* ... and first */
     uint64_t first_message_ns;  /* as published, exact */
     int64_t data_peak, live_peak, live_last;
-    int64_t messages, calls, errors, refused;
+    int64_t messages, calls, connections, errors, refused;
 };
 
 /* Events of one kind of trouble: how many, and the first of them. */

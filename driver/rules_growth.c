@@ -254,14 +254,15 @@ void rule_growth(const struct evidence *e, const struct evidence_component *c, s
     say_bytes(load.smallest, size, sizeof size);
     if (load.kind == TREND_GROWS)
         rule_say(out, OUTCOME_FAIL, load.slope, limit,
-                 "%s grow by %s/s under load, steadily over %zu windows", what, slope,
-                 load.windows);
+                 "%s %s by %s/s under load, steadily over %zu windows", what,
+                 is_exact(c) ? "grow" : "grows", slope, load.windows);
     else if (load.kind == TREND_SETTLES)
         rule_say(out, OUTCOME_PASS, load.slope, limit, "%s grew by %s/s under load, %s", what,
                  slope, load.why);
     else if (growth_tells(e, &load))
         rule_say(out, OUTCOME_PASS, load.slope, limit,
-                 "%s are flat under load: growth by %s/s would have been seen", what, size);
+                 "%s %s flat under load: growth by %s/s would have been seen", what,
+                 is_exact(c) ? "are" : "is", size);
     else
         defer_growth(e, c, &load, out);
     if (load.kind != TREND_UNKNOWN)

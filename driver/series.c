@@ -81,6 +81,7 @@ static bool take_rest(struct reading_gather *g, const struct run_reading_row *ro
         return true;
     s->readings[s->reading_count++] =
         (struct series_reading){.incarnation = at,
+                                .checkpoint = row->checkpoint,
                                 .seconds = (double)(row->time_ns - from) / NS_PER_S,
                                 .settled = row->time_ns - from >= (to - from) / 3,
                                 .values = row->values};

@@ -18,8 +18,9 @@ struct evidence_component;
 /* At rest: everybody paused, connections open. */
 struct series_reading {
     size_t incarnation; /* index within the component */
-    double seconds;     /* since it was ready */
-    bool settled;       /* taken after the first third of its life */
+    int64_t checkpoint;
+    double seconds; /* since it was ready */
+    bool settled;   /* taken after the first third of its life */
     struct metric_values values;
 };
 

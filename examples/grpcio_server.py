@@ -79,15 +79,13 @@ def connections(port):
     """Our sockets that somebody is connected to, as duplicates."""
     for name in os.listdir("/proc/self/fd"):
         try:
-            one = socket.socket(fileno=os.dup(int(name)))
-        except OSError:
-            continue
-        with one:
-            try:
+            if not os.readlink("/proc/self/fd/" + name).startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(name))) as one:
                 if one.getsockname()[1] == port and one.getpeername():
                     yield one
-            except (OSError, IndexError):
-                pass
+        except (OSError, IndexError):
+            pass
 
 
 async def drop(port, seconds):
