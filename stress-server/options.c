@@ -9,6 +9,7 @@
 #include <nghttp2/nghttp2.h>
 #include <openssl/crypto.h>
 #include <protobuf-c/protobuf-c.h>
+#include <string.h>
 
 #ifdef HAVE_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -20,6 +21,8 @@
 #else
 #define ALLOCATOR "the C library's malloc"
 #endif
+
+#define RELAY_QUEUE 1024
 
 static bool add_chain(void *into, const struct option_spec *spec, const char *value, char *why,
                       size_t cap)
@@ -57,6 +60,29 @@ static bool set_healthy(void *into, const struct option_spec *spec, const char *
     return healthy_spec_parse(value, &options->healthy, why, cap);
 }
 
+#define POLICY_WORD(ident, name) " " name
+
+static bool set_policy(void *into, const struct option_spec *spec, const char *value, char *why,
+                       size_t cap)
+{
+    static const char *const names[RELAY_POLICIES] = {
+#define POLICY_NAME(ident, name) [RELAY_##ident] = (name),
+        RELAY_POLICY_TABLE(POLICY_NAME)
+#undef POLICY_NAME
+    };
+    struct options *options = into;
+
+    (void)spec;
+    for (int i = 0; i < RELAY_POLICIES; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            options->relay.policy = (enum relay_policy)i;
+            return true;
+        }
+    }
+    snprintf(why, cap, "'%s' is none of" RELAY_POLICY_TABLE(POLICY_WORD), value);
+    return false;
+}
+
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
@@ -72,6 +98,10 @@ static const struct option_spec specs[] = {
      MEMBER(drain_ns)},
     {"threads", 0, "N", "event loops, each on a thread of its own (1)", options_set_threads,
      MEMBER(threads)},
+    {"relay-queue", 0, "N", "events that a subscriber may be behind (1024)", options_set_u64,
+     MEMBER(relay.queue)},
+    {"slow-subscriber", 0, "WHAT",
+     "what befalls one that is:" RELAY_POLICY_TABLE(POLICY_WORD) " (drop-oldest)", set_policy, 0},
     {"make-cert", 0, "DIR", "make cert.pem, key.pem for localhost; exit", options_set_text,
      MEMBER(make_cert)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
@@ -94,8 +124,8 @@ static void print_version(FILE *out)
 static const struct option_set set = {
     .program = "stress-server",
     .usage = "--port PORT [--secure] [OPTION]...",
-    .summary = "A gRPC server that keeps its memory flat: flatline.v1.Stress and "
-               "grpc.health.v1.Health.",
+    .summary = "A gRPC server that keeps its memory flat: flatline.v1.Stress, "
+               "flatline.v1.Relay (a broker of events) and grpc.health.v1.Health.",
     .specs = specs,
     .epilogue = "Exits 0 after SIGTERM or SIGINT; 2 bad usage; 3 busy port, bad certificate.\n"
                 "  stress-server --port 50051\n"
@@ -111,6 +141,8 @@ static void check(const struct options *o)
         return;
     if (o->port < 0)
         options_exit_bad(&set, "--port is missing");
+    if (o->relay.queue == 0)
+        options_exit_bad(&set, "--relay-queue: a queue has room for 1 event or more");
     if (files && !o->secure)
         options_exit_bad(&set, "--tls-pub, --tls-cert and --tls-priv need --secure");
     if (files && (o->tls_pub == NULL || o->tls_priv == NULL))
@@ -123,6 +155,7 @@ void options_read(struct options *options, int argc, char **argv)
                                 .port = -1,
                                 .threads = 1,
                                 .drain_ns = 500 * NS_PER_MS,
+                                .relay.queue = RELAY_QUEUE,
                                 .telemetry_fd = -1};
     options_parse_or_exit(&set, argc, argv, options);
     check(options);

@@ -4,6 +4,7 @@
 
 #include "common/base/options.h"
 #include "common/contract/leak_spec.h"
+#include "stress-server/relay.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,7 @@ struct options {
     const char *tls_priv; /* NULL exactly when tls_pub is */
     int threads;          /* event loops, 1 to OPTIONS_THREADS_MAX */
     uint64_t drain_ns;
+    struct relay_config relay;
     const char *make_cert; /* folder; NULL: serve */
     int telemetry_fd;      /* -1: run by hand */
     const char *profile_dir;

@@ -6,6 +6,7 @@
 #include "stress-server/certificate.h"
 #include "stress-server/worker.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ struct app {
     struct tls_context *tls;     /* NULL: cleartext */
     struct tls_context *former;  /* still used by a worker; NULL at rest */
     struct telemetry *telemetry; /* NULL: run by hand */
+    struct relay *relay;
     struct worker_config config;
     struct worker *workers[OPTIONS_THREADS_MAX]; /* the first on this thread */
     int count;
@@ -34,6 +36,19 @@ static void sum_traffic(void *user, struct engine_stats *sum)
         worker_add_stats(app->workers[i], sum);
 }
 
+static void add_events(const struct app *app, struct metric_values *metrics)
+{
+    struct relay_counts counts;
+
+    relay_get_counts(app->relay, &counts);
+    if (counts.accepted == 0)
+        return;
+    metric_set(metrics, METRIC_EVENTS_ACCEPTED, (int64_t)counts.accepted);
+    metric_set(metrics, METRIC_EVENTS_DELIVERED, (int64_t)counts.delivered);
+    metric_set(metrics, METRIC_EVENTS_DROPPED, (int64_t)counts.dropped);
+    metric_set(metrics, METRIC_EVENTS_BLOCKED, (int64_t)counts.blocked);
+}
+
 static void add_metrics(void *user, struct page_snapshot *snapshot)
 {
     struct engine_stats sum = {0};
@@ -41,6 +56,7 @@ static void add_metrics(void *user, struct page_snapshot *snapshot)
     sum_traffic(user, &sum);
     metric_set(&snapshot->metrics, METRIC_ERRORS,
                (int64_t)(sum.protocol_errors + sum.memory_drops));
+    add_events(user, &snapshot->metrics);
 }
 
 /* All workers, and that they have obeyed. */
@@ -188,6 +204,7 @@ static bool make_workers(struct app *app, char *error, size_t cap)
                                          .tls = app->tls,
                                          .leak = &o->leak,
                                          .healthy = &o->healthy,
+                                         .relay = app->relay,
                                          .drain_ns = o->drain_ns,
                                          .alone = o->threads == 1,
                                          .drained = on_drained,
@@ -220,14 +237,25 @@ static bool set_up(struct app *app, char *error, size_t cap)
         if (app->tls == NULL)
             return false;
     }
+    app->relay = relay_new(&o->relay);
+    if (app->relay == NULL) {
+        snprintf(error, cap, "no memory for the relay");
+        return false;
+    }
     return make_workers(app, error, cap);
 }
 
-static void tear_down(struct app *app)
+/* With them go the last subscribers. */
+static void drop_workers(struct app *app)
 {
     telemetry_free(app->telemetry);
     for (int i = 0; i < app->count; i++)
         worker_free(app->workers[i]);
+}
+
+static void tear_down(struct app *app)
+{
+    relay_free(app->relay);
     tls_context_free(app->former);
     tls_context_free(app->tls);
 }
@@ -327,6 +355,26 @@ static bool run(struct app *app, char *error, size_t cap)
     return started;
 }
 
+/* What became of the events, where there were any. */
+static void report_relay(const struct app *app)
+{
+    struct relay_counts counts;
+    char line[512];
+    int used = 0;
+
+    if (app->relay == NULL)
+        return;
+    relay_get_counts(app->relay, &counts);
+    if (counts.accepted == 0)
+        return;
+#define COUNT_TEXT(name)                                                               \
+    used += snprintf(line + used, sizeof line - (size_t)used, "%s %" PRIu64 " " #name, \
+                     used > 0 ? "," : "events:", counts.name);
+    RELAY_COUNT_TABLE(COUNT_TEXT)
+#undef COUNT_TEXT
+    log_info("%s", line);
+}
+
 int serve(const struct options *options)
 {
     struct app app = {.options = options};
@@ -338,6 +386,8 @@ int serve(const struct options *options)
     served = set_up(&app, error, sizeof error) && run(&app, error, sizeof error);
     if (!served)
         log_error("%s", error);
+    drop_workers(&app);
+    report_relay(&app);
     tear_down(&app);
     return served ? STATUS_PASSED : STATUS_ENVIRONMENT;
 }

@@ -3,6 +3,7 @@
 #include "stress-server/service_benchmark.h"
 #include "stress-server/service_health.h"
 #include "stress-server/service_reflection.h"
+#include "stress-server/service_relay.h"
 #include "stress-server/service_stress.h"
 #include "stress-server/service_test.h"
 
@@ -14,6 +15,9 @@ const struct method services_methods[] = {
     {"/flatline.v1.Stress/ClientStreaming", &stress_client_streaming},
     {"/flatline.v1.Stress/ServerStreaming", &stress_server_streaming},
     {"/flatline.v1.Stress/BidiStreaming", &stress_bidi_streaming},
+    {"/flatline.v1.Relay/Publish", &relay_publish_one},
+    {"/flatline.v1.Relay/PublishStream", &relay_publish_stream},
+    {"/flatline.v1.Relay/Subscribe", &relay_subscribe_call},
     {"/grpc.health.v1.Health/Check", &health_check},
     {"/grpc.health.v1.Health/Watch", &health_watch},
     {"/grpc.testing.TestService/EmptyCall", &test_empty_call},

@@ -5,6 +5,7 @@
 #include "common/base/rng.h"
 #include "common/engine/server.h"
 #include "stress-server/pause.h"
+#include "stress-server/relay.h"
 #include "stress-server/service_health.h"
 
 /* What all calls share: server_config.user. */
@@ -13,6 +14,7 @@ struct services {
     struct ev_loop *ev;
     struct health health;
     struct pause pause;
+    struct relay_port *relay;
 };
 
 /* Ends with a NULL path. */

@@ -212,6 +212,9 @@ static bool set_up(struct worker *worker, uint16_t port, bool first, char *error
         return false;
     worker->services.seeds.seed = rng_seed_random();
     worker->services.ev = engine_loop_ev(worker->loop);
+    worker->services.relay = relay_port_new(config->relay, worker->services.ev);
+    if (worker->services.relay == NULL)
+        return false;
     worker->server = server_new(worker->loop, &server, error, cap);
     if (worker->server != NULL)
         watch(worker);
@@ -326,6 +329,7 @@ void worker_free(struct worker *worker)
         ev_timer_stop(engine_loop_ev(worker->loop), &worker->stall);
         ev_prepare_stop(engine_loop_ev(worker->loop), &worker->turn);
     }
+    relay_port_free(worker->services.relay);
     leak_free(worker->leak);
     healthy_free(worker->healthy);
     engine_loop_free(worker->loop);

@@ -7,6 +7,7 @@
 
 #include "common/contract/leak_spec.h"
 #include "common/engine/server.h"
+#include "stress-server/relay.h"
 
 struct worker;
 
@@ -16,6 +17,7 @@ struct worker_config {
     struct tls_context *tls;      /* NULL: cleartext */
     const struct leak_spec *leak; /* bytes 0: none; so with the next */
     const struct healthy_spec *healthy;
+    struct relay *relay; /* of all workers */
     uint64_t drain_ns;
     bool alone; /* the only worker: nobody else reads its counters or joins its port */
     void (*drained)(void *arg); /* in the worker's thread, once, after worker_drain */

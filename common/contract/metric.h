@@ -33,6 +33,11 @@ enum metric_source { METRIC_PAGE, METRIC_PROC };
     X(CANCELS, 16, "cancels", "1", COUNTER, PAGE) /* calls ended by RST_STREAM with CANCEL */      \
     X(PEER_CERTIFICATE, 17, "peer_certificate", "1", GAUGE, PAGE) /* SHA-256, first 63 bits */     \
     X(ACCEPTS_REFUSED, 18, "accepts_refused", "1", COUNTER, PAGE) /* no descriptor, no memory */   \
+    /* the relay, once it has taken an event; absent before */                                     \
+    X(EVENTS_ACCEPTED, 40, "events_accepted", "1", COUNTER, PAGE)                                  \
+    X(EVENTS_DELIVERED, 41, "events_delivered", "1", COUNTER, PAGE)                                \
+    X(EVENTS_DROPPED, 42, "events_dropped", "1", COUNTER, PAGE) /* by --slow-subscriber */         \
+    X(EVENTS_BLOCKED, 43, "events_blocked", "1", COUNTER, PAGE) /* a publisher had to wait */      \
     /* memory: live bytes by subsystem, exact, by our own counters */                              \
     X(LIVE_APP, 20, "live_app", "B", GAUGE, PAGE)                                                  \
     X(LIVE_NGHTTP2, 21, "live_nghttp2", "B", GAUGE, PAGE)                                          \

@@ -36,6 +36,18 @@ void call_produce_plain(struct call *call, bool plain)
     call->plain = plain;
 }
 
+void call_hold(struct call *call, bool shut)
+{
+    struct session *s = call->session;
+
+    if (s->conn.h2 == NULL)
+        return;
+    session_check(s, nghttp2_session_set_local_window_size(s->conn.h2, NGHTTP2_FLAG_NONE,
+                                                           call->stream_id,
+                                                           shut ? 0 : NGHTTP2_INITIAL_WINDOW_SIZE));
+    conn_wake(&s->conn);
+}
+
 bool call_put_metadata(struct call *call, const struct grpc_metadata *metadata, bool trailing)
 {
     return metadata_add(trailing ? &call->trailing : &call->leading, metadata);

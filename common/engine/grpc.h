@@ -92,6 +92,9 @@ struct call_ops {
     /* Server: the request was accepted. */
     int (*on_start)(struct call *call);
 
+    /* Client: the response headers came, and not as part of a status that is all the response. */
+    void (*on_headers)(struct call *call);
+
     /*
      * Incoming, in place: the prefix was read, `length` body bytes follow in any number of pieces
      * (none for an empty message), then the end.
@@ -163,6 +166,12 @@ bool call_set_encoding(struct call *call, enum grpc_encoding encoding);
  * trailers. False: out of memory, or more than 16 of a kind.
  */
 bool call_put_metadata(struct call *call, const struct grpc_metadata *metadata, bool trailing);
+
+/*
+ * Server: holds the call's receive window shut, or opens it again. What was announced may still
+ * come, at most 64 KiB.
+ */
+void call_hold(struct call *call, bool shut);
 
 /* Server: no more messages; trailers follow what produce still gives. message may be NULL. */
 void call_finish(struct call *call, int code, const char *message);

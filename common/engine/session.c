@@ -150,6 +150,8 @@ static void check_response(struct session *s, struct call *call)
 {
     if (call->http_status == 200 && !s->head.content_type && !call->status_known)
         call_fail(call, GRPC_UNKNOWN, "the response is not gRPC: wrong content-type");
+    else if (call->http_status == 200 && !call->status_known && call->ops->on_headers != NULL)
+        call->ops->on_headers(call);
 }
 
 /* nghttp2's callbacks: adapters. */

@@ -15,6 +15,7 @@ tap = Tap()
 LIMIT = 30.0  # seconds for any one call
 NOT_FOUND, INVALID_ARGUMENT = 5, 3
 PUBLIC = [
+    "flatline.v1.Relay",
     "flatline.v1.Stress",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",

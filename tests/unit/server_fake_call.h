@@ -16,7 +16,7 @@ struct call {
     const struct call_ops *ops;
     struct services *services;
     void *state;
-    bool finished, resumed;
+    bool finished, resumed, held;
     int code;
     char message[GRPC_MESSAGE_TEXT];
     enum grpc_encoding in_encoding, out_encoding;
@@ -59,6 +59,11 @@ bool call_put_metadata(struct call *call, const struct grpc_metadata *metadata, 
 {
     (void)call, (void)metadata, (void)trailing;
     return true;
+}
+
+void call_hold(struct call *call, bool shut)
+{
+    call->held = shut;
 }
 
 void call_produce_plain(struct call *call, bool plain)
