@@ -354,6 +354,7 @@ struct lane *lane_new(struct lane_world *world)
         .encoding = world->encoding,
         .cancel_after = world->cancel_after,
         .overrun = world->overrun,
+        .new_header = world->new_header,
         .paused = &world->paused,
         .on_alive = saw_life,
         .on_done = call_done,

@@ -28,8 +28,8 @@ struct lane_world {
     enum routine_service service;
     enum grpc_encoding encoding;
     uint64_t retry_limit;  /* reconnects in a row, RECONNECT_FOR_EVER */
-    uint64_t cancel_after; /* routine.h; so is the next */
-    bool overrun;
+    uint64_t cancel_after; /* routine.h; so are the next two */
+    bool overrun, new_header;
     bool secure;   /* record TLS handshakes */
     bool abortive; /* close by reset */
     bool holding;  /* hold receive windows shut */

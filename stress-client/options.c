@@ -232,6 +232,8 @@ static const struct option_spec specs[] = {
      MEMBER(cancel_after)},
     {"overrun", 0, NULL, "non-streaming: a request too many, to be refused", options_set_flag,
      MEMBER(overrun)},
+    {"new-header", 0, NULL, "with each call a header of a value that was never sent before",
+     options_set_flag, MEMBER(new_header)},
     {"gzip", 0, NULL, "compress, and insist on compressed replies", set_encoding, 0},
     {"deflate", 0, NULL, "the same with deflate", set_encoding, 0},
     {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
@@ -340,7 +342,7 @@ static void check_interop(const struct options *o)
     if (plan_group_count(o->plan) > 0)
         options_exit_bad(&set, "--interop-case takes no calls");
     if (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX || o->abortive || o->overrun ||
-        o->cancel_after != 0 || o->leak.bytes != 0 || o->healthy.bytes != 0 ||
+        o->cancel_after != 0 || o->new_header || o->leak.bytes != 0 || o->healthy.bytes != 0 ||
         o->service != ROUTINE_FLATLINE || o->encoding != GRPC_IDENTITY)
         options_exit_bad(&set, "--interop-case goes with no option of \"The run\" but --timeout");
     if (o->soak_iterations == 0)
@@ -385,8 +387,9 @@ static void check(const struct options *o)
                          "--%s needs --service flatline: not every reply of the others can be "
                          "had compressed",
                          grpc_encoding_name(o->encoding));
-    if (o->service != ROUTINE_FLATLINE && (o->cancel_after != 0 || o->overrun))
-        options_exit_bad(&set, "--cancel-after and --overrun need --service flatline");
+    if (o->service != ROUTINE_FLATLINE && (o->cancel_after != 0 || o->overrun || o->new_header))
+        options_exit_bad(&set,
+                         "--cancel-after, --overrun and --new-header need --service flatline");
     if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX)
         options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
     if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0 &&

@@ -30,6 +30,7 @@ struct options {
     enum routine_service service;
     uint64_t cancel_after;       /* replies; 0: never */
     bool overrun;                /* a request too many in each non-streaming call */
+    bool new_header;             /* each call has one of a value that was never sent before */
     enum grpc_encoding encoding; /* of requests, and then replies must be compressed */
     uint64_t retry;              /* UINT64_MAX: not given */
     bool json;

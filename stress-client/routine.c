@@ -350,14 +350,34 @@ static uint64_t messages(const struct plan_call *plan, bool streams)
     return plan->messages == PLAN_ENDLESS ? FOR_EVER : plan->messages;
 }
 
+#define NEW_HEADER_TEXT 17 /* 64 bits in hex */
+
+/*
+ * All values are as long, so that HPACK's table of either end (RFC 7541, 4), once full of them,
+ * stays as large.
+ */
+static struct grpc_metadata make_new_header(struct rng *rng, char text[NEW_HEADER_TEXT])
+{
+    snprintf(text, NEW_HEADER_TEXT, "%016" PRIx64, rng_next(rng));
+    return (struct grpc_metadata){"x-flatline-new", text, NEW_HEADER_TEXT - 1};
+}
+
 static struct call *start_stress(struct client *client, const struct plan_call *plan,
                                  struct routine_host *host)
 {
     const struct call_ops *ops = table[plan->kind].ops;
     struct client_call_options options = {.encoding = host->encoding};
-    struct call *call = client_call(client, call_kind_path(plan->kind), ops, &options);
+    struct grpc_metadata header;
+    char text[NEW_HEADER_TEXT];
     struct routine *r;
+    struct call *call;
 
+    if (host->new_header) {
+        header = make_new_header(host->rng, text);
+        options.metadata = &header;
+        options.metadata_count = 1;
+    }
+    call = client_call(client, call_kind_path(plan->kind), ops, &options);
     if (call == NULL)
         return NULL;
     r = call_state(call);

@@ -287,6 +287,7 @@ struct runner *runner_new(const struct runner_config *config)
         .abortive = config->abortive,
         .cancel_after = config->cancel_after,
         .overrun = config->overrun,
+        .new_header = config->new_header,
         .on_next = next_connection,
         .on_idle = lane_became_idle,
         .on_failure = lane_failed,

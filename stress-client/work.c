@@ -151,6 +151,7 @@ static bool set_up_traffic(struct work *work)
         .abortive = o->abortive,
         .cancel_after = o->cancel_after,
         .overrun = o->overrun,
+        .new_header = o->new_header,
     };
 
     if (work->telemetry != NULL)

@@ -86,6 +86,8 @@ tap_lacks "and is not cancelled" 'cancelled' "$TAP_DIR/few.out"
 tap_run overrun "$STRESS_CLIENT" --port "$PORT" --overrun --num-calls 50 --non-streaming
 tap_is "a request too many is refused each time, and that is a pass" 0 "$TAP_STATUS"
 tap_matches "in every call" '^  calls +50' "$TAP_DIR/overrun.out"
+tap_run header "$STRESS_CLIENT" --port "$PORT" --new-header --num-calls 200 --non-streaming --bidi-streaming 2
+tap_is "a header that is new in each call is no trouble" 0 "$TAP_STATUS"
 
 tap_run crowd "$STRESS_CLIENT" --port "$PORT" --concurrent --num-connections 2000 --num-calls 2 --bidi-streaming 2
 tap_is "2000 connections at once pass" 0 "$TAP_STATUS"

@@ -18,6 +18,7 @@ struct call {
     void *state;
     const char *path;
     enum grpc_encoding encoding;
+    char header[17]; /* the value */
     bool half_closed, resumed;
     bool compressed; /* the replies */
     bool cancelled;
@@ -26,6 +27,7 @@ struct call {
 };
 
 static struct call fake;
+static uint64_t begun;
 
 struct call *client_call(struct client *client, const char *path, const struct call_ops *ops,
                          const struct client_call_options *options)
@@ -35,6 +37,8 @@ struct call *client_call(struct client *client, const char *path, const struct c
                          .state = calloc(1, ops->state_size),
                          .path = path,
                          .encoding = options != NULL ? options->encoding : GRPC_IDENTITY};
+    if (options != NULL && options->metadata_count > 0)
+        memcpy(fake.header, options->metadata->value, options->metadata->size);
     return &fake;
 }
 
@@ -100,17 +104,24 @@ static void note_done(struct routine_host *host, const struct routine_end *end)
 
 static void begin(struct witness *w, const struct plan_call *plan)
 {
+    char before[sizeof fake.header];
+
+    memcpy(before, fake.header, sizeof before);
     memset(w, 0, sizeof *w);
-    w->rng.seed = 7;
+    w->rng.seed = ++begun;
     w->host = (struct routine_host){
         .tally = &w->tally,
         .rng = &w->rng,
+        .new_header = true,
         .paused = &w->paused,
         .on_alive = note_alive,
         .on_done = note_done,
     };
     assert_ptr_equal(routine_start(NULL, plan, &w->host), &fake);
     assert_string_equal(fake.path, call_kind_path(plan->kind));
+    /* Of equal length, so that a full table of HPACK stays as large. */
+    assert_int_equal(strlen(fake.header), 16);
+    assert_string_not_equal(fake.header, before);
 }
 
 static void end(int code, const char *message)
