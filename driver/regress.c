@@ -34,6 +34,7 @@ static double count_of(const struct series_reading *r, enum regress_counter coun
         [REGRESS_CALLS] = METRIC_CALLS_DONE,    [REGRESS_CONNECTIONS] = METRIC_CONNECTIONS_TOTAL,
         [REGRESS_FAILED] = METRIC_CALLS_FAILED, [REGRESS_RECONNECTS] = METRIC_RECONNECTS,
         [REGRESS_LOSSES] = METRIC_LOSSES,       [REGRESS_ERRORS] = METRIC_ERRORS,
+        [REGRESS_STALLS] = METRIC_STALLS,       [REGRESS_FAILED_CONNECTS] = METRIC_FAILED_CONNECTS,
     };
 
     if (counter == REGRESS_TIME)
@@ -161,6 +162,12 @@ static double statistic(const struct regress *r, double limit)
     return r->growth / fmax(r->half + limit, 1e-300);
 }
 
+/* Whether a line that leaves sd_b unexplained fits as well as one that leaves sd_a. */
+static bool fits_as_well(double sd_a, double sd_b, const struct regress_wish *wish)
+{
+    return sd_a * AS_GOOD >= sd_b || sd_b <= wish->floor / 4;
+}
+
 /*
  * Of two that say something the graver counts; of two that find growth the one that leaves less
  * unexplained; else the one nearer to growth.
@@ -172,12 +179,13 @@ static bool graver(const struct regress *a, double sd_a, const struct regress *b
         return a->kind > b->kind;
     if (a->kind == REGRESS_FLAT)
         return statistic(a, wish->limit) > statistic(b, wish->limit);
-    return sd_a * AS_GOOD < sd_b && sd_b > wish->floor / 4;
+    return !fits_as_well(sd_a, sd_b, wish);
 }
 
 struct best {
     struct regress result;
     double sd;
+    double grows_sd[REGRESS_COUNTERS]; /* what each that finds growth leaves unexplained; else -1 */
 };
 
 static void try_counter(const struct series *s, const struct regress_wish *wish,
@@ -205,20 +213,40 @@ static void try_counter(const struct series *s, const struct regress_wish *wish,
     state(&found, kind_of(&all, &settled, points, m, wish), counter, t, wish);
     found.readings = n;
     found.smallest = fmin(found.smallest, best->result.smallest);
+    if (found.kind == REGRESS_GROWS)
+        best->grows_sd[counter] = t->line.sd;
     if (best->result.kind == REGRESS_UNKNOWN ||
-        graver(&found, t->line.sd, &best->result, best->sd, wish))
-        *best = (struct best){found, t->line.sd};
+        graver(&found, t->line.sd, &best->result, best->sd, wish)) {
+        best->result = found;
+        best->sd = t->line.sd;
+    }
     best->result.smallest = found.smallest;
+}
+
+static unsigned find_alike(const struct best *best, const struct regress_wish *wish)
+{
+    unsigned alike = 0;
+
+    for (unsigned i = 0; i < REGRESS_COUNTERS; i++) {
+        if (i != (unsigned)best->result.counter && best->grows_sd[i] >= 0 &&
+            fits_as_well(best->sd, best->grows_sd[i], wish))
+            alike |= 1U << i;
+    }
+    return alike;
 }
 
 void regress(const struct series *s, const struct regress_wish *wish, struct regress *out)
 {
     struct stats_point *points = calloc(s->reading_count + 1, sizeof *points);
-    struct best best = {{.kind = REGRESS_UNKNOWN, .smallest = INFINITY}, 0};
+    struct best best = {.result = {.kind = REGRESS_UNKNOWN, .smallest = INFINITY}};
 
     best.result.readings = s->reading_count;
+    for (int i = 0; i < REGRESS_COUNTERS; i++)
+        best.grows_sd[i] = -1;
     for (int i = 0; points != NULL && i < REGRESS_COUNTERS; i++)
         try_counter(s, wish, (enum regress_counter)i, points, &best);
     free(points);
+    if (best.result.kind == REGRESS_GROWS)
+        best.result.alike = find_alike(&best, wish);
     *out = best.result;
 }

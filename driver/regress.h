@@ -11,15 +11,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Columns: identifier, "per ...". Of two that fit equally well the first is named. */
-#define REGRESS_TABLE(X)         \
-    X(CALLS, "call")             \
-    X(CONNECTIONS, "connection") \
-    X(MESSAGES, "message")       \
-    X(FAILED, "failed call")     \
-    X(RECONNECTS, "reconnect")   \
-    X(LOSSES, "lost connection") \
-    X(ERRORS, "error")           \
+/* Columns: identifier, "per ...". Of those that fit equally well the first is named first. */
+#define REGRESS_TABLE(X)                 \
+    X(CALLS, "call")                     \
+    X(CONNECTIONS, "connection")         \
+    X(MESSAGES, "message")               \
+    X(FAILED, "failed call")             \
+    X(RECONNECTS, "reconnect")           \
+    X(LOSSES, "lost connection")         \
+    X(FAILED_CONNECTS, "failed connect") \
+    X(STALLS, "stalled reader")          \
+    X(ERRORS, "error")                   \
     X(TIME, "second")
 
 #define REGRESS_ENUM(ident, word) REGRESS_##ident,
@@ -44,6 +46,7 @@ enum regress_kind {
 struct regress {
     enum regress_kind kind;
     enum regress_counter counter; /* that fits best; of the flat, the nearest to growth */
+    unsigned alike;               /* GROWS: a bit for each other that fits as well */
     double each, each_half;       /* per event, and half its interval */
     double growth, half;
     double smallest; /* the smallest growth that would have been found */

@@ -126,18 +126,36 @@ static bool leak_tells(const struct evidence *e, const struct evidence_component
              leak->smallest <= e->limits->leak_blind));
 }
 
+/* "; or per connection or message: they went together", if what caused it cannot be told apart. */
+static char *say_alike(const struct regress *r, char *out, size_t cap)
+{
+    size_t used = 0;
+
+    *out = '\0';
+    for (int i = 0; i < REGRESS_COUNTERS; i++) {
+        if ((r->alike >> i & 1) != 0 && used < cap)
+            used +=
+                (size_t)snprintf(out + used, cap - used, "%s%s", used == 0 ? "; or per " : " or ",
+                                 regress_word((enum regress_counter)i));
+    }
+    if (used > 0 && used < cap)
+        snprintf(out + used, cap - used, ": they went together");
+    return out;
+}
+
 static void say_leak(const struct evidence *e, const struct leak *leak, struct verdict *out)
 {
     const struct regress *r = &leak->worst;
     const char *word = regress_word(r->counter);
-    char growth[40], each[40], low[40], high[40];
+    char growth[40], each[40], low[40], high[40], alike[160];
 
     say_bytes(r->growth, growth, sizeof growth);
     say_bytes(r->each, each, sizeof each);
     rule_say(out, OUTCOME_FAIL, r->growth, e->limits->leak,
-             "at rest it grew by %s %s: %s per %s (%s to %s), over %zu readings", growth,
+             "at rest it grew by %s %s: %s per %s (%s to %s), over %zu readings%s", growth,
              leak->zone->where, each, word, say_bytes(r->each - r->each_half, low, sizeof low),
-             say_bytes(r->each + r->each_half, high, sizeof high), r->readings);
+             say_bytes(r->each + r->each_half, high, sizeof high), r->readings,
+             say_alike(r, alike, sizeof alike));
     rule_bound(out, r->half, leak->smallest);
 }
 

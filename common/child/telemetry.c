@@ -75,6 +75,8 @@ static void fill_traffic(struct metric_values *m, const struct engine_stats *s)
     metric_set(m, METRIC_ACCEPTS_REFUSED, (int64_t)s->accepts_refused);
     metric_set(m, METRIC_RESETS, (int64_t)s->resets);
     metric_set(m, METRIC_CANCELS, (int64_t)s->cancels);
+    metric_set(m, METRIC_FAILED_CONNECTS, (int64_t)s->unopened);
+    metric_set(m, METRIC_STALLS, (int64_t)s->stalls);
     if (s->first_message_ns != 0)
         metric_set(m, METRIC_FIRST_MESSAGE, (int64_t)s->first_message_ns);
 }

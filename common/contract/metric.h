@@ -33,6 +33,8 @@ enum metric_source { METRIC_PAGE, METRIC_PROC };
     X(CANCELS, 16, "cancels", "1", COUNTER, PAGE) /* calls ended by RST_STREAM with CANCEL */      \
     X(PEER_CERTIFICATE, 17, "peer_certificate", "1", GAUGE, PAGE) /* SHA-256, first 63 bits */     \
     X(ACCEPTS_REFUSED, 18, "accepts_refused", "1", COUNTER, PAGE) /* no descriptor, no memory */   \
+    X(FAILED_CONNECTS, 19, "failed_connects", "1", COUNTER, PAGE) /* before they were usable */    \
+    X(STALLS, 28, "stalls", "1", COUNTER, PAGE) /* a peer let its window run out, and came back */ \
     /* the relay, once it has taken an event; absent before */                                     \
     X(EVENTS_ACCEPTED, 40, "events_accepted", "1", COUNTER, PAGE)                                  \
     X(EVENTS_DELIVERED, 41, "events_delivered", "1", COUNTER, PAGE)                                \

@@ -97,7 +97,7 @@ static const struct truth truths[] = {
      {.shape = SHAPE_CONNECTION, .bytes = 400 * 80},
      "leak",
      F,
-     "per connection",
+     "over 10 readings; or per reconnect: they went together",
      F},
     {"a leak shows under load too",
      {.shape = SHAPE_CALL, .bytes = 100 * 60 * 1024, .noise = 5000},
