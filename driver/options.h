@@ -48,6 +48,7 @@ struct options {
     size_t leak_count;
     const char *only; /* of VERB_SELFCHECK: these shapes; NULL: all */
     bool json;        /* its table as JSON */
+    bool evidence;    /* it also holds what is said of the guilty against what was planted */
     bool quiet;       /* no report on standard output */
     bool seed_given, matrix_given, nemeses_given, print_default, gen_charts, allow_inconclusive,
         verbose;

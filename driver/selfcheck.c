@@ -2,6 +2,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/contract/leak_spec.h"
+#include "common/run/stacks.h"
 #include "driver/gate.h"
 #include "driver/job.h"
 #include "driver/selfcheck_plan.h"
@@ -16,6 +18,10 @@
 /* Sooner than in a run, so that few minutes have many restarts. */
 #define CHAOS_LOW_NS (5 * NS_PER_S)
 #define CHAOS_HIGH_NS (7 * NS_PER_S)
+/* Several for each of the short lives: from one reading of each nothing can be told. */
+#define CHECKPOINTS 20
+/* In the column of rules, of what the evidence phase says. */
+#define EVIDENCE "evidence"
 #define NONE "-"
 
 /* A leak of memory grows under load, too, and rightly so. */
@@ -29,6 +35,7 @@ struct tally {
     unsigned healthy;        /* components with growth that is none */
     unsigned wrong;          /* verdicts that fail where nothing is wrong */
     unsigned open;           /* verdicts that could not be reached */
+    unsigned asked, named;   /* stacks of planted leaks; those that name the planting function */
 };
 
 /* One line of the table. */
@@ -86,9 +93,55 @@ static void compare_verdict(struct row row, const struct verdict *v, struct tall
         put_row(rows, &row);
 }
 
+/* The function that plants a leak of memory; false: it is none. */
+static bool find_culprit(const struct selfcheck_plant *plant, char *out, size_t cap)
+{
+    static const struct {
+        const char *function;
+        bool memory;
+    } shapes[LEAK_SHAPES] = {
+#define MEMORY true
+#define DESCRIPTORS false
+#define THREADS false
+#define SHAPE_ROW(ident, function, name, kind, ...) [LEAK_##ident] = {#function, kind},
+        LEAK_SHAPE_TABLE(SHAPE_ROW)
+#undef SHAPE_ROW
+#undef MEMORY
+#undef DESCRIPTORS
+#undef THREADS
+    };
+    struct leak_spec spec;
+    char why[256];
+
+    if (plant->rule == NULL || !leak_spec_parse(plant->planted, &spec, why, sizeof why) ||
+        !shapes[spec.shape].memory)
+        return false;
+    snprintf(out, cap, "planted_leak_%s", shapes[spec.shape].function);
+    return true;
+}
+
+/* What the evidence phase says of a planted leak must begin with who planted it. */
+static void compare_stack(struct row row, const char *run_dir, struct tally *tally, json_t *rows)
+{
+    struct verdict v = {.outcome = OUTCOME_FAIL, .value = NAN};
+    struct run_guilty guilty;
+    char culprit[64];
+
+    if (!find_culprit(&row.plant, culprit, sizeof culprit) ||
+        !run_guilty_read(&guilty, run_dir, row.component))
+        return;
+    row.rule = EVIDENCE;
+    row.verdict = &v;
+    row.as_expected = strncmp(guilty.frames, culprit, strlen(culprit)) == 0;
+    run_guilty_format(&guilty, v.text, sizeof v.text);
+    tally->asked++;
+    tally->named += row.as_expected;
+    put_row(rows, &row);
+}
+
 static void compare_component(const struct run_component_row *component,
-                              const struct verdict_list *verdicts, struct tally *tally,
-                              json_t *rows)
+                              const struct verdict_list *verdicts, const char *run_dir,
+                              struct tally *tally, json_t *rows)
 {
     struct row row = {.component = component->name, .rule = NONE, .as_expected = true};
     unsigned wrong = tally->wrong;
@@ -103,24 +156,29 @@ static void compare_component(const struct run_component_row *component,
     }
     if (row.plant.rule == NULL && tally->wrong == wrong)
         put_row(rows, &row);
+    compare_stack(row, run_dir, tally, rows);
 }
 
 static bool finish(const struct tally *tally, json_t *rows)
 {
-    bool passed = tally->planted > 0 && tally->found == tally->planted && tally->wrong == 0;
+    bool passed = tally->planted > 0 && tally->found == tally->planted && tally->wrong == 0 &&
+                  tally->named == tally->asked;
     json_t *root;
 
     if (rows == NULL) {
         printf("%s: found %u of %u planted leaks; %u false alarms, with %u healthy growths; %u "
-               "verdicts open\n",
+               "verdicts open",
                passed ? "PASS" : "FAIL", tally->found, tally->planted, tally->wrong, tally->healthy,
                tally->open);
+        if (tally->asked > 0)
+            printf("; %u of %u stacks name who leaks", tally->named, tally->asked);
+        putchar('\n');
         return passed;
     }
-    root = json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:O}", "passed", passed, "planted",
+    root = json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:O}", "passed", passed, "planted",
                      (int)tally->planted, "found", (int)tally->found, "false_alarms",
                      (int)tally->wrong, "healthy", (int)tally->healthy, "open", (int)tally->open,
-                     "rows", rows);
+                     "stacks", (int)tally->asked, "stacks_named", (int)tally->named, "rows", rows);
     json_dumpf(root, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(root);
@@ -157,7 +215,7 @@ static enum exit_status compare(struct run_reader *run, const struct verdict_lis
     if (!json)
         printf("%-4s %-20s %-17s %-15s %-12s\n", "", "component", "planted", "rule", "outcome");
     for (size_t i = 0; i < count; i++)
-        compare_component(&components[i], verdicts, &tally, rows);
+        compare_component(&components[i], verdicts, run_reader_dir(run), &tally, rows);
     passed = finish(&tally, rows);
     json_decref(rows);
     if (fflush(stdout) != 0)
@@ -189,7 +247,8 @@ enum exit_status selfcheck_run(struct options *options, char **argv)
     enum exit_status status;
 
     options->quiet = true;
-    options->no_evidence = true;
+    options->no_evidence = !options->evidence;
+    options->checkpoints = CHECKPOINTS;
     options->chaos_low_ns = CHAOS_LOW_NS;
     options->chaos_high_ns = CHAOS_HIGH_NS;
     if (!selfcheck_build(&options->scenario, options->only, options->base_port)) {

@@ -12,6 +12,8 @@
 struct end {
     const char *leak, *rule; /* the rule that finds it */
     const char *healthy;
+    const char *natural; /* growth that the traffic brings about, nothing is planted; its name */
+    int threads;         /* of a server */
     bool unstable;
 };
 
@@ -21,7 +23,8 @@ struct end {
 /*
  * A few hundred blocks in all at the rates of a busy machine. The rarer the events, the larger the
  * blocks: chaos brings a few in a run. What is healthy stays below what a process may keep when all
- * connections have closed (limit "closed").
+ * connections have closed (limit "closed"). HPACK's tables fill with headers that are new in each
+ * call, to their limit and no further; and each thread has caches and an arena of its own.
  */
 static const struct house {
     const char *name;
@@ -77,6 +80,18 @@ static const struct house {
      NULL,
      {.healthy = "cache:128K/10"},
      {.healthy = "warm-up:128K/10"}},
+    {"tables",
+     false,
+     PATTERN_MANY_CALLS,
+     ARGUMENTS("--new-header", "--num-calls", "0", "--non-streaming"),
+     {.natural = "hpack"},
+     {.natural = "hpack"}},
+    {"threads",
+     true,
+     PATTERN_MANY_CONNECTIONS,
+     NULL,
+     {.natural = "arenas", .threads = 4},
+     {NOTHING}},
     {"pools",
      false,
      PATTERN_BIDI_STREAM_MANY,
@@ -88,7 +103,7 @@ static const struct house {
 
 static const char *planted(const struct end *end)
 {
-    return end->leak != NULL ? end->leak : end->healthy;
+    return end->leak != NULL ? end->leak : end->healthy != NULL ? end->healthy : end->natural;
 }
 
 static bool is_of(const char *spec, const char *shape, size_t size)
@@ -157,6 +172,7 @@ static struct component *add(struct scenario *scenario, const struct house *hous
     c->heap_cap = CAP_BYTES;
     c->leak = end->leak;
     c->healthy = end->healthy;
+    c->threads = end->threads;
     c->arguments = server ? NULL : house->arguments;
     snprintf(c->name, sizeof c->name, "%s-%s", server ? "server" : "client", house->name);
     return c;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 struct selfcheck_plant {
-    const char *planted; /* SHAPE:BYTES/EVERY; NULL: it is clean */
+    const char *planted; /* SHAPE:BYTES/EVERY, or the name of what grows by nature; NULL: clean */
     const char *rule;    /* that must fail on it; NULL: none may */
 };
 

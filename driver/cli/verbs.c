@@ -121,6 +121,9 @@ static bool set_only(void *into, const struct option_spec *spec, const char *val
 static const struct option_spec specs_SELFCHECK[] = {
     {"duration", 0, "TIME", "of its run (60s)", options_set_duration, MEMBER(duration_ns)},
     {"only", 0, "SHAPE,...", "plant these alone", set_only, 0},
+    {"evidence", 0, NULL,
+     "then look into the three worst, too: their stacks must name who leaks (30s more)",
+     options_set_flag, MEMBER(evidence)},
     {"json", 0, NULL, "print the table as JSON", options_set_flag, MEMBER(json)},
     {"working-dir", 0, "DIR", "where the run gets a folder (runs)", options_set_text,
      MEMBER(working_dir)},
