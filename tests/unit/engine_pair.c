@@ -4,9 +4,12 @@
 
 #include <ev.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BODY 1000
+#define PATIENCE_S 120. /* a busy machine may stand still for seconds, more than once */
+#define FEW_TURNS 20
 
 /* A message of BODY bytes made in place, cut anywhere: byte i is i & 0xff. */
 struct maker {
@@ -223,7 +226,7 @@ static bool open_tls(struct pair *p, const char *dir)
     return p->server_tls != NULL && p->client_tls != NULL;
 }
 
-bool pair_open(struct pair *p, const char *tls_dir)
+bool pair_open(struct pair *p)
 {
     struct server_config config = {.host = "127.0.0.1", .methods = methods, .user = p};
     struct client_config client = {.host = "127.0.0.1"};
@@ -231,7 +234,7 @@ bool pair_open(struct pair *p, const char *tls_dir)
 
     memset(p, 0, sizeof *p);
     p->loop = engine_loop_new();
-    if (p->loop == NULL || !open_tls(p, tls_dir))
+    if (p->loop == NULL || !open_tls(p, getenv("FLATLINE_TEST_TLS_DIR")))
         return false;
     config.tls = p->server_tls;
     p->server = server_new(p->loop, &config, error, sizeof error);
@@ -254,7 +257,7 @@ void pair_close(struct pair *p)
 {
     if (p->client != NULL) {
         client_abort(p->client);
-        pair_run(p, &p->ended, 5);
+        pair_run(p, &p->ended);
     }
     server_free(p->server);
     client_target_free(p->target);
@@ -277,11 +280,12 @@ static bool run_until(struct pair *p, bool (*done)(struct pair *p, const void *a
 {
     struct ev_loop *ev = engine_loop_ev(p->loop);
     uint64_t deadline = clock_now_ns() + (uint64_t)(seconds * 1e9);
+    int turns = 0;
     ev_timer tick;
 
     ev_timer_init(&tick, on_tick, 0.001, 0.001);
     ev_timer_start(ev, &tick);
-    while (!done(p, arg) && clock_now_ns() < deadline)
+    while (!done(p, arg) && (turns++ < FEW_TURNS || clock_now_ns() < deadline))
         ev_run(ev, EVRUN_ONCE);
     ev_timer_stop(ev, &tick);
     return done(p, arg);
@@ -293,9 +297,16 @@ static bool flag_set(struct pair *p, const void *arg)
     return *(const bool *)arg;
 }
 
-bool pair_run(struct pair *p, const bool *flag, double seconds)
+bool pair_run(struct pair *p, const bool *flag)
 {
-    return run_until(p, flag_set, flag, seconds);
+    return run_until(p, flag_set, flag, PATIENCE_S);
+}
+
+void pair_run_for(struct pair *p, double seconds)
+{
+    bool never = false;
+
+    run_until(p, flag_set, &never, seconds);
 }
 
 static bool no_connection(struct pair *p, const void *arg)
@@ -304,7 +315,21 @@ static bool no_connection(struct pair *p, const void *arg)
     return engine_loop_stats(p->loop)->connections == 0;
 }
 
-bool pair_settle(struct pair *p, double seconds)
+bool pair_settle(struct pair *p)
 {
-    return run_until(p, no_connection, NULL, seconds);
+    return run_until(p, no_connection, NULL, PATIENCE_S);
+}
+
+int pair_set_up(void **state)
+{
+    static struct pair pair;
+
+    *state = &pair;
+    return pair_open(&pair) && pair_connect(&pair) && pair_run(&pair, &pair.ready) ? 0 : -1;
+}
+
+int pair_tear_down(void **state)
+{
+    pair_close(*state);
+    return 0;
 }

@@ -29,16 +29,22 @@ struct pair {
 #define PAIR_SILENT "/test.T/Silent"   /* never answers */
 #define PAIR_REFUSED "/test.T/Unknown" /* not there */
 
-/* tls_dir NULL: cleartext; else a folder with cert.pem and key.pem. False: something was refused
- * memory. */
-bool pair_open(struct pair *p, const char *tls_dir);
+/* Cleartext, or over TLS where FLATLINE_TEST_TLS_DIR names a folder with cert.pem and key.pem.
+ * False: something was refused memory. */
+bool pair_open(struct pair *p);
 bool pair_connect(struct pair *p);
 void pair_close(struct pair *p);
 
-/* Runs the loop until *flag or for `seconds`; whether *flag. */
-bool pair_run(struct pair *p, const bool *flag, double seconds);
+/* For cmocka: *state is a connected pair. */
+int pair_set_up(void **state);
+int pair_tear_down(void **state);
+
+/* Runs the loop until *flag; false: it was not set in a time in which all would have happened. */
+bool pair_run(struct pair *p, const bool *flag);
 /* Runs until the server has no connection left; whether that came. */
-bool pair_settle(struct pair *p, double seconds);
+bool pair_settle(struct pair *p);
+/* So long, and at least for some turns of the loop, on a machine that stands still as well. */
+void pair_run_for(struct pair *p, double seconds);
 
 /* One call and what came of it. */
 struct pair_result {

@@ -11,49 +11,24 @@
 
 #include <cmocka.h>
 
-static const char *tls_dir; /* set when the cases run a second time, over TLS */
-
-static int open_pair(void **state)
-{
-    static struct pair pair;
-
-    *state = &pair;
-    if (!pair_open(&pair, tls_dir) || !pair_connect(&pair))
-        return -1;
-    return pair_run(&pair, &pair.ready, 5) ? 0 : -1;
-}
-
-static int close_pair(void **state)
-{
-    pair_close(*state);
-    return 0;
-}
-
 static const struct engine_stats *stats_of(const struct pair *p)
 {
     return engine_loop_stats(p->loop);
-}
-
-static void run_for(struct pair *p, double seconds)
-{
-    bool never = false;
-
-    pair_run(p, &never, seconds);
 }
 
 /* The loop counts both ends. */
 static bool reaches(struct pair *p, const uint64_t *counter, uint64_t count)
 {
     for (int i = 0; i < 500 && *counter < count; i++)
-        run_for(p, 0.01);
+        pair_run_for(p, 0.01);
     return *counter == count;
 }
 
 static void hang_up(struct pair *p)
 {
     client_abort(p->client);
-    assert_true(pair_run(p, &p->ended, 5));
-    assert_true(pair_settle(p, 5));
+    assert_true(pair_run(p, &p->ended));
+    assert_true(pair_settle(p));
 }
 
 static void connections_open_and_close(void **state)
@@ -62,13 +37,13 @@ static void connections_open_and_close(void **state)
     const struct engine_stats *stats = stats_of(p);
 
     assert_true(reaches(p, &stats->opened, 2));
-    assert_int_equal(stats->handshakes, tls_dir == NULL ? 0 : 2);
+    assert_int_equal(stats->handshakes, p->client_tls == NULL ? 0 : 2);
     assert_int_equal(stats->closed, 0);
     hang_up(p);
     assert_int_equal(stats->closed, 2);
     assert_int_equal(stats->emptied, 1);
     assert_true(pair_connect(p));
-    assert_true(pair_run(p, &p->ready, 5));
+    assert_true(pair_run(p, &p->ready));
     assert_true(reaches(p, &stats->opened, 4));
     assert_int_equal(stats->emptied, 1);
     assert_int_equal(stats->unopened, 0);
@@ -86,7 +61,7 @@ static void a_refused_connection_never_opens(void **state)
     server_free(p->server);
     p->server = NULL;
     assert_true(pair_connect(p));
-    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(pair_run(p, &p->ended));
     assert_int_equal(p->end, CLIENT_REFUSED);
     assert_int_equal(stats->unopened, 1);
     assert_int_equal(stats->opened, opened);
@@ -101,13 +76,13 @@ static void streams_and_header_blocks(void **state)
     const struct engine_stats *stats = stats_of(p);
 
     assert_non_null(pair_call(p, PAIR_ECHO, &r, 0));
-    assert_true(pair_run(p, &r.done, 10));
+    assert_true(pair_run(p, &r.done));
     assert_true(reaches(p, &stats->streams_closed, 2));
     assert_int_equal(stats->header_blocks, 3);
     assert_int_equal(stats->early_ends, 0);
     /* One that comes to no call is a stream all the same. */
     assert_non_null(pair_call(p, PAIR_REFUSED, &refused, 0));
-    assert_true(pair_run(p, &refused.done, 10));
+    assert_true(pair_run(p, &refused.done));
     assert_true(reaches(p, &stats->streams_closed, 4));
     assert_int_equal(stats->header_blocks, 5);
 }
@@ -119,7 +94,7 @@ static void a_server_that_ends_first(void **state)
     const struct engine_stats *stats = stats_of(p);
 
     assert_non_null(pair_call(p, PAIR_FAIL, &r, 0));
-    assert_true(pair_run(p, &r.done, 10));
+    assert_true(pair_run(p, &r.done));
     assert_int_equal(r.code, GRPC_FAILED_PRECONDITION);
     assert_true(reaches(p, &stats->early_ends, 2));
     assert_int_equal(stats->cancels, 0);
@@ -138,20 +113,20 @@ static void a_window_that_runs_out(void **state)
     assert_non_null(pair_call(p, PAIR_STREAM, &endless, 0));
     do {
         bytes = endless.bytes;
-        run_for(p, 0.1);
+        pair_run_for(p, 0.1);
     } while (endless.bytes != bytes || bytes == 0);
     assert_int_equal(stats->stalls, 0);
     call = pair_call(p, PAIR_ECHO, &waiting, 0);
     assert_non_null(call);
     assert_true(reaches(p, &stats->calls_started, 4));
-    run_for(p, 0.05);
+    pair_run_for(p, 0.05);
     call_cancel(call);
-    assert_true(pair_run(p, &waiting.done, 5));
+    assert_true(pair_run(p, &waiting.done));
     assert_true(reaches(p, &stats->trailers_cut, 1));
     assert_int_equal(stats->cancels, 2);
     client_hold(p->client, false);
     for (int i = 0; i < 500 && stats->stalls == 0; i++)
-        run_for(p, 0.01);
+        pair_run_for(p, 0.01);
     assert_true(stats->stalls > 0);
     assert_int_equal(stats->trailers_cut, 1);
     hang_up(p);
@@ -176,7 +151,7 @@ static void the_sum_of_two_loops(void **state)
         assert_int_equal(fields[i], 1000 + i + 1);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, pair_set_up, pair_tear_down)
 
 int main(void)
 {
@@ -189,6 +164,5 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     if (!mem_install())
         return 1;
-    tls_dir = getenv("FLATLINE_TEST_TLS_DIR");
     return cmocka_run_group_tests_name("engine counters", cases, NULL, NULL);
 }

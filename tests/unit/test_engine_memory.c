@@ -17,9 +17,6 @@
 
 #include <cmocka.h>
 
-#define LIMIT 3.0 /* s; far more than any of these needs */
-
-static const char *tls_dir;
 static int64_t stride =
     1; /* a TLS session allocates thousands of times: there only every n-th in CI */
 
@@ -61,7 +58,7 @@ static void run_calls(struct pair *p, struct outcome *out)
         started[i] = p->client != NULL && pair_call(p, script[i].path, &r[i], 0) != NULL;
     }
     for (size_t i = 0; i < CALLS; i++) {
-        if (started[i] && !pair_run(p, &r[i].done, LIMIT))
+        if (started[i] && !pair_run(p, &r[i].done))
             out->unended = true;
         if (!started[i] || r[i].code != script[i].code)
             out->failed++;
@@ -74,12 +71,12 @@ static void run_session(struct pair *p, struct outcome *out)
         out->failed++;
         return;
     }
-    out->hung = !pair_run(p, &p->decided, LIMIT);
+    out->hung = !pair_run(p, &p->decided);
     if (!p->ended)
         run_calls(p, out);
     if (p->client != NULL) {
         client_close(p->client);
-        out->hung = !pair_run(p, &p->ended, LIMIT);
+        out->hung = !pair_run(p, &p->ended);
     }
 }
 
@@ -96,7 +93,7 @@ static bool refuse_in_session(int64_t pass, int64_t refuse)
     int64_t before = live_all();
     struct pair p;
 
-    assert_true(pair_open(&p, tls_dir));
+    assert_true(pair_open(&p));
     mem_fail(pass, refuse);
     run_session(&p, &out);
     mem_fail(0, 0);
@@ -106,7 +103,7 @@ static bool refuse_in_session(int64_t pass, int64_t refuse)
                  out.hung ? "the connection never ended" : "a call never ended");
     if (refused == 0 && out.failed != 0)
         fail_msg("nothing was refused and %d calls failed", out.failed);
-    assert_true(pair_settle(&p, LIMIT));
+    assert_true(pair_settle(&p));
     pair_close(&p);
     if (live_all() != before)
         fail_msg("allocation %lld (%lld refused): %lld bytes left", (long long)pass,
@@ -148,7 +145,6 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     if (!mem_install())
         return 1;
-    tls_dir = getenv("FLATLINE_TEST_TLS_DIR");
     if (stride_text != NULL)
         stride = atoll(stride_text);
     return cmocka_run_group_tests_name("engine memory", cases, NULL, NULL);

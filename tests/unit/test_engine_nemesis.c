@@ -14,45 +14,19 @@
 
 #define WINDOW 65535 /* of a connection, unless told otherwise: RFC 9113, section 6.9.2 */
 
-static const char *tls_dir; /* set when the cases run a second time, over TLS */
-
-static int open_pair(void **state)
-{
-    static struct pair pair;
-
-    *state = &pair;
-    if (!pair_open(&pair, tls_dir) || !pair_connect(&pair))
-        return -1;
-    return pair_run(&pair, &pair.ready, 5) ? 0 : -1;
-}
-
-static int close_pair(void **state)
-{
-    pair_close(*state);
-    return 0;
-}
-
-/* Long enough for whatever would still move. */
-static void run_for(struct pair *p, double seconds)
-{
-    bool never = false;
-
-    pair_run(p, &never, seconds);
-}
-
 static void echo(struct pair *p)
 {
     struct pair_result r = {.to_send = 1};
 
     assert_non_null(pair_call(p, PAIR_ECHO, &r, 0));
-    assert_true(pair_run(p, &r.done, 10));
+    assert_true(pair_run(p, &r.done));
     assert_int_equal(r.code, GRPC_OK);
 }
 
 static void connect_again(struct pair *p)
 {
     assert_true(pair_connect(p));
-    assert_true(pair_run(p, &p->ready, 5));
+    assert_true(pair_run(p, &p->ready));
     echo(p);
 }
 
@@ -63,9 +37,9 @@ static void an_aborting_server_is_a_reset_and_serves_on(void **state)
 
     echo(p);
     assert_non_null(pair_call(p, PAIR_SILENT, &r, 0));
-    run_for(p, 0.02);
+    pair_run_for(p, 0.02);
     server_abort(p->server);
-    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(pair_run(p, &p->ended));
     assert_int_equal(p->end, CLIENT_RESET);
     assert_true(r.done);
     assert_int_equal(r.code, GRPC_UNAVAILABLE);
@@ -79,9 +53,9 @@ static void an_aborting_client_is_a_reset_to_the_server(void **state)
 
     echo(p);
     client_abort(p->client);
-    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(pair_run(p, &p->ended));
     assert_int_equal(p->end, CLIENT_CLOSED);
-    assert_true(pair_settle(p, 5));
+    assert_true(pair_settle(p));
     assert_int_equal(engine_loop_stats(p->loop)->resets, 1);
     connect_again(p);
 }
@@ -93,20 +67,20 @@ static void a_server_turns_away_and_serves_on(void **state)
 
     assert_non_null(pair_call(p, PAIR_STREAM, &endless, 0));
     assert_non_null(pair_call(p, PAIR_SINK, &counted, 0));
-    run_for(p, 0.01);
+    pair_run_for(p, 0.01);
     server_turn_away(p->server, 2 * NS_PER_S);
-    assert_true(pair_run(p, &p->goaway, 5));
-    assert_true(pair_run(p, &p->ended, 15));
+    assert_true(pair_run(p, &p->goaway));
+    assert_true(pair_run(p, &p->ended));
     assert_int_equal(p->end, CLIENT_GOAWAY);
     assert_int_equal(counted.code, GRPC_OK);
     assert_true(endless.done);
     assert_int_not_equal(endless.code, GRPC_OK);
     connect_again(p);
     /* Who came later is spared, and the server can do it again. */
-    run_for(p, 0.2);
+    pair_run_for(p, 0.2);
     assert_false(p->goaway);
     server_turn_away(p->server, 10 * NS_PER_MS);
-    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(pair_run(p, &p->ended));
     assert_int_equal(p->end, CLIENT_GOAWAY);
 }
 
@@ -122,15 +96,15 @@ static void a_drain_overtakes_a_turning_away(void **state)
 
     server_turn_away(p->server, 10 * NS_PER_S);
     server_drain(p->server, 50 * NS_PER_MS, set_flag, &drained);
-    assert_true(pair_run(p, &p->ended, 5));
-    assert_true(pair_run(p, &drained, 5));
+    assert_true(pair_run(p, &p->ended));
+    assert_true(pair_run(p, &drained));
 }
 
 /* Before a result that a call still writes to goes out of scope. */
 static void hang_up(struct pair *p)
 {
     client_abort(p->client);
-    assert_true(pair_run(p, &p->ended, 5));
+    assert_true(pair_run(p, &p->ended));
 }
 
 /* Waits for a counter to change, or not to. */
@@ -139,7 +113,7 @@ static bool goes_on(struct pair *p, const uint64_t *counter)
     uint64_t before = *counter;
 
     for (int i = 0; i < 500 && *counter == before; i++)
-        run_for(p, 0.01);
+        pair_run_for(p, 0.01);
     return *counter != before;
 }
 
@@ -150,7 +124,7 @@ static bool stands_still(struct pair *p, const uint64_t *counter)
 
     do {
         before = *counter;
-        run_for(p, 0.1);
+        pair_run_for(p, 0.1);
     } while (*counter != before && ++tries < 50);
     return *counter == before;
 }
@@ -169,7 +143,7 @@ static void a_slow_reader_stops_the_server(void **state)
     assert_true(stands_still(p, &r.bytes));
     assert_in_range(r.bytes - before, 0, WINDOW);
     held = mem_live(MEM_APP) + mem_live(MEM_NGHTTP2);
-    run_for(p, 0.2);
+    pair_run_for(p, 0.2);
     /* The sender keeps nothing more, however long it waits. */
     assert_int_equal(mem_live(MEM_APP) + mem_live(MEM_NGHTTP2), held);
     client_hold(p->client, false);
@@ -202,7 +176,7 @@ static void a_slow_server_holds_new_connections_too(void **state)
     hang_up(p);
     server_hold(p->server, true);
     assert_true(pair_connect(p));
-    assert_true(pair_run(p, &p->ready, 5));
+    assert_true(pair_run(p, &p->ready));
     assert_non_null(pair_call(p, PAIR_SINK, &r, 0));
     assert_true(stands_still(p, received));
     assert_in_range(*received, 1, WINDOW);
@@ -219,10 +193,10 @@ static void a_hold_is_paid_back_in_full(void **state)
     for (int i = 0; i < 20; i++) {
         server_hold(p->server, i % 2 == 0);
         client_hold(p->client, i % 2 == 0);
-        run_for(p, 0.002);
+        pair_run_for(p, 0.002);
     }
     assert_non_null(pair_call(p, PAIR_SINK, &r, 0));
-    assert_true(pair_run(p, &r.done, 10));
+    assert_true(pair_run(p, &r.done));
     assert_int_equal(r.code, GRPC_OK);
     echo(p);
 }
@@ -236,9 +210,9 @@ static void both_ends_count_a_cancelled_call(void **state)
     assert_non_null(call);
     assert_true(goes_on(p, &r.bytes));
     call_cancel(call);
-    assert_true(pair_run(p, &r.done, 5));
+    assert_true(pair_run(p, &r.done));
     assert_int_equal(r.code, GRPC_CANCELLED);
-    run_for(p, 0.05);
+    pair_run_for(p, 0.05);
     assert_int_equal(engine_loop_stats(p->loop)->cancels, 2);
     echo(p);
 }
@@ -254,18 +228,18 @@ static void befall(struct pair *p, int round)
 
     if (pair_call(p, PAIR_STREAM, &r, 0) == NULL)
         fail();
-    run_for(p, 0.01);
+    pair_run_for(p, 0.01);
     client_hold(p->client, true);
     server_hold(p->server, true);
-    run_for(p, 0.02);
+    pair_run_for(p, 0.02);
     client_hold(p->client, false);
     server_hold(p->server, false);
     if (round % 2 == 0)
         server_abort(p->server);
     else
         server_turn_away(p->server, 10 * NS_PER_MS);
-    assert_true(pair_run(p, &p->ended, 5));
-    assert_true(pair_settle(p, 5));
+    assert_true(pair_run(p, &p->ended));
+    assert_true(pair_settle(p));
 }
 
 static void rest_is_the_same_after_all_of_it(void **state)
@@ -276,14 +250,14 @@ static void rest_is_the_same_after_all_of_it(void **state)
     for (int round = 0; round < 10; round++) {
         befall(p, round);
         connect_again(p);
-        run_for(p, 0.02);
+        pair_run_for(p, 0.02);
         if (round == 1)
             at_rest = live();
     }
     assert_int_equal(live(), at_rest);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, pair_set_up, pair_tear_down)
 
 int main(void)
 {
@@ -303,6 +277,5 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     if (!mem_install())
         return 1;
-    tls_dir = getenv("FLATLINE_TEST_TLS_DIR");
     return cmocka_run_group_tests_name("engine nemesis", cases, NULL, NULL);
 }
