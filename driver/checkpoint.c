@@ -11,7 +11,7 @@
 #define AWAIT_NS (2 * NS_PER_S)     /* and so much longer for restarts under way, */
 #define SETTLE_NS (300 * NS_PER_MS) /* after the last of which peers find each other again */
 #define READ_NS (50 * NS_PER_MS)    /* of the pause, for reading all */
-#define CLOSE_NS NS_PER_S           /* for the servers to see their last connection end */
+#define CLOSE_NS (5 * NS_PER_S)     /* for the servers to see their last connection end */
 #define POLL_NS (10 * NS_PER_MS)    /* during a pause */
 #define AWAIT_POLL_NS (50 * NS_PER_MS)
 #define WHY 96
@@ -233,7 +233,7 @@ static enum state look(struct checkpoints *c)
     int64_t id;
 
     tell_late_comers(c);
-    if (!all_are_quiet(c) && clock_now_ns() < c->start_ns + CHECKPOINT_PAUSE_NS - READ_NS) {
+    if (!all_are_quiet(c) && clock_now_ns() < c->start_ns + c->settings.pause_ns - READ_NS) {
         arm(c, clock_now_ns() + POLL_NS);
         return STATE_PAUSED;
     }

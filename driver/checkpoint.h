@@ -2,7 +2,7 @@
  * Checkpoints: looks at every process at rest. Evenly spaced over the run (checkpoint_plan.h), each
  * in three steps: chaos is frozen, and restarts under way are awaited; everybody is told to send
  * nothing, and has fallen quiet when its counters stand still; its page and /proc are read, and
- * traffic goes on. At most CHECKPOINT_PAUSE_NS passes without traffic: who is not at rest by then
+ * traffic goes on. At most pause_ns passes without traffic: who is not at rest by then
  * gets an invalid reading that says why. A checkpoint is never a reason for a run to fail.
  *
  * When the clients have ended there is one more, of the servers that then have no connection and of
@@ -18,7 +18,7 @@
 #include <ev.h>
 #include <stdint.h>
 
-#define CHECKPOINT_PAUSE_NS (700 * NS_PER_MS)
+#define CHECKPOINT_PAUSE_NS (700 * NS_PER_MS) /* of a real run */
 
 struct checkpoints;
 
@@ -28,6 +28,7 @@ struct checkpoint_settings {
     const int64_t *rows; /* run.db's ids of the components, beside the scenario's */
     struct run_writer *writer;
     struct checkpoint_plan plan;
+    uint64_t pause_ns; /* the longest */
 };
 
 /* settings are copied; what they point to and the loop outlive it. NULL: out of memory. */

@@ -25,9 +25,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define CERT_LIMIT_NS (10 * NS_PER_S)
+#define CERT_LIMIT_NS (30 * NS_PER_S)
 #define READY_LIMIT_NS (20 * NS_PER_S) /* sixty processes at a low priority on few cores */
-#define STOP_LIMIT_NS (3 * NS_PER_S)
+#define STOP_LIMIT_NS (10 * NS_PER_S)  /* a busy machine was seen to take 8 s over an exit */
 /* At the end of its time a run waits in steps until all have been up so long; but not for ever. */
 #define SETTLED_NS (1500 * NS_PER_MS)
 #define LATE_MAX_NS (15 * NS_PER_S)
@@ -412,7 +412,8 @@ static bool make_loop(struct job *job)
                                                                  .scenario = &job->scenario,
                                                                  .rows = job->rows,
                                                                  .writer = job->writer,
-                                                                 .plan = checkpoint_plan(job)});
+                                                                 .plan = checkpoint_plan(job),
+                                                                 .pause_ns = CHECKPOINT_PAUSE_NS});
     if (job->checkpoints == NULL)
         return refuse(error);
     job->sampler =
