@@ -34,12 +34,12 @@ environment = dict(os.environ, FLATLINE_CHARTS_DIR=os.path.join(SRC, "charts"), 
 
 def make(name, duration="60s", interval="500ms", *shape):
     run = os.path.join(root, name)
-    subprocess.run([MAKE, run, duration, interval, *shape], check=True, timeout=120)
+    subprocess.run([MAKE, run, duration, interval, *shape], check=True, timeout=300)
     return run
 
 
 def draw(run, *verdicts, **changes):
-    return subprocess.run([DRAW, run, *verdicts], env=dict(environment, **changes), timeout=120,
+    return subprocess.run([DRAW, run, *verdicts], env=dict(environment, **changes), timeout=300,
                           capture_output=True, text=True)
 
 
@@ -346,7 +346,7 @@ def full_disk():
         tap.skip("no mount namespace of our own")
         return
     done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", mount, run, DRAW, log],
-                          env=environment, timeout=120, capture_output=True, text=True)
+                          env=environment, timeout=300, capture_output=True, text=True)
     with open(log, encoding="utf-8") as file:
         error = file.read()
     tap.check("a full disk: one line says where and why", done.returncode == 1 and

@@ -63,7 +63,7 @@ def paths(node, above=()):
 
 
 def draw(run, **changes):
-    return subprocess.run([DRIVER, "charts", run], env=dict(os.environ, **changes), timeout=120,
+    return subprocess.run([DRIVER, "charts", run], env=dict(os.environ, **changes), timeout=300,
                           capture_output=True, text=True)
 
 
@@ -85,7 +85,7 @@ def check_page(page):
 
 
 run = os.path.join(root, "run")
-subprocess.run([MAKE, run, "10s", "500ms"], check=True, timeout=120)
+subprocess.run([MAKE, run, "10s", "500ms"], check=True, timeout=300)
 folder = os.path.join(run, "evidence", NAME)
 os.makedirs(folder)
 with open(os.path.join(folder, "stacks.folded"), "w", encoding="utf-8") as stacks:

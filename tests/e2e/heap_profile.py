@@ -21,7 +21,7 @@ tap = Tap()
 def stacks(program, first, second):
     """{frames from the root on: bytes} of what the second dump has more than the first."""
     said = subprocess.run(["jeprof", "--collapsed", "--base=" + first, program, second],
-                          capture_output=True, text=True, timeout=120, check=True).stdout
+                          capture_output=True, text=True, timeout=300, check=True).stdout
     found = {}
     for line in said.splitlines():
         frames, size = line.rsplit(" ", 1)
@@ -33,7 +33,7 @@ def stacks(program, first, second):
 
 def calls(port):
     done = subprocess.run([CLIENT, "--port", str(port), "--num-connections", "4", "--num-calls", str(CALLS // 4),
-                           "--non-streaming"], capture_output=True, text=True, timeout=120)
+                           "--non-streaming"], capture_output=True, text=True, timeout=300)
     tap.check("calls are made", done.returncode == 0, done.stdout, done.stderr)
 
 
@@ -87,20 +87,24 @@ def check_client():
     with tempfile.TemporaryDirectory() as folder, Server() as server, \
             Child(CLIENT, "--port", str(server.port), "--inject-leak", "call:%d" % LEAK, "--profile-dir", folder,
                   "--num-calls", "0", "--non-streaming") as client:
-        def done():
-            return client.until(lambda page: page["state"] == "ready")["metrics"]["calls_done"]
-
         def more(calls):
             return client.until(lambda page: page["metrics"]["calls_done"] >= calls)
+
+        def dump_at_rest(number):
+            """The dump, and after how many calls it was made."""
+            client.ask("pause")
+            made = dump(client, folder, number)
+            client.ask("publish")
+            calls = client.ask("read")["metrics"]["calls_done"]
+            client.ask("resume")
+            return made, calls
 
         more(10)
         tap.check("client: the profiler starts",
                   client.ask("profile-start %d" % LG_SAMPLE) == {"result": "done"}, client.said())
-        first = dump(client, folder, 1)
-        before = client.ask("read")["metrics"]["calls_done"]
-        more(done() + CALLS)
-        second = dump(client, folder, 2)
-        after = client.ask("read")["metrics"]["calls_done"]
+        first, before = dump_at_rest(1)
+        more(before + CALLS)
+        second, after = dump_at_rest(2)
         if first and second:
             check_stacks("client", CLIENT, first, second, (after - before) * LEAK)
 
@@ -120,7 +124,7 @@ def has_profiler():
 
 
 with Program(SERVER, "--version") as version:
-    version.process.wait(30)
+    version.process.wait(300)
     jemalloc = "jemalloc" in version.said()
 tap.check("the profiler is there where jemalloc is", has_profiler() == jemalloc)
 if not jemalloc:

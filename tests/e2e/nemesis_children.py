@@ -27,7 +27,7 @@ tap = Tap()
 
 
 def metric(child, name):
-    return child.ask("read")["metrics"][name]
+    return child.metrics()[name]
 
 
 def until(predicate):

@@ -50,7 +50,7 @@ def check_page(tap):
     with Probed(SUBJECT, "threads") as child:
         first = child.ask("read")
         later = child.until(lambda page: page["heartbeat"] > first["heartbeat"] + 2)
-        tap.check("it publishes by itself", later["age_ms"] < 5000, later)
+        tap.check("it publishes by itself", later["age_ms"] < 120000, later)
         tap.check("memory is all that it speaks of", set(later["metrics"]) == {"live", "live_app", "refused"}
                   and (later["state"], later["ready_ns"]) == ("starting", 0), later)
         tap.check("it publishes faster while paused, and goes on", [child.ask(order)["result"] for order in (

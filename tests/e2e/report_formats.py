@@ -31,12 +31,12 @@ root = tempfile.mkdtemp(prefix="flatline-test-report-")
 
 def make(shape):
     run = os.path.join(root, shape)
-    subprocess.run([MAKE, run, "40s", "500ms"] + [shape][shape == "healthy":], check=True, timeout=60)
+    subprocess.run([MAKE, run, "40s", "500ms"] + [shape][shape == "healthy":], check=True, timeout=300)
     return run
 
 
 def driver(*argv, **more):
-    return subprocess.run([DRIVER, *argv], capture_output=True, timeout=60, **more)
+    return subprocess.run([DRIVER, *argv], capture_output=True, timeout=300, **more)
 
 
 def report(run, *argv):
@@ -223,7 +223,7 @@ def check_refusals(run):
     refused("no such folder", 3, "No such file or directory", "report", run + "-not")
     refused("a full disk", 3, "disk full", "report", run, "--format", "json", "--output", "/dev/full")
     with open("/dev/full", "w", encoding="utf-8") as full:
-        done = subprocess.run([DRIVER, "report", run], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run([DRIVER, "report", run], stdout=full, stderr=subprocess.PIPE, timeout=300)
     tap.check("a full standard output", done.returncode == 3 and b"disk full" in done.stderr, done.stderr)
     refused("a folder that is not there", 3, "cannot write /nowhere/x",
             "report", run, "--output", "/nowhere/x")

@@ -16,7 +16,7 @@ VARIANTS = 2
 tap = Tap()
 with tempfile.TemporaryDirectory() as scratch:
     out = os.path.join(scratch, "out.json")
-    run = subprocess.run([sys.executable, BENCH, out, "0.3", "1"], capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, BENCH, out, "0.3", "1"], capture_output=True, text=True, timeout=300)
     tap.check("the bench runs", run.returncode == 0, run)
     with open(out, encoding="utf-8") as file:
         workloads = json.load(file)["workloads"]

@@ -31,12 +31,6 @@ MOVING = ("messages_sent", "messages_received", "bytes_sent", "bytes_received")
 tap = Tap()
 
 
-def metrics(child):
-    """As of now."""
-    child.ask("publish")
-    return child.ask("read")["metrics"]
-
-
 def look(children, *names):
     """As of the last publications."""
     pages = [child.ask("read")["metrics"] for child in children]
@@ -132,7 +126,7 @@ def all_quiet(how, fleet):
             tap.check("%s: a client pauses" % how, False, child.said())
     everybody = [fleet.server] + fleet.clients
     tap.check("%s: no byte moves on any side" % how, goes_quiet(lambda: look(everybody, *MOVING)))
-    return [(m["connections"], m["streams"]) for m in map(metrics, everybody)], metrics(fleet.server)["live"]
+    return [(m["connections"], m["streams"]) for m in map(Child.metrics, everybody)], fleet.server.metrics()["live"]
 
 
 def resume(how, fleet):

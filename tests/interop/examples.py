@@ -26,7 +26,7 @@ SERVERS = {
 
 
 def run(*argv):
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
     return done.returncode, done.stdout
 
 
@@ -47,7 +47,7 @@ def check_drop(tap, how, argv):
     with serve(argv, DROP_EVERY="0.5") as server:
         port = server.wait_said(r"listening on 127\.0\.0\.1:(\d+)").group(1)
         with Program(CLIENT, "--port", port, "--bidi-streaming", "0") as client:
-            client.process.wait(30)
+            client.process.wait(300)
             tap.check("%s: DROP_EVERY ends a connection" % how, client.process.returncode == 1, client.said())
 
 

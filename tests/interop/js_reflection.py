@@ -21,7 +21,7 @@ tap = Tap()
 def test(how, server_options, client_options):
     with Server(*server_options) as server:
         command = ["node", os.path.join(JS, "reflection.js"), str(server.port), *client_options]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        run = subprocess.run(command, capture_output=True, text=True, timeout=300)
         lines = [line for line in run.stdout.splitlines() if line.startswith(("ok ", "not ok "))]
         for line in lines:
             tap.check("%s: %s" % (how, line.split("ok ", 1)[1]), line.startswith("ok "), line)

@@ -56,6 +56,16 @@ tap_check()
     fi
 }
 
+# tap_lacks DESCRIPTION EXTENDED-REGEX FILE: no line of the file, which is there, matches.
+tap_lacks()
+{
+    if [ -r "$3" ] && ! grep -Eq -e "$2" "$3"; then
+        tap_ok "$1"
+    else
+        tap_fail "$1" "$3 is missing, or a line matches: $2" "$(grep -E -e "$2" "$3" | head -n 20)"
+    fi
+}
+
 # tap_is DESCRIPTION EXPECTED GOT
 tap_is()
 {
@@ -99,13 +109,13 @@ tap_done()
 }
 
 # tap_run NAME COMMAND...: to its end; TAP_STATUS, $TAP_DIR/NAME.out and NAME.err. At most TAP_LIMIT
-# seconds (60), then it is killed and the status is 124.
+# seconds (300), then it is killed and the status is 124.
 tap_run()
 {
     tap_name=$1
     shift
     TAP_STATUS=0
-    timeout --foreground --kill-after=5 "${TAP_LIMIT:-60}" "$@" >"$TAP_DIR/$tap_name.out" \
+    timeout --foreground --kill-after=5 "${TAP_LIMIT:-300}" "$@" >"$TAP_DIR/$tap_name.out" \
         2>"$TAP_DIR/$tap_name.err" </dev/null 8>&- 9>&- || TAP_STATUS=$?
 }
 
@@ -133,16 +143,35 @@ tap_ended()
     ! grep -qs '^State:.[^ZX]' "/proc/$1/status"
 }
 
-# tap_wait_for SECONDS COMMAND...: until the command passes; false when the time is up.
+# tap_wait_for SECONDS COMMAND...: until the command passes; false when the time is up. The seconds are what it
+# takes at the most on a machine with nothing else to do; one that is busy is given twelve times as long.
 tap_wait_for()
 {
-    tap_tries=$(($1 * 20))
+    tap_tries=$(($1 * 20 * 12))
     shift
     until "$@" >/dev/null 2>&1; do
         tap_tries=$((tap_tries - 1))
         [ "$tap_tries" -gt 0 ] || return 1
         sleep 0.05
     done
+}
+
+# Whether the process answers SIGINT (2) and SIGTERM (15) itself by now: on a busy machine that takes a while.
+tap_catches_signals()
+{
+    tap_mask=$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status") && [ $((0x$tap_mask & 0x4002)) -eq $((0x4002)) ]
+}
+
+# How many connections to that port of 127.0.0.1 stand, as the server's end of them has it.
+tap_connections()
+{
+    awk -v port="$(printf '%04X' "$1")" '$2 ~ ":" port "$" && $4 == "01" { n++ } END { print n + 0 }' /proc/net/tcp
+}
+
+# tap_has_connections PORT N: or more.
+tap_has_connections()
+{
+    [ "$(tap_connections "$1")" -ge "$2" ]
 }
 
 # tap_ports N: leaves in TAP_PORT the first of N (at most 16) consecutive free ports. They lie below the
