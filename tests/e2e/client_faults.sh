@@ -101,9 +101,10 @@ for how in "KILL" "TERM" "KILL --secure" "TERM --secure"; do
     start_server "$secure"
     # 100 messages a call in turn: each connection is in the midst of its calls whenever the server goes.
     # shellcheck disable=SC2086
-    tap_spawn worker "$STRESS_CLIENT" --port "$PORT" $secure --json --retry 100 --concurrent --num-connections 8 \
+    tap_spawn worker "$STRESS_CLIENT" --port "$PORT" $secure --json --retry 1000 --concurrent --num-connections 8 \
         --num-calls 200 --bidi-streaming 100
     worker=$TAP_PID
+    tap_check "server $how and back: there are eight connections" tap_wait_for 20 tap_has_connections "$PORT" 8
     sleep 0.3
     tap_stop "$PID" "$signal"
     sleep 0.3

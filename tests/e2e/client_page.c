@@ -1,6 +1,7 @@
 /*
  * The driver's side of stress-client: a telemetry page, commands on it, kills of the server. Starts
- * the real programs from the build tree (top_builddir).
+ * the real programs from the build tree (top_builddir); the server gets the port
+ * FLATLINE_TEST_PORT.
  */
 #include "common/base/clock.h"
 #include "common/contract/page.h"
@@ -61,21 +62,21 @@ static pid_t start(const char *name, const char *const words[MAX_WORDS], int out
     _exit(127);
 }
 
-/* port "0": one is picked, and kept in server->port. */
 static void start_server(struct server *server)
 {
+    const char *port = getenv("FLATLINE_TEST_PORT");
     const char *words[MAX_WORDS] = {"stress-server", "--port", server->port, "--drain", "100ms"};
-    char line[128] = "", *colon;
+    char line[128] = "";
     int ends[2];
 
+    assert_non_null(port);
+    snprintf(server->port, sizeof server->port, "%s", port);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     server->pid = start("stress-server", words, ends[1]);
     close(ends[1]);
+    /* It says where it listens. */
     assert_true(read(ends[0], line, sizeof line - 1) > 0);
     close(ends[0]);
-    colon = strchr(line, ':');
-    assert_non_null(colon);
-    assert_int_equal(sscanf(colon, ":%7[0-9]", server->port), 1);
 }
 
 static int stop(pid_t pid, int signal_number)
@@ -209,6 +210,37 @@ static void order(struct client *client, enum page_command_op op)
     assert_int_equal(result, PAGE_RESULT_DONE);
 }
 
+static bool is_same(const struct page_snapshot *a, const struct page_snapshot *b, enum metric m)
+{
+    return a->metrics.value[m] == b->metrics.value[m];
+}
+
+/*
+ * Pauses until two looks, some publications apart, show the same, and returns the last. What was
+ * under way when the client obeyed comes in as fast as the machine is. !silent: what it receives
+ * does not count.
+ */
+static struct page_snapshot pause_client(struct client *client, bool silent)
+{
+    uint64_t until = clock_now_ns() + PATIENCE_NS;
+    struct page_snapshot before, after;
+
+    order(client, PAGE_COMMAND_PAUSE);
+    order(client, PAGE_COMMAND_PUBLISH);
+    after = look(client);
+    do {
+        assert_true(clock_now_ns() < until);
+        before = after;
+        usleep(150000);
+        order(client, PAGE_COMMAND_PUBLISH);
+        after = look(client);
+    } while (!is_same(&before, &after, METRIC_MESSAGES_SENT) ||
+             !is_same(&before, &after, METRIC_CONNECTIONS_TOTAL) ||
+             (silent && (!is_same(&before, &after, METRIC_BYTES_RECEIVED) ||
+                         !is_same(&before, &after, METRIC_LIVE))));
+    return after;
+}
+
 static const struct pattern {
     const char *name, *arguments;
     bool answered; /* a round trip is seen now and then */
@@ -253,7 +285,7 @@ static void finish_pattern(struct client *client)
 /* Every pattern publishes what it does, and ends well on SIGTERM within its bound. */
 static void publishes_and_ends(void **unused)
 {
-    struct server server = {.port = "0"};
+    struct server server;
 
     (void)unused;
     start_server(&server);
@@ -274,7 +306,7 @@ static void publishes_and_ends(void **unused)
         assert_true(s.metrics.value[METRIC_LIVE] > 0);
         before = clock_now_ns();
         finish_pattern(&client);
-        assert_true(clock_now_ns() - before < 2 * NS_PER_S);
+        assert_true(clock_now_ns() - before < PATIENCE_NS);
         assert_int_equal(losses(&client), 0);
     }
     assert_int_equal(stop(server.pid, SIGTERM), 0);
@@ -283,28 +315,19 @@ static void publishes_and_ends(void **unused)
 /* PAUSE: connections and endless streams stay, nothing is sent. RESUME: it goes on. */
 static void pauses_and_resumes(void **unused)
 {
-    struct server server = {.port = "0"};
+    struct server server;
 
     (void)unused;
     start_server(&server);
     for (size_t i = 0; i < PATTERNS; i++) {
         struct client client;
         struct page_snapshot s;
-        int64_t before;
 
         start_pattern(&client, &server, &patterns[i]);
-        order(&client, PAGE_COMMAND_PAUSE);
-        usleep(150000);
-        order(&client, PAGE_COMMAND_PUBLISH);
-        before = patterns[i].silent ? messages(&client) : metric(&client, METRIC_MESSAGES_SENT);
-        usleep(150000);
-        order(&client, PAGE_COMMAND_PUBLISH);
-        s = look(&client);
+        s = pause_client(&client, patterns[i].silent);
         assert_int_equal(s.state, PAGE_PAUSED);
         assert_int_equal(s.metrics.value[METRIC_CONNECTIONS], 1);
         assert_int_equal(s.metrics.value[METRIC_STREAMS], patterns[i].endless ? 1 : 0);
-        assert_int_equal(
-            patterns[i].silent ? messages(&client) : metric(&client, METRIC_MESSAGES_SENT), before);
         order(&client, PAGE_COMMAND_RESUME);
         await_messages(&client, messages(&client) + 1000);
         assert_int_equal(look(&client).state, PAGE_READY);
@@ -318,7 +341,7 @@ static void pauses_and_resumes(void **unused)
 static void reconnects_for_ever(void **unused)
 {
     static const int signals[] = {SIGKILL, SIGTERM, SIGKILL};
-    struct server server = {.port = "0"};
+    struct server server;
     struct client clients[PATTERNS];
 
     (void)unused;
@@ -355,7 +378,7 @@ static void reconnects_for_ever(void **unused)
 /* Live bytes at rest do not depend on what was done before, in every pattern. */
 static void stays_flat(void **unused)
 {
-    struct server server = {.port = "0"};
+    struct server server;
 
     (void)unused;
     start_server(&server);
@@ -367,21 +390,16 @@ static void stays_flat(void **unused)
         if (!patterns[i].silent)
             continue;
         start_pattern(&client, &server, &patterns[i]);
-        order(&client, PAGE_COMMAND_PAUSE);
-        usleep(100000);
-        order(&client, PAGE_COMMAND_PUBLISH);
-        first = metric(&client, METRIC_LIVE);
+        first = pause_client(&client, true).metrics.value[METRIC_LIVE];
         for (int round = 0; round < 3; round++) {
-            int64_t before = messages(&client);
+            int64_t before = messages(&client), live;
 
             order(&client, PAGE_COMMAND_RESUME);
             await_messages(&client, before + 4000);
-            order(&client, PAGE_COMMAND_PAUSE);
-            usleep(100000);
-            order(&client, PAGE_COMMAND_PUBLISH);
+            live = pause_client(&client, true).metrics.value[METRIC_LIVE];
             print_message("# %s: %lld live bytes at rest, first %lld\n", patterns[i].name,
-                          (long long)metric(&client, METRIC_LIVE), (long long)first);
-            assert_in_range(metric(&client, METRIC_LIVE), 1, first + 512);
+                          (long long)live, (long long)first);
+            assert_in_range(live, 1, first + 512);
         }
         finish_pattern(&client);
     }
@@ -406,7 +424,7 @@ static void leaks_when_told(void **unused)
         {"--inject-leak disconnect:256 --num-connections 0 --non-streaming",
          METRIC_CONNECTIONS_TOTAL, 200, 51200},
     };
-    struct server server = {.port = "0"};
+    struct server server;
 
     (void)unused;
     start_server(&server);

@@ -102,13 +102,6 @@ tap_is "too few descriptors: exit 3" 3 $?
 tap_matches "and one line with the remedy" 'need 132 file descriptors, the limit is 64: raise it with ulimit -n$' \
     "$TAP_DIR/fds.err"
 
-# Whether the process answers SIGINT (2) and SIGTERM (15) itself by now: on a busy machine that takes a while.
-# shellcheck disable=SC2317 # called by name
-catches_signals()
-{
-    mask=$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status") && [ $((0x$mask & 0x4002)) -eq $((0x4002)) ]
-}
-
 # An endless group ends by a signal, with its summary.
 for signal in TERM INT; do
     expected=0
@@ -117,7 +110,7 @@ for signal in TERM INT; do
         "--num-connections 0 --non-streaming"; do
         # shellcheck disable=SC2086 # words
         tap_spawn endless "$STRESS_CLIENT" --port "$PORT" $call
-        tap_wait_for 20 catches_signals "$TAP_PID"
+        tap_wait_for 20 tap_catches_signals "$TAP_PID"
         sleep 0.4
         tap_stop "$TAP_PID" "$signal"
         tap_is "$call, SIG$signal: exit $expected" "$expected" "$TAP_STATUS"
