@@ -7,14 +7,25 @@
 #define PREFIX 5
 #define TAG_BODY 0x0a   /* field 1, length-delimited */
 #define TAG_NUMBER 0x10 /* field 2, varint */
-#define WORDS_PER_MESSAGE                                                  \
-    40 /* draws set aside per message: one for the length, 32 for the body \
-        */
+#define HEAD_MAX (PREFIX + 1 + 4)
+/* Draws set aside per message of a random size: one for the size, 32 for the body. */
+#define WORDS_PER_MESSAGE 40
 
 void payload_writer_init(struct payload_writer *w, uint64_t seed)
 {
     memset(w, 0, sizeof *w);
     w->seed = seed;
+}
+
+void payload_writer_set_size(struct payload_writer *w, uint32_t body)
+{
+    w->fixed = body;
+}
+
+/* Of each message, so that no two share one. */
+static uint64_t words(const struct payload_writer *w)
+{
+    return w->fixed == 0 ? WORDS_PER_MESSAGE : w->fixed / 8 + 2;
 }
 
 /* The number's field as it follows the body; returns its size. */
@@ -29,35 +40,53 @@ static size_t encode_number(uint64_t number, uint8_t out[PAYLOAD_NUMBER_MAX])
     return size;
 }
 
-void payload_writer_begin(struct payload_writer *w)
+/* What stands before the body in the message: the tag and its length. */
+static uint32_t head_size(uint32_t body)
 {
-    uint64_t draw = rng_at(w->seed, w->message * WORDS_PER_MESSAGE);
-    uint8_t number[PAYLOAD_NUMBER_MAX];
+    uint32_t size = 2;
 
-    w->message++;
-    w->offset = 0;
-    w->size = (uint16_t)(PAYLOAD_OVERHEAD + PAYLOAD_BODY_MIN +
-                         draw % (PAYLOAD_BODY_MAX - PAYLOAD_BODY_MIN + 1));
-    if (w->numbered)
-        w->size = (uint16_t)(w->size + encode_number(w->message, number));
+    for (; body > 0x7f; body >>= 7)
+        size++;
+    return size;
 }
 
-static void put_header(uint8_t out[PAYLOAD_OVERHEAD], size_t size, size_t body)
+void payload_writer_begin(struct payload_writer *w)
 {
-    size_t length = size - PREFIX;
+    uint8_t number[PAYLOAD_NUMBER_MAX];
 
-    out[0] = out[1] = out[2] = 0;
-    out[3] = (uint8_t)(length >> 8);
-    out[4] = (uint8_t)length;
-    out[5] = TAG_BODY;
-    out[6] = (uint8_t)(body | 0x80);
-    out[7] = (uint8_t)(body >> 7);
+    w->body = w->fixed;
+    if (w->body == 0) {
+        uint64_t draw = rng_at(w->seed, w->message * WORDS_PER_MESSAGE);
+
+        w->body = (uint32_t)(PAYLOAD_BODY_MIN + draw % (PAYLOAD_BODY_MAX - PAYLOAD_BODY_MIN + 1));
+    }
+    w->message++;
+    w->offset = 0;
+    w->size = PREFIX + head_size(w->body) + w->body;
+    if (w->numbered)
+        w->size += (uint32_t)encode_number(w->message, number);
+}
+
+/* Returns its size. */
+static size_t put_head(uint8_t out[HEAD_MAX], uint32_t size, uint32_t body)
+{
+    uint32_t length = size - PREFIX;
+    size_t used = PREFIX;
+
+    out[0] = 0;
+    for (int i = 1; i < PREFIX; i++)
+        out[i] = (uint8_t)(length >> 8 * (PREFIX - 1 - i));
+    out[used++] = TAG_BODY;
+    for (; body > 0x7f; body >>= 7)
+        out[used++] = (uint8_t)(body | 0x80);
+    out[used++] = (uint8_t)body;
+    return used;
 }
 
 /* Body bytes [from, to): word k of the message is draw k + 1 of its share. */
 static void put_body(const struct payload_writer *w, uint8_t *out, size_t from, size_t to)
 {
-    uint64_t base = (w->message - 1) * WORDS_PER_MESSAGE + 1;
+    uint64_t base = (w->message - 1) * words(w) + 1;
 
     while (from < to) {
         uint64_t word = rng_at(w->seed, base + from / 8);
@@ -80,24 +109,22 @@ static size_t put_part(uint8_t *out, const uint8_t *part, size_t size, size_t fr
 
 size_t payload_writer_put(struct payload_writer *w, uint8_t *out, size_t cap)
 {
-    size_t left = (size_t)(w->size - w->offset), n = left < cap ? left : cap, done = 0;
-    uint8_t head[PAYLOAD_OVERHEAD], number[PAYLOAD_NUMBER_MAX];
+    size_t left = w->size - w->offset, n = left < cap ? left : cap, done = 0;
+    uint8_t head[HEAD_MAX], number[PAYLOAD_NUMBER_MAX];
     size_t number_size = w->numbered ? encode_number(w->message, number) : 0;
-    size_t body_end = w->size - number_size, end = w->offset + n;
+    size_t body_end = w->size - number_size, body_start = body_end - w->body, end = w->offset + n;
 
-    if (w->offset < PAYLOAD_OVERHEAD && n > 0) {
-        put_header(head, w->size, body_end - PAYLOAD_OVERHEAD);
-        done = put_part(out, head, sizeof head, w->offset, end);
-    }
+    if (w->offset < body_start && n > 0)
+        done = put_part(out, head, put_head(head, w->size, w->body), w->offset, end);
     if (done < n && w->offset + done < body_end) {
         size_t from = w->offset + done, to = end < body_end ? end : body_end;
 
-        put_body(w, out + done, from - PAYLOAD_OVERHEAD, to - PAYLOAD_OVERHEAD);
+        put_body(w, out + done, from - body_start, to - body_start);
         done += to - from;
     }
     if (done < n)
         put_part(out + done, number, number_size, w->offset + done - body_end, end - body_end);
-    w->offset = (uint16_t)(w->offset + n);
+    w->offset += (uint32_t)n;
     if (w->offset == w->size)
         w->size = w->offset = 0;
     return n;
@@ -120,26 +147,52 @@ size_t payload_writer_fill(struct payload_writer *w, uint64_t *left, uint8_t *ou
     return used;
 }
 
-enum { AT_TAG, AT_LENGTH_LOW, AT_LENGTH_HIGH, AT_BODY, AT_NUMBER_TAG, AT_NUMBER, AT_END };
+enum { AT_TAG, AT_LENGTH, AT_BODY, AT_NUMBER_TAG, AT_NUMBER, AT_END };
 
-#define HEAD (PAYLOAD_OVERHEAD - PREFIX)
-
-bool payload_reader_begin(struct payload_reader *r, uint32_t length)
+static bool begin(struct payload_reader *r, uint32_t length, uint32_t least, uint32_t most)
 {
     memset(r, 0, sizeof *r);
     r->length = length;
-    return length >= HEAD + PAYLOAD_BODY_MIN &&
-           length <= HEAD + PAYLOAD_BODY_MAX + PAYLOAD_NUMBER_MAX;
+    r->least = least;
+    r->most = most;
+    return length >= head_size(least) + least &&
+           length <= head_size(most) + most + PAYLOAD_NUMBER_MAX && length <= PAYLOAD_MESSAGE_MOST;
 }
 
-/* Whether a body of that size can be one of ours, and the rest of the message a number or none. */
+bool payload_reader_begin(struct payload_reader *r, uint32_t length)
+{
+    return begin(r, length, PAYLOAD_BODY_MIN, PAYLOAD_BODY_MAX);
+}
+
+bool payload_reader_begin_any(struct payload_reader *r, uint32_t length)
+{
+    return begin(r, length, 1, PAYLOAD_BODY_MOST);
+}
+
+/* Whether a body of that size can be one of ours, its length written as short as can be, and the
+ * rest of the message a number or none. */
 static bool body_fits(const struct payload_reader *r)
 {
-    uint32_t rest = r->length - HEAD - r->body;
+    uint32_t head = head_size(r->body), rest = r->length - head - r->body;
 
-    return r->body >= PAYLOAD_BODY_MIN && r->body <= PAYLOAD_BODY_MAX &&
-           r->body <= r->length - HEAD &&
+    return r->body >= r->least && r->body <= r->most && head == 1u + r->shift / 7 &&
+           head + r->body <= r->length &&
            (rest == 0 || (rest >= PAYLOAD_NUMBER_MIN && rest <= PAYLOAD_NUMBER_MAX));
+}
+
+static bool take_length(struct payload_reader *r, uint8_t byte)
+{
+    if (r->shift > 21)
+        return false;
+    r->body |= (uint32_t)(byte & 0x7f) << r->shift;
+    r->shift = (uint8_t)(r->shift + 7);
+    if ((byte & 0x80) != 0)
+        return true;
+    r->state = AT_BODY;
+    if (!body_fits(r))
+        return false;
+    r->shift = 0;
+    return true;
 }
 
 /* A varint has at most ten bytes, and of the tenth only the lowest bit counts. */
@@ -158,17 +211,10 @@ static bool take_byte(struct payload_reader *r, uint8_t byte)
 {
     switch (r->state) {
     case AT_TAG:
-        r->state = AT_LENGTH_LOW;
+        r->state = AT_LENGTH;
         return byte == TAG_BODY;
-    case AT_LENGTH_LOW:
-        /* 128 and up take exactly two bytes; anything else is not one of ours. */
-        r->body = byte & 0x7f;
-        r->state = AT_LENGTH_HIGH;
-        return (byte & 0x80) != 0;
-    case AT_LENGTH_HIGH:
-        r->body |= (uint32_t)byte << 7;
-        r->state = AT_BODY;
-        return body_fits(r);
+    case AT_LENGTH:
+        return take_length(r, byte);
     case AT_NUMBER_TAG:
         r->state = AT_NUMBER;
         return byte == TAG_NUMBER;

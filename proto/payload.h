@@ -1,8 +1,9 @@
 /*
  * The hot message, flatline.v1.Payload, made and checked in place: length prefix, field tag, varint
  * length, body and, where messages are numbered, a tag and the number. Both sides may be cut at any
- * byte and keep a fixed few bytes of state. Bodies are 128 to 256 random bytes, fresh for every
- * message: byte i of message m of a stream is a pure function of (seed, m, i).
+ * byte and keep a fixed few bytes of state. Bodies are 128 to 256 random bytes, or as many as was
+ * said, fresh for every message: byte i of message m of a stream is a pure function of (seed, m,
+ * i).
  */
 #ifndef FLATLINE_PROTO_PAYLOAD_H
 #define FLATLINE_PROTO_PAYLOAD_H
@@ -19,16 +20,26 @@
 #define PAYLOAD_NUMBER_MAX 11 /* a varint of 64 bits */
 #define PAYLOAD_WIRE_MAX (PAYLOAD_OVERHEAD + PAYLOAD_BODY_MAX + PAYLOAD_NUMBER_MAX)
 
+/* What gRPC implementations take by default, and of it the body, with a tag and a length of four.
+ */
+#define PAYLOAD_MESSAGE_MOST (UINT32_C(4) << 20)
+#define PAYLOAD_BODY_MOST (PAYLOAD_MESSAGE_MOST - 5 - PAYLOAD_NUMBER_MAX)
+
 /* All zero but for the seed: the first message is due at the first write. */
 struct payload_writer {
     uint64_t seed;
     uint64_t message; /* messages begun */
-    uint16_t size;    /* wire bytes of the message under way; 0: none */
-    uint16_t offset;  /* of them, written */
+    uint32_t fixed;   /* body bytes of every message; 0: 128 to 256 */
+    uint32_t body;    /* of the message under way */
+    uint32_t size;    /* its wire bytes; 0: none is under way */
+    uint32_t offset;  /* of them, written */
     bool numbered;    /* message k bears the number k; set before the first begins */
 };
 
 void payload_writer_init(struct payload_writer *w, uint64_t seed);
+
+/* Bodies of 1 to PAYLOAD_BODY_MOST bytes, all alike; 0: of 128 to 256. Before the first message. */
+void payload_writer_set_size(struct payload_writer *w, uint32_t body);
 
 /* Begins the next message; the one before must be complete. */
 void payload_writer_begin(struct payload_writer *w);
@@ -50,17 +61,20 @@ size_t payload_writer_fill(struct payload_writer *w, uint64_t *left, uint8_t *ou
 
 /* Checks one message's bytes (without the length prefix) as they come. */
 struct payload_reader {
-    uint32_t length; /* from the prefix */
-    uint32_t offset; /* bytes seen */
-    uint32_t body;   /* from the varint; then what is left of it */
+    uint32_t length;      /* from the prefix */
+    uint32_t offset;      /* bytes seen */
+    uint32_t body;        /* from the varint; then what is left of it */
+    uint32_t least, most; /* that it may have */
     uint8_t state;
-    uint8_t shift;   /* bits of the number that have come */
+    uint8_t shift;   /* bits of a varint that have come */
     uint64_t number; /* 0: none */
 };
 
 /* A message of that many bytes begins; false if a Payload with a body of our sizes cannot be that
  * long. */
 bool payload_reader_begin(struct payload_reader *r, uint32_t length);
+/* The same with a body of 1 to PAYLOAD_BODY_MOST bytes. */
+bool payload_reader_begin_any(struct payload_reader *r, uint32_t length);
 /* Takes a piece; false if a tag, the length or the number's varint is wrong. */
 bool payload_reader_take(struct payload_reader *r, const uint8_t *data, size_t size);
 /* True if the message was whole and well-formed; then r->number is its number, 0 if it has none. */

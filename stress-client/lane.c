@@ -355,6 +355,7 @@ struct lane *lane_new(struct lane_world *world)
         .cancel_after = world->cancel_after,
         .overrun = world->overrun,
         .new_header = world->new_header,
+        .message_size = world->message_size,
         .paused = &world->paused,
         .on_alive = saw_life,
         .on_done = call_done,

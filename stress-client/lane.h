@@ -28,8 +28,9 @@ struct lane_world {
     enum routine_service service;
     enum grpc_encoding encoding;
     uint64_t retry_limit;  /* reconnects in a row, RECONNECT_FOR_EVER */
-    uint64_t cancel_after; /* routine.h; so are the next two */
+    uint64_t cancel_after; /* routine.h; so are the next three */
     bool overrun, new_header;
+    uint32_t message_size;
     bool secure;   /* record TLS handshakes */
     bool abortive; /* close by reset */
     bool holding;  /* hold receive windows shut */

@@ -7,6 +7,7 @@
 #include "common/base/options.h"
 #include "common/base/units.h"
 
+#include "proto/payload.h"
 #include "stress-client/interop.h"
 #include "stress-client/swarm.h"
 
@@ -103,6 +104,19 @@ static bool set_interop_case(void *into, const struct option_spec *spec, const c
     if (interop_case_exists(value))
         return true;
     snprintf(why, cap, "'%s' is none of all" INTEROP_CASE_TABLE(CASE_WORD), value);
+    return false;
+}
+
+static bool set_message_size(void *into, const struct option_spec *spec, const char *value,
+                             char *why, size_t cap)
+{
+    const struct options *options = into;
+
+    if (!options_set_size(into, spec, value, why, cap))
+        return false;
+    if (options->message_size > 0 && options->message_size <= PAYLOAD_BODY_MOST)
+        return true;
+    snprintf(why, cap, "'%s' is not between 1 and %u bytes", value, PAYLOAD_BODY_MOST);
     return false;
 }
 
@@ -234,6 +248,8 @@ static const struct option_spec specs[] = {
      MEMBER(overrun)},
     {"new-header", 0, NULL, "with each call a header of a value that was never sent before",
      options_set_flag, MEMBER(new_header)},
+    {"message-size", 0, "BYTES", "of each Payload sent; takes any (128 to 256)", set_message_size,
+     MEMBER(message_size)},
     {"gzip", 0, NULL, "compress, and insist on compressed replies", set_encoding, 0},
     {"deflate", 0, NULL, "the same with deflate", set_encoding, 0},
     {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
@@ -342,8 +358,8 @@ static void check_interop(const struct options *o)
     if (plan_group_count(o->plan) > 0)
         options_exit_bad(&set, "--interop-case takes no calls");
     if (o->json || o->telemetry_fd >= 0 || o->retry != UINT64_MAX || o->abortive || o->overrun ||
-        o->cancel_after != 0 || o->new_header || o->leak.bytes != 0 || o->healthy.bytes != 0 ||
-        o->service != ROUTINE_FLATLINE || o->encoding != GRPC_IDENTITY)
+        o->cancel_after != 0 || o->new_header || o->message_size != 0 || o->leak.bytes != 0 ||
+        o->healthy.bytes != 0 || o->service != ROUTINE_FLATLINE || o->encoding != GRPC_IDENTITY)
         options_exit_bad(&set, "--interop-case goes with no option of \"The run\" but --timeout");
     if (o->soak_iterations == 0)
         options_exit_bad(&set, "--soak-iterations: a soak without calls proves nothing");
@@ -387,9 +403,10 @@ static void check(const struct options *o)
                          "--%s needs --service flatline: not every reply of the others can be "
                          "had compressed",
                          grpc_encoding_name(o->encoding));
-    if (o->service != ROUTINE_FLATLINE && (o->cancel_after != 0 || o->overrun || o->new_header))
-        options_exit_bad(&set,
-                         "--cancel-after, --overrun and --new-header need --service flatline");
+    if (o->service != ROUTINE_FLATLINE &&
+        (o->cancel_after != 0 || o->overrun || o->new_header || o->message_size != 0))
+        options_exit_bad(&set, "--cancel-after, --overrun, --new-header and --message-size need "
+                               "--service flatline");
     if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX)
         options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
     if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0 &&

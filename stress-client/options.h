@@ -31,6 +31,7 @@ struct options {
     uint64_t cancel_after;       /* replies; 0: never */
     bool overrun;                /* a request too many in each non-streaming call */
     bool new_header;             /* each call has one of a value that was never sent before */
+    uint64_t message_size;       /* body bytes of each request; 0: 128 to 256 */
     enum grpc_encoding encoding; /* of requests, and then replies must be compressed */
     uint64_t retry;              /* UINT64_MAX: not given */
     bool json;

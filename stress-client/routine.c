@@ -113,6 +113,8 @@ static int begin_reply(struct call *call, uint32_t length)
         return refuse(r, FAULT_PLAIN);
     if (r->to_receive != FOR_EVER)
         r->to_receive--;
+    if (r->host->message_size != 0)
+        return payload_reader_begin_any(&r->reader, length) ? 0 : refuse(r, FAULT_BODY);
     return payload_reader_begin(&r->reader, length) ? 0 : refuse(r, FAULT_LENGTH);
 }
 
@@ -387,6 +389,7 @@ static struct call *start_stress(struct client *client, const struct plan_call *
     r->to_receive = messages(plan, table[plan->kind].streams_in);
     payload_writer_init(&r->writer, rng_next(host->rng));
     r->writer.numbered = host->numbered;
+    payload_writer_set_size(&r->writer, host->message_size);
     if (ops == &streamed_replies)
         encode_request(r);
     else

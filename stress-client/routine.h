@@ -54,9 +54,11 @@ struct routine_host {
     uint64_t cancel_after; /* FLATLINE: cancel a call after so many replies; 0: never */
     bool numbered;         /* FLATLINE: messages bear their place in the call */
     struct histogram *rtt; /* FLATLINE: round trips are recorded here too; NULL: only in tally */
-    bool overrun;       /* FLATLINE: a non-streaming call sends two requests, and must be refused */
-    bool new_header;    /* FLATLINE: each call has a header of a value that was never sent before */
-    const bool *paused; /* while true an endless stream sends no further message */
+    bool overrun;    /* FLATLINE: a non-streaming call sends two requests, and must be refused */
+    bool new_header; /* FLATLINE: each call has a header of a value that was never sent before */
+    uint32_t message_size; /* FLATLINE: body bytes of each request, and replies of any size; 0: 128
+                              to 256 both ways */
+    const bool *paused;    /* while true an endless stream sends no further message */
     /*
      * The peer showed that it is alive: a reply came, or it let us send more than HTTP/2 allows
      * before it has spoken. Called often.

@@ -288,6 +288,7 @@ struct runner *runner_new(const struct runner_config *config)
         .cancel_after = config->cancel_after,
         .overrun = config->overrun,
         .new_header = config->new_header,
+        .message_size = config->message_size,
         .on_next = next_connection,
         .on_idle = lane_became_idle,
         .on_failure = lane_failed,

@@ -152,6 +152,7 @@ static bool set_up_traffic(struct work *work)
         .cancel_after = o->cancel_after,
         .overrun = o->overrun,
         .new_header = o->new_header,
+        .message_size = (uint32_t)o->message_size,
     };
 
     if (work->telemetry != NULL)

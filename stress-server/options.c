@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/options.h"
+#include "proto/payload.h"
 
 #include <ev.h>
 #include <nghttp2/nghttp2.h>
@@ -83,6 +84,19 @@ static bool set_policy(void *into, const struct option_spec *spec, const char *v
     return false;
 }
 
+static bool set_message_size(void *into, const struct option_spec *spec, const char *value,
+                             char *why, size_t cap)
+{
+    const struct options *options = into;
+
+    if (!options_set_size(into, spec, value, why, cap))
+        return false;
+    if (options->message_size > 0 && options->message_size <= PAYLOAD_BODY_MOST)
+        return true;
+    snprintf(why, cap, "'%s' is not between 1 and %u bytes", value, PAYLOAD_BODY_MOST);
+    return false;
+}
+
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
@@ -102,6 +116,8 @@ static const struct option_spec specs[] = {
      MEMBER(relay.queue)},
     {"slow-subscriber", 0, "WHAT",
      "what befalls one that is:" RELAY_POLICY_TABLE(POLICY_WORD) " (drop-oldest)", set_policy, 0},
+    {"message-size", 0, "BYTES", "of each Payload sent; takes any (128 to 256)", set_message_size,
+     MEMBER(message_size)},
     {"make-cert", 0, "DIR", "make cert.pem, key.pem for localhost; exit", options_set_text,
      MEMBER(make_cert)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},

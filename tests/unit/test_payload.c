@@ -413,6 +413,85 @@ static void test_the_reader_refuses_wrong_numbers(void **state)
     assert_false(read_whole(wire, size));
 }
 
+/* Around each length of the varint that says how long the body is. */
+static const uint32_t sizes[] = {1,     2,     127,   128,     129,     300,
+                                 16383, 16384, 65536, 2097151, 2097152, PAYLOAD_BODY_MOST};
+#define SIZES (sizeof sizes / sizeof *sizes)
+
+static uint8_t *write_sized(struct payload_writer *w, uint32_t body, size_t cut, size_t *size)
+{
+    size_t room = (size_t)body + 16;
+    uint8_t *wire = malloc(room);
+
+    assert_non_null(wire);
+    payload_writer_set_size(w, body);
+    payload_writer_begin(w);
+    *size = payload_writer_put(w, wire, cut);
+    *size += payload_writer_put(w, wire + *size, room - *size);
+    assert_false(payload_writer_busy(w));
+    return wire;
+}
+
+static void test_sizes_that_were_said(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SIZES; i++) {
+        struct payload_writer w;
+        struct payload_reader r;
+        size_t size, again;
+        uint8_t *wire, *next;
+        Flatline__V1__Payload *decoded;
+
+        payload_writer_init(&w, SEED);
+        wire = write_sized(&w, sizes[i], 7, &size);
+        next = write_sized(&w, sizes[i], 6, &again);
+        assert_int_equal(again, size);
+        if (sizes[i] > 16)
+            assert_memory_not_equal(wire + size - 16, next + size - 16, 16);
+        decoded = flatline__v1__payload__unpack(NULL, size - PREFIX, wire + PREFIX);
+        assert_non_null(decoded);
+        assert_int_equal(decoded->body.len, sizes[i]);
+        assert_memory_equal(decoded->body.data, wire + size - sizes[i], sizes[i]);
+        flatline__v1__payload__free_unpacked(decoded, NULL);
+        assert_true(payload_reader_begin_any(&r, (uint32_t)(size - PREFIX)));
+        assert_true(payload_reader_take(&r, wire + PREFIX, 1));
+        assert_true(payload_reader_take(&r, wire + PREFIX + 1, size - PREFIX - 1));
+        assert_true(payload_reader_end(&r));
+        free(wire);
+        free(next);
+    }
+}
+
+/* A message of two words more must not repeat the end of the one before. */
+static void test_bodies_of_a_size_do_not_overlap(void **state)
+{
+    struct payload_writer w;
+    size_t size, again;
+    uint8_t *one, *two;
+
+    (void)state;
+    payload_writer_init(&w, SEED);
+    one = write_sized(&w, 1000, 500, &size);
+    two = write_sized(&w, 1000, 500, &again);
+    for (size_t at = PAYLOAD_OVERHEAD; at + 16 <= size; at += 8)
+        assert_null(memmem(two, again, one + at, 16));
+    free(one);
+    free(two);
+}
+
+static void test_lengths_that_no_body_has(void **state)
+{
+    struct payload_reader r;
+
+    (void)state;
+    assert_false(payload_reader_begin_any(&r, 0));
+    assert_false(payload_reader_begin_any(&r, 1));
+    assert_false(payload_reader_begin_any(&r, 2)); /* an empty body is left out */
+    assert_true(payload_reader_begin_any(&r, 3));
+    assert_true(payload_reader_begin_any(&r, PAYLOAD_MESSAGE_MOST));
+    assert_false(payload_reader_begin_any(&r, PAYLOAD_MESSAGE_MOST + 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +513,9 @@ int main(void)
         cmocka_unit_test(test_a_number_is_read_wherever_it_is_cut),
         cmocka_unit_test(test_the_numbering_writer_cut_at_every_byte),
         cmocka_unit_test(test_the_reader_refuses_wrong_numbers),
+        cmocka_unit_test(test_sizes_that_were_said),
+        cmocka_unit_test(test_bodies_of_a_size_do_not_overlap),
+        cmocka_unit_test(test_lengths_that_no_body_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
