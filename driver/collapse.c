@@ -2,9 +2,6 @@
 
 #include "common/run/stacks.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Functions that allocate on behalf of their caller: ours (common/engine/mem.c), the libraries'. */
@@ -56,18 +53,6 @@ static void strip_allocators(char *frames)
         *last = '\0';
 }
 
-static bool write_stacks(const struct run_stacks *stacks, const char *path)
-{
-    FILE *out = fopen(path, "we");
-    bool ok = out != NULL;
-
-    for (size_t i = 0; ok && i < stacks->count; i++)
-        ok = fprintf(out, "%s %" PRId64 "\n", stacks->items[i].frames, stacks->items[i].bytes) > 0;
-    if (out != NULL)
-        ok = fclose(out) == 0 && ok;
-    return ok;
-}
-
 bool collapse_stacks(const char *raw, const char *path, char *error, size_t cap)
 {
     struct run_stacks stacks;
@@ -81,9 +66,7 @@ bool collapse_stacks(const char *raw, const char *path, char *error, size_t cap)
     }
     run_stacks_merge(&stacks);
     run_stacks_settle(&stacks);
-    ok = write_stacks(&stacks, path);
-    if (!ok)
-        snprintf(error, cap, "%s: %s", path, strerror(errno));
+    ok = run_stacks_write(&stacks, path, error, cap);
     run_stacks_free(&stacks);
     return ok;
 }

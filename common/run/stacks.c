@@ -3,6 +3,7 @@
 #include "common/base/units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,20 @@ bool run_stacks_read(struct run_stacks *stacks, const char *path, char *error, s
     }
     run_stacks_merge(stacks);
     return true;
+}
+
+bool run_stacks_write(const struct run_stacks *stacks, const char *path, char *error, size_t cap)
+{
+    FILE *out = fopen(path, "we");
+    bool ok = out != NULL;
+
+    for (size_t i = 0; ok && i < stacks->count; i++)
+        ok = fprintf(out, "%s %" PRId64 "\n", stacks->items[i].frames, stacks->items[i].bytes) > 0;
+    if (out != NULL)
+        ok = fclose(out) == 0 && ok;
+    if (!ok)
+        snprintf(error, cap, "%s: %s", path, strerror(errno));
+    return ok;
 }
 
 void run_stacks_free(struct run_stacks *stacks)

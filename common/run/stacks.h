@@ -1,6 +1,7 @@
 /*
- * What the evidence phase left of a component in RUN/evidence/NAME/: collapsed stacks, one a line,
- * "root;...;leaf BYTES", of what was allocated while it was watched and was still live at the end.
+ * Collapsed stacks, one a line, "root;...;leaf BYTES": in RUN/evidence/NAME/ of what was allocated
+ * while a component was watched and was still live at the end; in a flame run of what was allocated
+ * at all, or of the processor's time, in samples instead of bytes.
  */
 #ifndef FLATLINE_RUN_STACKS_H
 #define FLATLINE_RUN_STACKS_H
@@ -15,8 +16,8 @@
 #define RUN_WHY_FILE "why.txt" /* one line: why there are no stacks */
 
 struct run_stack {
-    char *frames; /* separated by ';', the root first */
-    int64_t bytes;
+    char *frames;  /* separated by ';', the root first */
+    int64_t bytes; /* or samples */
 };
 
 /* The heaviest first. */
@@ -35,6 +36,9 @@ char *run_evidence_path(const char *run_dir, const char *component, const char *
  * and there is nothing to free.
  */
 bool run_stacks_read(struct run_stacks *stacks, const char *path, char *error, size_t cap);
+
+/* One a line, as they are. False: *error holds one line. */
+bool run_stacks_write(const struct run_stacks *stacks, const char *path, char *error, size_t cap);
 
 /*
  * Sets what was freed against what stayed, and leaves out what comes to nothing. A connection that
