@@ -118,6 +118,8 @@ static const struct option_spec specs[] = {
      "what befalls one that is:" RELAY_POLICY_TABLE(POLICY_WORD) " (drop-oldest)", set_policy, 0},
     {"message-size", 0, "BYTES", "of each Payload sent; takes any (128 to 256)", set_message_size,
      MEMBER(message_size)},
+    {"event-db", 0, "FILE", "of the relay: a row for each event that it takes, SQLite",
+     options_set_text, MEMBER(event_db)},
     {"make-cert", 0, "DIR", "make cert.pem, key.pem for localhost; exit", options_set_text,
      MEMBER(make_cert)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
@@ -143,7 +145,8 @@ static const struct option_set set = {
     .summary = "A gRPC server that keeps its memory flat: flatline.v1.Stress, "
                "flatline.v1.Relay (a broker of events) and grpc.health.v1.Health.",
     .specs = specs,
-    .epilogue = "Exits 0 after SIGTERM or SIGINT; 2 bad usage; 3 busy port, bad certificate.\n"
+    .epilogue = "Exits 0 after SIGTERM or SIGINT; 2 bad usage; 3 busy port, bad certificate,\n"
+                "full disk.\n"
                 "  stress-server --port 50051\n"
                 "  stress-server --port 50052 --secure --tls-pub cert.pem --tls-priv key.pem\n",
     .print_version = print_version,

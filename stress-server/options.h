@@ -24,6 +24,7 @@ struct options {
     uint64_t drain_ns;
     struct relay_config relay;
     uint64_t message_size; /* body bytes of each reply; 0: 128 to 256 */
+    const char *event_db;  /* file; NULL: none */
     const char *make_cert; /* folder; NULL: serve */
     int telemetry_fd;      /* -1: run by hand */
     const char *profile_dir;

@@ -3,10 +3,10 @@
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
 #include "common/child/telemetry.h"
+#include "stress-server/broker.h"
 #include "stress-server/certificate.h"
 #include "stress-server/worker.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ struct app {
     struct tls_context *tls;     /* NULL: cleartext */
     struct tls_context *former;  /* still used by a worker; NULL at rest */
     struct telemetry *telemetry; /* NULL: run by hand */
-    struct relay *relay;
+    struct broker *broker;
     struct worker_config config;
     struct worker *workers[OPTIONS_THREADS_MAX]; /* the first on this thread */
     int count;
@@ -36,27 +36,15 @@ static void sum_traffic(void *user, struct engine_stats *sum)
         worker_add_stats(app->workers[i], sum);
 }
 
-static void add_events(const struct app *app, struct metric_values *metrics)
-{
-    struct relay_counts counts;
-
-    relay_get_counts(app->relay, &counts);
-    if (counts.accepted == 0)
-        return;
-    metric_set(metrics, METRIC_EVENTS_ACCEPTED, (int64_t)counts.accepted);
-    metric_set(metrics, METRIC_EVENTS_DELIVERED, (int64_t)counts.delivered);
-    metric_set(metrics, METRIC_EVENTS_DROPPED, (int64_t)counts.dropped);
-    metric_set(metrics, METRIC_EVENTS_BLOCKED, (int64_t)counts.blocked);
-}
-
 static void add_metrics(void *user, struct page_snapshot *snapshot)
 {
+    const struct app *app = user;
     struct engine_stats sum = {0};
 
     sum_traffic(user, &sum);
     metric_set(&snapshot->metrics, METRIC_ERRORS,
                (int64_t)(sum.protocol_errors + sum.memory_drops));
-    add_events(user, &snapshot->metrics);
+    broker_add_metrics(app->broker, &snapshot->metrics);
 }
 
 /* All workers, and that they have obeyed. */
@@ -204,7 +192,7 @@ static bool make_workers(struct app *app, char *error, size_t cap)
                                          .tls = app->tls,
                                          .leak = &o->leak,
                                          .healthy = &o->healthy,
-                                         .relay = app->relay,
+                                         .broker = app->broker,
                                          .drain_ns = o->drain_ns,
                                          .message_size = (uint32_t)o->message_size,
                                          .alone = o->threads == 1,
@@ -220,6 +208,23 @@ static bool make_workers(struct app *app, char *error, size_t cap)
         app->workers[app->count++] = worker;
     }
     return true;
+}
+
+/* In the thread that writes the events. */
+static void on_events_lost(void *arg)
+{
+    struct app *app = arg;
+
+    ev_async_send(own_loop(app), &app->progress);
+}
+
+/* Once the port is ours, so that a busy one leaves no empty file. */
+static bool open_events(struct app *app, char *error, size_t cap)
+{
+    const struct event_db_config config = {
+        .path = app->options->event_db, .role = "broker", .on_failure = on_events_lost, .arg = app};
+
+    return config.path == NULL || broker_open_db(app->broker, &config, error, cap);
 }
 
 /* False with *error; what was made until then is freed by tear_down. */
@@ -238,36 +243,48 @@ static bool set_up(struct app *app, char *error, size_t cap)
         if (app->tls == NULL)
             return false;
     }
-    app->relay = relay_new(&o->relay);
-    if (app->relay == NULL) {
+    app->broker = broker_new(&o->relay);
+    if (app->broker == NULL) {
         snprintf(error, cap, "no memory for the relay");
         return false;
     }
-    return make_workers(app, error, cap);
+    return make_workers(app, error, cap) && open_events(app, error, cap);
 }
 
-/* With them go the last subscribers. */
-static void drop_workers(struct app *app)
+/* With the workers go the last subscribers. False with *error: events were lost. */
+static bool tear_down(struct app *app, char *error, size_t cap)
 {
+    bool whole;
+
     telemetry_free(app->telemetry);
     for (int i = 0; i < app->count; i++)
         worker_free(app->workers[i]);
-}
-
-static void tear_down(struct app *app)
-{
-    relay_free(app->relay);
+    whole = broker_free(app->broker, error, cap);
     tls_context_free(app->former);
     tls_context_free(app->tls);
+    return whole;
+}
+
+static void drain(struct app *app)
+{
+    app->draining = true;
+    telemetry_set_state(app->telemetry, PAGE_DRAINING);
+    for (int i = 0; i < app->count; i++)
+        worker_drain(app->workers[i]);
 }
 
 static void on_progress(struct ev_loop *ev, ev_async *w, int revents)
 {
     struct app *app = w->data;
+    const char *failure = broker_failure(app->broker);
 
     (void)revents;
     if (atomic_load(&app->drained) == app->count)
         ev_break(ev, EVBREAK_ALL);
+    if (failure == NULL || app->draining)
+        return;
+    log_error("%s: draining", failure);
+    drain(app);
 }
 
 /* The first signal drains, the second ends at once. */
@@ -280,11 +297,8 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int revents)
         ev_break(ev, EVBREAK_ALL);
         return;
     }
-    app->draining = true;
     log_info("%s: draining", strsignal(w->signum));
-    telemetry_set_state(app->telemetry, PAGE_DRAINING);
-    for (int i = 0; i < app->count; i++)
-        worker_drain(app->workers[i]);
+    drain(app);
 }
 
 static void watch(struct app *app)
@@ -356,39 +370,21 @@ static bool run(struct app *app, char *error, size_t cap)
     return started;
 }
 
-/* What became of the events, where there were any. */
-static void report_relay(const struct app *app)
-{
-    struct relay_counts counts;
-    char line[512];
-    int used = 0;
-
-    if (app->relay == NULL)
-        return;
-    relay_get_counts(app->relay, &counts);
-    if (counts.accepted == 0)
-        return;
-#define COUNT_TEXT(name)                                                               \
-    used += snprintf(line + used, sizeof line - (size_t)used, "%s %" PRIu64 " " #name, \
-                     used > 0 ? "," : "events:", counts.name);
-    RELAY_COUNT_TABLE(COUNT_TEXT)
-#undef COUNT_TEXT
-    log_info("%s", line);
-}
-
 int serve(const struct options *options)
 {
     struct app app = {.options = options};
-    char error[512];
+    char error[640];
     bool served;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files ends the writing of them, not the process */
     raise_descriptor_limit();
     served = set_up(&app, error, sizeof error) && run(&app, error, sizeof error);
     if (!served)
         log_error("%s", error);
-    drop_workers(&app);
-    report_relay(&app);
-    tear_down(&app);
+    if (!tear_down(&app, error, sizeof error)) {
+        log_error("%s", error);
+        served = false;
+    }
     return served ? STATUS_PASSED : STATUS_ENVIRONMENT;
 }

@@ -2,8 +2,8 @@
 
 #include "common/base/clock.h"
 #include "proto/relay.pb-c.h"
+#include "stress-server/broker.h"
 #include "stress-server/counted_protobuf.h"
-#include "stress-server/relay.h"
 #include "stress-server/service.h"
 #include "stress-server/services.h"
 
@@ -44,12 +44,18 @@ static struct publish_call *publish_of(struct relay_waiter *waiter)
 
 static bool hand_over(struct publish_call *p, struct relay_event *event)
 {
+    const struct services *services = call_user(p->call);
+    uint64_t arrived_ns = event->arrived_ns;
     struct event_view view;
 
     (void)event_read(event->wire + GRPC_PREFIX, event->size - GRPC_PREFIX, &view);
-    if (!relay_publish(port_of(p->call), &p->writer, event, &view))
+    if (!relay_publish(services->relay, &p->writer, event, &view))
         return false;
     p->count++;
+    broker_record(services->broker, &(struct event_row){.author = view.author,
+                                                        .sequence = view.sequence,
+                                                        .sent_ns = view.sent_ns,
+                                                        .arrived_ns = arrived_ns});
     return true;
 }
 
@@ -139,6 +145,7 @@ static int check_event(struct call *call)
     if (view.topic_size == 0 || view.topic_size > EVENT_TOPIC_MAX)
         return service_refuse(call, GRPC_INVALID_ARGUMENT,
                               "the topic of an Event has 1 to 255 bytes");
+    p->incoming->arrived_ns = clock_wall_ns();
     return 0;
 }
 

@@ -4,8 +4,8 @@
 
 #include "common/base/rng.h"
 #include "common/engine/server.h"
+#include "stress-server/broker.h"
 #include "stress-server/pause.h"
-#include "stress-server/relay.h"
 #include "stress-server/service_health.h"
 
 /* What all calls share: server_config.user. */
@@ -17,6 +17,7 @@ struct services {
     struct relay_port *relay;
     uint32_t message_size; /* body bytes of each Payload of a reply, and requests of any size; 0:
                               128 to 256 both ways */
+    struct broker *broker; /* of all loops */
 };
 
 /* Ends with a NULL path. */

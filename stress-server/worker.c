@@ -213,7 +213,8 @@ static bool set_up(struct worker *worker, uint16_t port, bool first, char *error
     worker->services.seeds.seed = rng_seed_random();
     worker->services.message_size = config->message_size;
     worker->services.ev = engine_loop_ev(worker->loop);
-    worker->services.relay = relay_port_new(config->relay, worker->services.ev);
+    worker->services.relay = relay_port_new(broker_relay(config->broker), worker->services.ev);
+    worker->services.broker = config->broker;
     if (worker->services.relay == NULL)
         return false;
     worker->server = server_new(worker->loop, &server, error, cap);

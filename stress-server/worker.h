@@ -7,7 +7,7 @@
 
 #include "common/contract/leak_spec.h"
 #include "common/engine/server.h"
-#include "stress-server/relay.h"
+#include "stress-server/broker.h"
 
 struct worker;
 
@@ -17,7 +17,7 @@ struct worker_config {
     struct tls_context *tls;      /* NULL: cleartext */
     const struct leak_spec *leak; /* bytes 0: none; so with the next */
     const struct healthy_spec *healthy;
-    struct relay *relay; /* of all workers */
+    struct broker *broker; /* of all workers */
     uint64_t drain_ns;
     uint32_t message_size; /* services.h */
     bool alone;            /* the only worker: nobody else reads its counters or joins its port */

@@ -19,9 +19,14 @@ ARROWS = {
     "common/engine": ["common/contract", "common/base"],
     "common/run": ["common/contract", "common/base"],
     "common/child": ["common/engine", "common/contract", "common/base"],
+    "common/events": ["common/engine", "common/run", "common/base"],
     "proto": ["common/base"],
-    "stress-server": ["common/child", "common/engine", "proto", "common/contract", "common/base"],
-    "stress-client": ["common/child", "common/engine", "proto", "common/contract", "common/base"],
+    "stress-server": [
+        "common/child", "common/events", "common/engine", "proto", "common/contract", "common/base",
+    ],
+    "stress-client": [
+        "common/child", "common/events", "common/engine", "proto", "common/contract", "common/base",
+    ],
     "probe": ["common/contract", "common/base"],
     "charts": ["common/run", "common/contract", "common/base"],
     "driver": ["charts", "common/run", "common/contract", "common/base"],
