@@ -271,6 +271,30 @@ static const struct option_spec specs[] = {
     {"swarm-back", 0, NULL, "then back, from N to 1: each once more, and closed", options_set_flag,
      MEMBER(swarm.back)},
     {"swarm-csv", 0, "FILE", "a row for each turn", options_set_text, MEMBER(swarm.csv)},
+    {NULL, 0, NULL, "Author of events, in place of groups (flatline.v1.Relay)", NULL, 0},
+    {"publish", 0, "TOPIC", "publish events on it", options_set_text, MEMBER(relay.publish)},
+    {"events", 0, "N", "so many in all", options_set_u64, MEMBER(relay.events)},
+    {"authors", 0, "N", "by N connections at once, each one event after another (1)",
+     options_set_u64, MEMBER(relay.authors)},
+    {"event-size", 0, "SIZE", "bytes of each event's body (256)", options_set_size,
+     MEMBER(relay.event_size)},
+    {"connection-per-event", 0, NULL, "a connection for each event", options_set_flag,
+     MEMBER(relay.connection_per_event)},
+    {"publish-stream", 0, NULL, "each author's events in one stream, with one receipt",
+     options_set_flag, MEMBER(relay.stream)},
+    {"event-log", 0, "FILE", "a line for each event: author sequence sent_ns acked_ns status",
+     options_set_text, MEMBER(relay.event_log)},
+    {NULL, 0, NULL, "Subscriber of events, likewise", NULL, 0},
+    {"subscribe", 0, "TOPIC", "get its events until SIGTERM", options_set_text,
+     MEMBER(relay.subscribe)},
+    {"subscribers", 0, "N", "by N connections, each with all of the events (1)", options_set_u64,
+     MEMBER(relay.subscribers)},
+    {"expect", 0, "N", "each is done after N events, and fails with less", options_set_u64,
+     MEMBER(relay.expect)},
+    {"idle-timeout", 0, "TIME", "end after so long without an event", options_set_duration,
+     MEMBER(relay.idle_ns)},
+    {"event-db", 0, "FILE", "a row for each event that came, SQLite", options_set_text,
+     MEMBER(relay.event_db)},
     {NULL, 0, NULL, "Against any grpc.testing.TestService", NULL, 0},
     {"interop-case", 0, "NAME", "an official case, or all; ? lists them", set_interop_case, 0},
     {"soak-iterations", 0, "N", "calls of rpc_soak and channel_soak (10)", options_set_u64,
@@ -385,8 +409,28 @@ static void check_swarm(const struct options *o)
         options_exit_bad(&set, "--swarm-stay needs --swarm-hold or --swarm-together");
 }
 
+static void check_relay(const struct options *o)
+{
+    const char *wrong = relay_options_check(&o->relay);
+
+    if (wrong != NULL)
+        options_exit_bad(&set, "%s", wrong);
+    if (!relay_options_used(&o->relay))
+        return;
+    if (o->probe || o->interop_case != NULL || o->swarm.clients != 0 ||
+        plan_group_count(o->plan) > 0)
+        options_exit_bad(&set, "--publish and --subscribe take no calls, and none of --probe, "
+                               "--interop-case and --swarm");
+    if (o->service != ROUTINE_FLATLINE || o->encoding != GRPC_IDENTITY || o->overrun ||
+        o->cancel_after != 0 || o->abortive || o->new_header || o->message_size != 0)
+        options_exit_bad(&set, "--publish and --subscribe go with none of --service, --gzip, "
+                               "--deflate, --overrun, --cancel-after, --abortive-close, "
+                               "--new-header and --message-size");
+}
+
 static void check(const struct options *o)
 {
+    bool relay = relay_options_used(&o->relay);
     char why[256];
 
     if (o->port < 0)
@@ -398,6 +442,7 @@ static void check(const struct options *o)
     check_probe(o);
     check_interop(o);
     check_swarm(o);
+    check_relay(o);
     if (o->service != ROUTINE_FLATLINE && o->encoding != GRPC_IDENTITY)
         options_exit_bad(&set,
                          "--%s needs --service flatline: not every reply of the others can be "
@@ -407,9 +452,9 @@ static void check(const struct options *o)
         (o->cancel_after != 0 || o->overrun || o->new_header || o->message_size != 0))
         options_exit_bad(&set, "--cancel-after, --overrun, --new-header and --message-size need "
                                "--service flatline");
-    if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX)
+    if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX && !relay)
         options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
-    if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0 &&
+    if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0 && !relay &&
         !plan_check(o->plan, why, sizeof why))
         options_exit_bad(&set, "%s", why);
 }
@@ -422,6 +467,7 @@ static void set_defaults(struct options *o)
                                                 : CASE_TIMEOUT_NS;
     if (o->swarm.messages_from == 0)
         o->swarm.messages_from = o->swarm.messages_to = 1;
+    relay_options_set_defaults(&o->relay);
     if (o->keepalive_ns == UINT64_MAX)
         o->keepalive_ns = 0;
     if (o->keepalive_timeout_ns == UINT64_MAX)
@@ -445,6 +491,7 @@ void options_read(struct options *options, int argc, char **argv)
                                 .soak_iterations = UINT64_MAX,
                                 .soak_latency_ns = UINT64_MAX,
                                 .soak_failures = UINT64_MAX};
+    relay_options_init(&options->relay);
     options->plan = plan_new((size_t)argc);
     if (options->plan == NULL) {
         fputs("stress-client: no memory for the command line\n", stderr);

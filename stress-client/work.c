@@ -9,10 +9,12 @@
 #include "common/child/telemetry.h"
 #include "common/engine/client.h"
 #include "common/engine/mem.h"
+#include "stress-client/author.h"
 #include "stress-client/interop.h"
 #include "stress-client/probe.h"
 #include "stress-client/reconnect.h"
 #include "stress-client/runner.h"
+#include "stress-client/subscriber.h"
 #include "stress-client/summary.h"
 #include "stress-client/swarm.h"
 
@@ -299,6 +301,62 @@ static int run_swarm(struct work *work)
     return status;
 }
 
+static int run_party(const struct work *work, const struct party_config *party, char *failure,
+                     size_t cap)
+{
+    const struct relay_options *o = &work->options->relay;
+    const struct author_config author = {
+        .party = *party,
+        .topic = o->publish,
+        .events = o->events,
+        .authors = o->authors,
+        .body = o->event_size,
+        .stream = o->stream,
+        .connection_per_event = o->connection_per_event,
+        .log = o->event_log,
+    };
+    const struct subscriber_config subscriber = {
+        .party = *party,
+        .topic = o->subscribe,
+        .subscribers = o->subscribers,
+        .expect = o->expect,
+        .db = o->event_db,
+        .idle_ns = o->idle_ns,
+    };
+
+    return o->publish != NULL ? authors_run(&author, failure, cap)
+                              : subscribers_run(&subscriber, failure, cap);
+}
+
+static int run_relay(struct work *work)
+{
+    const struct options *o = work->options;
+    struct party_config party = {
+        .loop = work->loop,
+        .target = work->target,
+        .address = work->address,
+        .telemetry = work->telemetry,
+        .retry_limit = o->retry != UINT64_MAX ? o->retry : 0,
+        .secure = o->secure,
+    };
+    char failure[640];
+    uint64_t start = clock_now_ns();
+    int status;
+
+    raise_limit((o->relay.publish != NULL ? o->relay.authors : o->relay.subscribers) +
+                SPARE_DESCRIPTORS);
+    work->tally = mem_calloc(MEM_APP, 1, sizeof *work->tally);
+    if (work->tally == NULL || !plant(work)) {
+        log_error("no memory for the run");
+        return STATUS_ENVIRONMENT;
+    }
+    work->tally->telemetry = work->telemetry;
+    party.tally = work->tally;
+    status = run_party(work, &party, failure, sizeof failure);
+    report(work, status, failure[0] != '\0' ? failure : NULL, clock_now_ns() - start);
+    return flush_summary(status);
+}
+
 static int run_probe(struct work *work)
 {
     char why[512];
@@ -329,6 +387,8 @@ static int run(struct work *work)
 {
     if (work->options->probe)
         return run_probe(work);
+    if (relay_options_used(&work->options->relay))
+        return run_relay(work);
     if (work->options->swarm.clients != 0)
         return run_swarm(work);
     return work->options->interop_case != NULL ? run_interop(work) : run_traffic(work);
@@ -353,6 +413,7 @@ int work_run(const struct options *options)
     int status = STATUS_ENVIRONMENT;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files ends the writing of them, not the process */
     format_address(&work);
     if (options->telemetry_fd >= 0) {
         work.telemetry = telemetry_new(options->telemetry_fd, error, sizeof error);
