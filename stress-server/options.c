@@ -97,6 +97,18 @@ static bool set_message_size(void *into, const struct option_spec *spec, const c
     return false;
 }
 
+/* A time that 0 is not, since it stands for "not given". */
+static bool set_time(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    if (!options_set_duration(into, spec, value, why, cap))
+        return false;
+    if (*(const uint64_t *)((const char *)into + spec->offset) != 0)
+        return true;
+    snprintf(why, cap, "must be longer than 0");
+    return false;
+}
+
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
@@ -110,6 +122,12 @@ static const struct option_spec specs[] = {
     {"tls-priv", 0, "KEY", "private key, PEM", options_set_text, MEMBER(tls_priv)},
     {"drain", 0, "TIME", "on SIGTERM, let calls finish for so long (500ms)", options_set_duration,
      MEMBER(drain_ns)},
+    {"keepalive", 0, "TIME", "send each client a PING so often (never)", set_time,
+     MEMBER(keepalive_ns)},
+    {"keepalive-timeout", 0, "T", "without an answer for T it is given up (20s)", set_time,
+     MEMBER(keepalive_timeout_ns)},
+    {"permit-keepalive", 0, "T", "clients may PING so often with no reply due (5m)", set_time,
+     MEMBER(permit_keepalive_ns)},
     {"threads", 0, "N", "event loops, each on a thread of its own (1)", options_set_threads,
      MEMBER(threads)},
     {"relay-queue", 0, "N", "events that a subscriber may be behind (1024)", options_set_u64,
@@ -162,6 +180,8 @@ static void check(const struct options *o)
         options_exit_bad(&set, "--port is missing");
     if (o->relay.queue == 0)
         options_exit_bad(&set, "--relay-queue: a queue has room for 1 event or more");
+    if (o->keepalive_timeout_ns != 0 && o->keepalive_ns == 0)
+        options_exit_bad(&set, "--keepalive-timeout needs --keepalive");
     if (files && !o->secure)
         options_exit_bad(&set, "--tls-pub, --tls-cert and --tls-priv need --secure");
     if (files && (o->tls_pub == NULL || o->tls_priv == NULL))

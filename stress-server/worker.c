@@ -200,6 +200,9 @@ static bool set_up(struct worker *worker, uint16_t port, bool first, char *error
         .port = port,
         .port_use = config->alone ? SERVER_PORT_ALONE : use,
         .tls = config->tls,
+        .keepalive_ns = config->keepalive_ns,
+        .keepalive_timeout_ns = config->keepalive_timeout_ns,
+        .permit_keepalive_ns = config->permit_keepalive_ns,
         .methods = services_methods,
         .user = &worker->services,
     };

@@ -37,7 +37,7 @@ enum page_state { PAGE_STARTING, PAGE_READY, PAGE_PAUSED, PAGE_DRAINING };
     X(LOSS_RESET, "loss-reset", "connection reset")                           \
     X(LOSS_CLOSED, "loss-closed", "connection closed by the peer")            \
     X(LOSS_GOAWAY, "loss-goaway", "peer sent GOAWAY")                         \
-    X(LOSS_TIMEOUT, "loss-timeout", "connect or handshake timed out")         \
+    X(LOSS_TIMEOUT, "loss-timeout", "connect, handshake or PING timed out")   \
     X(LOSS_OTHER, "loss-other", "connection failed otherwise")                \
     X(RECOVERED, "recovered", "first message after a loss")                   \
     X(ERROR_PAYLOAD, "error-payload", "wrong length or count of messages")    \

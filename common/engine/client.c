@@ -5,6 +5,7 @@
 #include "common/base/units.h"
 #include "common/engine/call.h"
 #include "common/engine/grpc_wire.h"
+#include "common/engine/keepalive.h"
 #include "common/engine/mem.h"
 #include "common/engine/session.h"
 
@@ -38,12 +39,9 @@ struct client {
     const struct client_events *events;
     void *user;
     uint64_t started_ns, connected_ns, ready_ns;
-    uint64_t keepalive_ns; /* the target's when this began */
-    ev_timer keepalive;    /* until the next PING, or until the answer is overdue */
-    uint8_t address;       /* the one being tried */
-    bool closing;          /* by client_close or client_abort */
-    bool awaits_pong;
-    bool overdue; /* its time was over; looked at once more, in the next turn */
+    struct keepalive keepalive; /* as the target's was when this began */
+    uint8_t address;            /* the one being tried */
+    bool closing;               /* by client_close or client_abort */
 };
 
 static struct client *client_of(struct session *s)
@@ -102,46 +100,9 @@ static void on_connected(struct conn *conn)
     client_of(session_of_conn(conn))->connected_ns = clock_now_ns();
 }
 
-static void set_keepalive(struct client *client, uint64_t ns)
-{
-    ev_timer_set(&client->keepalive, (double)ns / 1e9, 0.);
-    ev_timer_start(client->session.conn.loop->ev, &client->keepalive);
-}
-
-static void on_keepalive(struct ev_loop *ev, ev_timer *w, int revents)
-{
-    struct client *client = w->data;
-    struct session *s = &client->session;
-
-    (void)ev, (void)revents;
-    if (s->conn.state != CONN_OPEN)
-        return;
-    if (client->awaits_pong && !client->overdue) {
-        client->overdue = true;
-        set_keepalive(client, 0);
-        return;
-    }
-    if (client->awaits_pong) {
-        conn_doom(&s->conn, CLIENT_TIMEOUT, ETIMEDOUT,
-                  "keepalive: a PING was not answered in time");
-        return;
-    }
-    client->awaits_pong = true;
-    client->overdue = false;
-    session_check(s, nghttp2_submit_ping(s->conn.h2, NGHTTP2_FLAG_NONE, NULL));
-    conn_wake(&s->conn);
-    set_keepalive(client, client->target->config.keepalive_timeout_ns);
-}
-
 static void on_pong(struct session *s)
 {
-    struct client *client = client_of(s);
-
-    if (!client->awaits_pong)
-        return;
-    client->awaits_pong = false;
-    ev_timer_stop(s->conn.loop->ev, &client->keepalive);
-    set_keepalive(client, client->keepalive_ns);
+    keepalive_pong(&client_of(s)->keepalive);
 }
 
 static bool on_open(struct conn *conn)
@@ -152,8 +113,7 @@ static bool on_open(struct conn *conn)
         return false;
     client->ready_ns = clock_now_ns();
     conn_limit(conn, 0);
-    if (client->keepalive_ns != 0)
-        set_keepalive(client, client->keepalive_ns);
+    keepalive_start(&client->keepalive);
     client->events->on_ready(client, client->user);
     return true;
 }
@@ -164,7 +124,7 @@ static void calm_down(struct client *client)
     struct client_target *target = client->target;
     char every[32];
 
-    if (client->keepalive_ns == 0 || target->config.keepalive_ns > client->keepalive_ns)
+    if (client->keepalive.every_ns == 0 || target->config.keepalive_ns > client->keepalive.every_ns)
         return;
     target->config.keepalive_ns *= 2;
     log_warn("keepalive: %s says too_many_pings; from now on one every %s", target->authority,
@@ -207,7 +167,7 @@ static void on_end(struct conn *conn, enum client_end end, int detail, const cha
                                     : "the server sent GOAWAY";
     }
     session_drop_calls(&client->session);
-    ev_timer_stop(conn->loop->ev, &client->keepalive);
+    keepalive_stop(&client->keepalive);
     conn_release(conn);
     if (try_next_address(client, end))
         return;
@@ -272,7 +232,8 @@ struct client *client_new(struct engine_loop *loop, struct client_target *target
         return NULL;
     }
     client->target = target;
-    client->keepalive_ns = target->config.keepalive_ns;
+    keepalive_init(&client->keepalive, &client->session, target->config.keepalive_ns,
+                   target->config.keepalive_timeout_ns);
     client->events = events;
     client->user = user;
     client->started_ns = clock_now_ns();
@@ -280,13 +241,6 @@ struct client *client_new(struct engine_loop *loop, struct client_target *target
     client->session.user = user;
     client->session.max_message = target->config.max_message;
     client->session.conn.loop = loop;
-    ev_timer_init(&client->keepalive, on_keepalive, 0., 0.);
-    /*
-     * After this process stood still, an answer that has come is read before it is missed: within a
-     * turn by this priority, and one turn more since a wait that SIGCONT ended sees no socket.
-     */
-    ev_set_priority(&client->keepalive, EV_MINPRI);
-    client->keepalive.data = client;
     if (!start_connect(client)) {
         int saved = errno;
 

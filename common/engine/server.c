@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/engine/keepalive.h"
 #include "common/engine/mem.h"
 #include "common/engine/session.h"
 
@@ -18,10 +19,12 @@
 #define ACCEPT_BUDGET 64
 #define SETUP_LIMIT_NS (10 * NS_PER_S) /* TCP accept until the client's SETTINGS */
 #define ACCEPT_PAUSE 0.1               /* s, after EMFILE and the like */
-#define NOTICE_PART 4                  /* the final GOAWAY follows after this part of the drain */
+#define KEEPALIVE_TIMEOUT_NS (20 * NS_PER_S)
+#define NOTICE_PART 4 /* the final GOAWAY follows after this part of the drain */
 
 struct server_conn {
     struct session session;
+    struct keepalive keepalive;
     struct server *server;
     struct server_conn *next, *prev;
     bool leaving; /* is, or will be, told to go */
@@ -59,9 +62,15 @@ static void on_preface(struct session *s)
     conn_limit(&s->conn, 0);
 }
 
+static void on_pong(struct session *s)
+{
+    keepalive_pong(&((struct server_conn *)s)->keepalive);
+}
+
 static const struct session_ops session_ops = {
     .find_method = find_method,
     .on_preface = on_preface,
+    .on_pong = on_pong,
 };
 
 static void unlink_conn(struct server_conn *sc)
@@ -80,6 +89,7 @@ static void free_conn(struct server_conn *sc)
     bool opened = sc->session.conn.opened;
 
     session_drop_calls(&sc->session);
+    keepalive_stop(&sc->keepalive);
     conn_release(&sc->session.conn);
     unlink_conn(sc);
     mem_free(MEM_APP, sc);
@@ -114,6 +124,7 @@ static bool on_open(struct conn *conn)
 
     if (!session_open(s))
         return false;
+    keepalive_start(&((struct server_conn *)s)->keepalive);
     if (server->draining)
         session_terminate(s);
     if (server->hold)
@@ -144,6 +155,9 @@ static void adopt(struct server *server, int fd)
     sc->session.user = server->config.user;
     sc->session.server = true;
     sc->session.max_message = server->config.max_message;
+    sc->session.permit_ns = server->config.permit_keepalive_ns;
+    keepalive_init(&sc->keepalive, &sc->session, server->config.keepalive_ns,
+                   server->config.keepalive_timeout_ns);
     sc->next = server->conns;
     if (sc->next != NULL)
         sc->next->prev = sc;
@@ -328,6 +342,8 @@ struct server *server_new(struct engine_loop *loop, const struct server_config *
     server->config = *config;
     if (server->config.max_message == 0)
         server->config.max_message = GRPC_MAX_MESSAGE;
+    if (server->config.keepalive_timeout_ns == 0)
+        server->config.keepalive_timeout_ns = KEEPALIVE_TIMEOUT_NS;
     server->port = bound_port(fd);
     ev_timer_init(&server->accept_pause, on_accept_pause, 0., 0.);
     ev_timer_init(&server->drain, on_drain, 0., 0.);

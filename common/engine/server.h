@@ -21,7 +21,14 @@ struct server_config {
     struct tls_context *tls;      /* NULL: cleartext, prior knowledge */
     const struct method *methods; /* ends with a NULL path; outlives the server */
     uint32_t max_message;         /* 0: GRPC_MAX_MESSAGE */
-    void *user;                   /* call_user */
+    /*
+     * A PING so often to each client; one that does not answer within the timeout (0: 20 s) is
+     * given up (github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md).
+     */
+    uint64_t keepalive_ns, keepalive_timeout_ns; /* 0: no keepalive */
+    /* Clients may PING so often while they are sent nothing; 0: SESSION_PERMIT_NS (session.h). */
+    uint64_t permit_keepalive_ns;
+    void *user; /* call_user */
 };
 
 struct server;

@@ -10,9 +10,7 @@
 #include <string.h>
 
 #define MAX_CONCURRENT_STREAMS 256
-/* github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md, "Server Enforcement" */
-#define PING_INTERVAL_NS (300 * NS_PER_S)
-#define PING_STRIKES 2
+#define PING_STRIKES 2 /* see SESSION_PERMIT_NS */
 static const char too_many_pings[] = "too_many_pings";
 
 static struct session *session_of(void *user)
@@ -242,7 +240,8 @@ static void take_data_end(struct session *s, const nghttp2_frame *frame)
 static void count_ping(struct session *s)
 {
     uint64_t now = clock_now_ns();
-    bool soon = s->last_ping_ns != 0 && now - s->last_ping_ns < PING_INTERVAL_NS;
+    uint64_t permit_ns = s->permit_ns == 0 ? SESSION_PERMIT_NS : s->permit_ns;
+    bool soon = s->last_ping_ns != 0 && now - s->last_ping_ns < permit_ns;
 
     s->last_ping_ns = now;
     if (!soon || ++s->ping_strikes <= PING_STRIKES)

@@ -5,7 +5,11 @@
 #ifndef FLATLINE_ENGINE_SESSION_H
 #define FLATLINE_ENGINE_SESSION_H
 
+#include "common/base/clock.h"
 #include "common/engine/session_internal.h"
+
+/* github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md, "Server Enforcement" */
+#define SESSION_PERMIT_NS (300 * NS_PER_S)
 
 /* Makes the nghttp2 session and queues the preface and SETTINGS; false if out of memory. */
 bool session_open(struct session *s);

@@ -14,7 +14,7 @@ struct session_ops {
     const struct call_ops *(*find_method)(struct session *s, const char *path, size_t size);
     /* Client: GOAWAY arrived. */
     void (*on_goaway)(struct session *s);
-    /* Client: our PING was answered. */
+    /* Our PING was answered. */
     void (*on_pong)(struct session *s);
     /* Server: the peer's preface was read, the set-up is done. */
     void (*on_preface)(struct session *s);
@@ -28,6 +28,7 @@ struct session {
     uint32_t call_count;
     struct head head;      /* of the block being received */
     uint64_t last_ping_ns; /* server: of the client's last PING */
+    uint64_t permit_ns;    /* server: PINGs are too soon after less; 0: SESSION_PERMIT_NS */
     /* server: the highest stream, and the ids last passed over without being used */
     int32_t last_stream, passed_from, passed_to;
     uint32_t max_message;

@@ -1,5 +1,5 @@
-"""stress-client --keepalive: its PINGs come in time, a peer that leaves them unanswered is lost, a peer that
-says too_many_pings gets fewer of them. The peers are a socket that speaks only as much HTTP/2 as it is told
+"""stress-client and stress-server --keepalive: PINGs come in time, a peer that leaves them unanswered is lost, a
+peer that says too_many_pings gets fewer of them. The peers are a socket that speaks only as much HTTP/2 as it is told
 to, our server, and grpcio where there is one."""
 
 import contextlib
@@ -15,7 +15,7 @@ import time
 TOP = os.environ["top_srcdir"]
 sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
 import h2raw
-from program import CLIENT, Program, Server
+from program import CLIENT, SERVER, Program, Server
 from tap import Tap
 
 EVERY = 0.1  # seconds
@@ -158,7 +158,47 @@ def test_grpcio():
         too_many(int(peer.wait_said(r"listening on \S+:(\d+)").group(1)), "grpcio")
 
 
+def test_server():
+    """The other way round: clients that answer, and one that is gone without a word."""
+    ask = ("--keepalive", "100ms", "--keepalive-timeout", "1s")
+    with Server(*ask) as server, h2raw.Connection(server.port) as connection:
+        pings = 0
+        begun = time.monotonic()
+        while pings < 5:
+            frame = connection.read()
+            if frame.kind == h2raw.PING and not frame.flags & h2raw.ACK:
+                pings += 1
+                connection.send(h2raw.ping(frame.payload, h2raw.ACK))
+        took = time.monotonic() - begun
+        tap.check("a server's PINGs come, no more often than asked for", took > 5 * EVERY * 0.9, took)
+        begun = time.monotonic()
+        while connection.read() is not None:
+            pass  # the next one is left unanswered
+        took = time.monotonic() - begun
+        tap.check("a client that is silent is given up, not before its time", took > 0.9, took)
+        with client(server.port) as program:
+            time.sleep(1.5)
+            status = program.stop()
+            tap.check("ours answers, and is kept", status == 0 and "losses       0\n" in program.said(), program.said())
+
+
+def test_permitted():
+    with Server("--permit-keepalive", "10ms") as server:
+        with client(server.port, "--keepalive", "20ms") as program:
+            time.sleep(0.5)
+            status, said = program.stop(), program.said()
+    tap.check("a server may permit more PINGs", status == 0 and "too_many_pings" not in said, said)
+
+
 def test_usage():
+    for text, *words in (
+        ("--keepalive-timeout needs --keepalive", "--keepalive-timeout", "1s"),
+        ("must be longer than 0", "--keepalive", "0s"),
+        ("must be longer than 0", "--permit-keepalive", "0"),
+    ):
+        with Program(SERVER, "--port", "0", *words) as program:
+            status, said = program.process.wait(h2raw.LIMIT), program.said()
+        tap.check("server %s: exit 2" % " ".join(words), status == 2 and text in said, said)
     for text, *words in (
         ("--keepalive-timeout needs --keepalive", "--keepalive-timeout", "1s"),
         ("must be longer than 0", "--keepalive", "0s"),
@@ -176,5 +216,7 @@ test_stopped()
 with Server() as server:
     too_many(server.port, "our server")
 test_grpcio()
+test_server()
+test_permitted()
 test_usage()
 tap.done()
