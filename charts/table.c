@@ -51,17 +51,17 @@ static double recoveries(const struct facts_component *c)
 
 static double calls(const struct facts_component *c)
 {
-    return (double)c->calls;
+    return c->row->own ? (double)c->calls : NAN;
 }
 
 static double losses(const struct facts_component *c)
 {
-    return (double)c->losses;
+    return c->row->own ? (double)c->losses : NAN;
 }
 
 static double errors(const struct facts_component *c)
 {
-    return (double)c->errors;
+    return c->row->own ? (double)c->errors : NAN;
 }
 
 /* The columns of numbers: heading, what it means, value, decimals. */

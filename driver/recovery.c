@@ -147,6 +147,10 @@ void rule_recovery(const struct evidence *e, const struct evidence_component *c,
                  rule_word(unseen, "recovery", "recoveries"));
     else if (own.kills + restarts->seen == 0)
         rule_say(out, OUTCOME_PASS, 0, limit, "nothing to recover from");
+    else if (evidence_is_mute(c))
+        rule_say(out, OUTCOME_PASS, NAN, limit,
+                 "ready again after its own kills: %llu; how soon it served its clients tell",
+                 (unsigned long long)own.seen);
     else
         rule_say(out, OUTCOME_PASS, worst, limit,
                  "back from its own kills: %llu, from its server's: %llu; the slowest in %s",

@@ -99,9 +99,12 @@ static json_t *memory(const struct summary_row *s)
 
 static json_t *traffic(const struct summary_row *s)
 {
-    return json_pack("{s:I, s:f, s:I, s:I, s:I}", "calls", (json_int_t)s->calls,
-                     "messages_per_second", s->rate, "kills", (json_int_t)s->kills, "recoveries",
-                     (json_int_t)s->back, "losses", (json_int_t)s->losses);
+    bool told = s->telling > 0 || s->members == 0;
+
+    return json_pack("{s:o, s:o, s:I, s:I, s:o}", "calls", whole(told ? s->calls : -1),
+                     "messages_per_second", told ? json_real(s->rate) : json_null(), "kills",
+                     (json_int_t)s->kills, "recoveries", (json_int_t)s->back, "losses",
+                     whole(told ? (int64_t)s->losses : -1));
 }
 
 static json_t *findings(const struct report *r, const struct summary_row *s)

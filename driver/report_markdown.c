@@ -158,7 +158,7 @@ static void put_component_row(struct markdown *m, const struct summary_row *s)
     snprintf(number, sizeof number, "%.0f %%", 100 * s->share);
     add_cell(row, c->heap_cap == 0 || s->data_peak < 0 ? "" : number);
     snprintf(number, sizeof number, "%lld", (long long)s->calls);
-    add_cell(row, number);
+    add_cell(row, s->telling > 0 ? number : "");
     snprintf(number, sizeof number, "%llu", (unsigned long long)s->kills);
     add_cell(row, number);
     snprintf(number, sizeof number, "%llu", (unsigned long long)s->back);

@@ -46,12 +46,16 @@ paint(const struct terminal *t, enum outcome outcome, const char *format, ...)
         fputs("\033[0m", t->out);
 }
 
-/* "12", "3400", "12.3k", "456k", "10.0M": at most five columns. */
-static char *format_count(double value, char *out, size_t cap)
+/* "12", "3400", "12.3k", "456k", "10.0M": at most five columns; "-" for what nobody told. */
+static char *format_count(const struct summary_row *row, double value, char *out, size_t cap)
 {
     static const char suffix[] = " kMGT";
     size_t i = 0;
 
+    if (row->telling == 0) {
+        snprintf(out, cap, "-");
+        return out;
+    }
     while (value >= 9999.5 && i + 2 < sizeof suffix) {
         value /= 1000;
         i++;
@@ -90,11 +94,11 @@ static void put_numbers(const struct terminal *t, const struct summary_row *row)
             format_mb(row->live_peak, peak, sizeof peak),
             format_mb(row->data_peak, data, sizeof data));
     fprintf(t->out, " %7s %7s %7s", format_share(row, share, sizeof share),
-            format_count((double)row->calls, calls, sizeof calls),
-            format_count(row->rate, rate, sizeof rate));
+            format_count(row, (double)row->calls, calls, sizeof calls),
+            format_count(row, row->rate, rate, sizeof rate));
     fprintf(t->out, " %6llu %5llu %7s\n", (unsigned long long)row->kills,
             (unsigned long long)row->back,
-            format_count((double)row->losses, losses, sizeof losses));
+            format_count(row, (double)row->losses, losses, sizeof losses));
 }
 
 static void put_row(const struct terminal *t, const char *label, const struct summary_row *row)

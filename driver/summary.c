@@ -18,6 +18,7 @@ static struct summary_row summarize(const struct evidence *e, const struct evide
     struct summary_row row = {
         .first = c,
         .members = 1,
+        .telling = !evidence_is_mute(c),
         .failed = outcome == OUTCOME_FAIL,
         .doubtful = outcome == OUTCOME_INCONCLUSIVE,
         .live_last = sum.live_last,
@@ -41,6 +42,7 @@ void summary_add(struct summary_row *sum, const struct summary_row *row)
     if (sum->first == NULL || row->share > sum->share)
         sum->first = row->first;
     sum->members += row->members;
+    sum->telling += row->telling;
     sum->failed += row->failed;
     sum->doubtful += row->doubtful;
     sum->live_last = larger(sum->live_last, row->live_last);
