@@ -1,5 +1,5 @@
 // flatline.v1.Stress on @grpc/grpc-js, for examples/js.yaml. It finds its packages in examples/node_modules
-// (npm install --prefix examples @grpc/grpc-js@1) or where NODE_PATH says.
+// (npm install --no-save --prefix examples @grpc/grpc-js@1) or where NODE_PATH says.
 //
 //   [LEAK=BYTES] [DROP_EVERY=SECONDS] node js_server.js --port PORT [--host HOST] [--cert CERT --key KEY]
 //
