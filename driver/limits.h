@@ -33,6 +33,8 @@
     X(double, closed, "closed", "B", 262144,                                                        \
       "live bytes that may stay, of those at ready, when all connections have closed")             \
     X(double, growth, "growth", "B/s", 512, "growth of memory under load that is let pass")        \
+    X(double, growth_resident, "growth-resident", "B/s", 4096,                                     \
+      "the same of resident memory, if that is more: it creeps in any process for a while")        \
     X(double, growth_blind, "growth-blind", "B/s", 8192,                                           \
       "a run that could have missed such growth under load says nothing")                          \
     X(uint64_t, window_ns, "window", "ns", 4 * NS_PER_S,                                           \

@@ -101,12 +101,17 @@ static void find_leak(const struct evidence *e, const struct evidence_component 
     }
 }
 
+static double growth_limit(const struct evidence *e, const struct evidence_component *c)
+{
+    return is_exact(c) ? e->limits->growth : fmax(e->limits->growth, e->limits->growth_resident);
+}
+
 static void find_growth(const struct evidence *e, const struct evidence_component *c,
                         struct trend *out)
 {
     trend(&c->series,
           &(struct trend_wish){.level = is_exact(c) ? SERIES_LIVE : SERIES_RSS,
-                               .limit = e->limits->growth,
+                               .limit = growth_limit(e, c),
                                .alpha = rule_alpha(e, 1)},
           out);
 }
@@ -252,7 +257,7 @@ static void defer_growth(const struct evidence *e, const struct evidence_compone
              tells || (load->kind == TREND_UNKNOWN && e->info->checkpoints == 0)
                  ? OUTCOME_PASS
                  : OUTCOME_INCONCLUSIVE,
-             load->slope, e->limits->growth, "not judged under load (%s%s)%s",
+             load->slope, growth_limit(e, c), "not judged under load (%s%s)%s",
              load->kind == TREND_UNKNOWN  ? "too few windows"
              : load->kind == TREND_RISING ? load->why
                                           : "it wavers: it could hide growth per second by ",
@@ -262,7 +267,7 @@ static void defer_growth(const struct evidence *e, const struct evidence_compone
 
 void rule_growth(const struct evidence *e, const struct evidence_component *c, struct verdict *out)
 {
-    double limit = e->limits->growth;
+    double limit = growth_limit(e, c);
     const char *what = is_exact(c) ? "live bytes" : "resident memory";
     char slope[40], size[40];
     struct trend load;
