@@ -68,7 +68,7 @@ tap_matches "its data is no share of such a cap" "^modest +flat +- +- +[0-9.]+ +
 tap_is "no group is left" "" "$(groups_of hog)"
 
 tap_spawn killed "$DRIVER" --scenario "$TAP_DIR/caps.yaml" --working-dir "$runs" --base-port "$base_port" --duration 60s
-tap_wait_for 60 grep -q 'processes are up' "$TAP_DIR/killed.err"
+tap_wait_for 20 grep -q 'processes are up' "$TAP_DIR/killed.err"
 group=$(groups_of modest | head -n 1)
 tap_check "a group holds its process under the cap" holds "$group"
 kill -KILL "$TAP_PID"

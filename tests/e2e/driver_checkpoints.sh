@@ -18,6 +18,12 @@ clients:
   - {name: l, server: leaky, patterns: [non-streaming-many-connections, client-stream-many-calls]}
 EOF
 
+# Of the clients that were held back, the incarnations that were at rest when that began.
+held="(select h.from_ns, h.to_ns, r.incarnation from hold h
+    join checkpoint k on h.from_ns between k.start_ns and k.end_ns
+    join reading r on r.checkpoint = k.id and r.valid
+    join incarnation i on i.id = r.incarnation and i.component = h.component)"
+
 # The name and the spread of live bytes over the valid readings at rest of each component that $1 picks.
 spread()
 {
@@ -27,9 +33,7 @@ spread()
         where r.valid and name $1 group by name having max(r.live) - min(r.live) $2"
 }
 
-tap_fleet_lock
-tap_run run "$DRIVER" --scenario "$TAP_DIR/scenario.yaml" --working-dir "$runs" --base-port "$base_port" \
-    --duration 12s --inject-leak leaky=call:64/10 \
+fleet_run run --scenario "$TAP_DIR/scenario.yaml" --duration 12s --inject-leak leaky=call:64/10 \
     --inject-leak l-non-streaming-many-connections=connection:64/10
 tap_matches "a short run has room for fewer" "a run of 12 s has room for 5 checkpoints, not 10" \
     "$TAP_DIR/run.err"
@@ -39,19 +43,18 @@ tap_is "every component has been seen at rest more than once" 0 \
     "$(fleet_query "select count(*) from component c where (select count(*) from reading r
         join checkpoint k on k.id = r.checkpoint and k.kind = 'rest'
         join incarnation i on i.id = r.incarnation where r.valid and i.component = c.id) < 2")"
-tap_is "no pause was longer than it may be" 0 \
-    "$(fleet_query "select count(*) from checkpoint where kind = 'rest'
-        and end_ns - start_ns > 700000000")"
+tap_is "no pause was longer than it may be, but for when the driver itself stood still" 0 \
+    "$(fleet_query "select count(*) from checkpoint where kind = 'rest' and end_ns - start_ns > 700000000 +
+        (select max(lateness) from sample where time_ns between start_ns and end_ns + 1000000000)")"
 tap_is "who does not leak holds the same bytes each time" "" \
     "$(spread "not in ('leaky', 'l-non-streaming-many-connections')" "> 0")"
 tap_is "who leaks does not" 2 \
     "$(spread "in ('leaky', 'l-non-streaming-many-connections')" ">= 64" | wc -l)"
 tap_is "what was held back sent nothing meanwhile" 0 \
-    "$(fleet_query "select count(*) from hold h join incarnation i on i.component = h.component
-        join sample a on a.incarnation = i.id and a.time_ns between h.from_ns + 300000000 and h.to_ns
-        join sample b on b.incarnation = i.id and b.time_ns between a.time_ns + 1 and h.to_ns
-        where b.messages_sent > a.messages_sent")"
-tap_check "and something was" test "$(fleet_query "select count(*) from hold")" -gt 0
+    "$(fleet_query "select count(*) from (select 1 from $held h join sample s on s.incarnation = h.incarnation
+            and s.time_ns between h.from_ns + 300000000 and h.to_ns
+        group by h.incarnation, h.from_ns having max(messages_sent) > min(messages_sent))")"
+tap_check "and something was" test "$(fleet_query "select count(*) from $held")" -gt 0
 tap_is "all is closed in the end" 0 \
     "$(fleet_query "select count(*) from reading r join checkpoint k on k.id = r.checkpoint
         where k.kind = 'closed' and (not r.valid or r.connections <> 0)")"

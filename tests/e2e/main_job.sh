@@ -1,33 +1,15 @@
 #!/bin/sh
 # The main job as the README has it: 60 s, four servers and 56 clients, caps, chaos, charts.
-. "$top_srcdir/tests/lib/tap.sh"
-
-tap_fleet_lock
-tap_ports 4
-runs=$TAP_DIR/runs
-
-query()
-{
-    python3 - "$runs/latest/run.db" "$1" <<'PYTHON'
-import sqlite3, sys
-for row in sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True).execute(sys.argv[2]):
-    print("|".join(str(value) for value in row))
-PYTHON
-}
+. "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/fault/driver_lib.sh"
 
 # is DESCRIPTION EXPECTED SQL
 is()
 {
-    tap_is "$1" "$2" "$(query "$3")"
+    tap_is "$1" "$2" "$(fleet_query "$3")"
 }
 
-TAP_LIMIT=200 tap_run run "$DRIVER" --gen-charts --working-dir "$runs" --base-port "$TAP_PORT" --seed 1
-if [ "$TAP_STATUS" -eq 0 ]; then
-    tap_ok "a healthy run passes"
-else
-    tap_fail "a healthy run passes" "exit status $TAP_STATUS" "$(tail -n 40 "$TAP_DIR/run.out")" \
-        "$(tail -n 20 "$TAP_DIR/run.err")"
-fi
+fleet_run run --gen-charts --seed 1
+fleet_check_passed "a healthy run passes"
 is "4 servers and 56 clients" "4|56" "SELECT sum(role = 'server'), sum(role = 'client') FROM component"
 is "every incarnation became ready" 0 "SELECT count(*) FROM incarnation WHERE ready_ns IS NULL"
 is "every component moved messages" 60 "SELECT count(DISTINCT component) FROM sample
@@ -59,5 +41,5 @@ tap_is "a chart for each of the 34 stable components" 34 \
     "$(find "$runs/latest/charts" -name '*stable*.svg' ! -name '*unstable*' ! -name 'summary*' | wc -l)"
 tap_check "and a page" test -s "$runs/latest/index.html"
 
-tap_is "nothing is left behind" "" "$(pgrep -f -- "--port $TAP_PORT ")"
+tap_is "nothing is left behind" "" "$(pgrep -f -- "--port $base_port ")"
 tap_done

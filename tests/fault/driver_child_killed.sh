@@ -6,7 +6,7 @@ set -u
 # child_killed NAME ARGUMENTS-OF-ITS-COMMAND
 child_killed()
 {
-    fleet_start "$1" --duration 60s
+    fleet_start "$1" --duration 600s
     kill -KILL "$(fleet_pid "$2")"
     TAP_STATUS=0
     tap_check "$1: the driver ends long before its time" tap_wait_for 20 tap_ended "$TAP_PID"

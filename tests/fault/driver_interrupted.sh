@@ -3,7 +3,7 @@
 set -u
 . "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/fault/driver_lib.sh"
 
-fleet_start interrupted --duration 60s
+fleet_start interrupted --duration 600s
 sleep 1
 tap_stop "$TAP_PID" INT
 tap_is "Ctrl-C: exit 130" 130 "$TAP_STATUS"
@@ -17,7 +17,7 @@ tap_check "Ctrl-C: run.db is a single file" test ! -e "$runs/latest/run.db-wal"
 fleet_check_gone "Ctrl-C"
 fleet_check_readable "Ctrl-C"
 
-fleet_start hurried --duration 60s
+fleet_start hurried --duration 600s
 kill -TERM "$TAP_PID"
 kill -INT "$TAP_PID"
 tap_stop "$TAP_PID" INT
@@ -25,8 +25,8 @@ tap_is "SIGTERM, then Ctrl-C twice: exit 130" 130 "$TAP_STATUS"
 fleet_check_gone "SIGTERM, then Ctrl-C twice"
 
 # Ctrl-C while evidence is gathered ends that, and the run, whose verdict stands.
-fleet_start looking --duration 60s --inject-leak server-stable-insecure=call:1K
-tap_check "evidence is gathered" tap_wait_for 60 grep -q 'looking into it' "$TAP_DIR/looking.err"
+fleet_start looking --duration 600s --inject-leak server-stable-insecure=call:1K
+tap_check "evidence is gathered" tap_wait_for 20 grep -q 'looking into it' "$TAP_DIR/looking.err"
 tap_stop "$TAP_PID" INT
 tap_is "Ctrl-C meanwhile: exit 1" 1 "$TAP_STATUS"
 tap_matches "Ctrl-C meanwhile: it is cut short" "cut short" "$runs/latest/evidence/server-stable-insecure/why.txt"
