@@ -219,7 +219,7 @@ static const struct option_spec specs[] = {
 };
 
 #define VERB_HELP(ident, word, operands, least, most, text) \
-    "  driver " word " " operands "\n        " text "\n"
+    "  driver " word operands "\n        " text "\n"
 #define VERB_OWN_HELP(word, operands, function, text) \
     "  driver " word " " operands "\n        " text "\n"
 

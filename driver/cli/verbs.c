@@ -146,7 +146,7 @@ static const struct {
                       .least = from,                          \
                       .most = to,                             \
                       .set = {.program = "driver " name,      \
-                              .usage = "[OPTION]... " takes,  \
+                              .usage = "[OPTION]..." takes,   \
                               .summary = text,                \
                               .specs = specs_##ident,         \
                               .print_version = version_print, \
@@ -204,7 +204,7 @@ void verbs_take(struct options *options, enum verb verb, int argc, char **argv)
     options->operand_count = argc - first;
     if (options->operand_count < verbs[verb].least)
         options_exit_bad(&verbs[verb].set,
-                         "give it %s, where a RUN is the folder of a run, such as runs/latest",
+                         "give it%s, where a RUN is the folder of a run, such as runs/latest",
                          verbs[verb].runs);
     if (options->operand_count > verbs[verb].most)
         options_exit_bad(&verbs[verb].set, "unexpected argument '%s'",

@@ -7,20 +7,20 @@
 
 /*
  * What the driver is told to do besides to run: its first argument. Columns: identifier, word,
- * operands, how many of them at least and at most, what it does. Each has options of its own, in
- * driver/cli/verbs.c.
+ * operands (each after a blank), how many of them at least and at most, what it does. Each has
+ * options of its own, in driver/cli/verbs.c.
  */
-#define VERB_TABLE(X)                                                                    \
-    X(GATE, "gate", "RUN", 1, 1, "Judge a run folder again; the status is its verdict.") \
-    X(REPORT, "report", "RUN", 1, 1, "Write a report of a run folder, in any format.")   \
-    X(CHARTS, "charts", "RUN", 1, 1, "Draw a run folder again.")                         \
-    X(COMPARE, "compare", "BASE RUN...", 2, 1000,                                        \
-      "Compare runs with a base; the status is 1 if one is worse.")                      \
-    X(SCENARIO, "scenario", "--print-default|--check FILE", 0, 0,                        \
-      "Show the built-in fleet as a scenario file, or check such a file.")               \
-    X(SELFCHECK, "selfcheck", "", 0, 0,                                                  \
-      "Plant leaks of every shape in a fleet of its own, and see that each is found.")   \
-    X(SUSPECTS, "suspects", "RUN", 1, 1,                                                 \
+#define VERB_TABLE(X)                                                                     \
+    X(GATE, "gate", " RUN", 1, 1, "Judge a run folder again; the status is its verdict.") \
+    X(REPORT, "report", " RUN", 1, 1, "Write a report of a run folder, in any format.")   \
+    X(CHARTS, "charts", " RUN", 1, 1, "Draw a run folder again.")                         \
+    X(COMPARE, "compare", " BASE RUN...", 2, 1000,                                        \
+      "Compare runs with a base; the status is 1 if one is worse.")                       \
+    X(SCENARIO, "scenario", " --print-default|--check FILE", 0, 0,                        \
+      "Show the built-in fleet as a scenario file, or check such a file.")                \
+    X(SELFCHECK, "selfcheck", "", 0, 0,                                                   \
+      "Plant leaks of every shape in a fleet of its own, and see that each is found.")    \
+    X(SUSPECTS, "suspects", " RUN", 1, 1,                                                 \
       "Name those whose memory failed, worst first, the rule, and their bytes a second.")
 
 #define VERB_ENUM(ident, word, operands, least, most, text) VERB_##ident,
