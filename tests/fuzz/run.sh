@@ -1,25 +1,40 @@
 #!/bin/sh
-# Runs every fuzz target of this build for FUZZ_SECONDS from its committed corpus. Two checks each:
+# Runs all fuzz targets of this build at once for FUZZ_SECONDS, each from its committed corpus. Two checks each:
 # nothing was found, and it really ran.
 . "$top_srcdir/tests/lib/tap.sh"
 
-fuzz()
+# run TARGET NAME: its exit status is in NAME.status.
+run()
 {
-    name=${1##*/fuzz_}
-    mkdir "$TAP_DIR/$name"
-    TAP_LIMIT=$((FUZZ_SECONDS + 60)) tap_run "$name" "$1" -max_total_time="$FUZZ_SECONDS" -rss_limit_mb=1024 \
-        -timeout=10 -close_fd_mask=1 -print_final_stats=1 -artifact_prefix="$1-" \
-        "$TAP_DIR/$name" "$top_srcdir/tests/fuzz/corpus/$name"
-    if [ "$TAP_STATUS" -eq 0 ]; then
-        tap_ok "$name: nothing found"
-    else
-        tap_fail "$name: nothing found" "exit status $TAP_STATUS" "$(grep -A 10 -e ERROR: -e "^==" "$TAP_DIR/$name.err")"
-    fi
-    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$TAP_DIR/$name.err" | tail -n 1)
-    tap_check "$name: ${runs:-no} inputs in $FUZZ_SECONDS s" test "${runs:-0}" -gt 1000
+    mkdir "$TAP_DIR/$2"
+    TAP_LIMIT=$((FUZZ_SECONDS + 300)) tap_run "$2" "$1" -max_total_time="$FUZZ_SECONDS" -rss_limit_mb=1024 \
+        -timeout=60 -close_fd_mask=1 -print_final_stats=1 -artifact_prefix="$1-" \
+        "$TAP_DIR/$2" "$top_srcdir/tests/fuzz/corpus/$2"
+    echo "$TAP_STATUS" >"$TAP_DIR/$2.status"
 }
 
+judge()
+{
+    status=$(cat "$TAP_DIR/$1.status")
+    if [ "$status" = 0 ]; then
+        tap_ok "$1: nothing found"
+    else
+        tap_fail "$1: nothing found" "exit status $status" "$(grep -A 10 -e ERROR: -e "^==" "$TAP_DIR/$1.err")"
+    fi
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$TAP_DIR/$1.err" | tail -n 1)
+    tap_check "$1: ${runs:-no} inputs in $FUZZ_SECONDS s" test "${runs:-0}" -gt 1000
+}
+
+names=
 for target in "$top_builddir"/tests/fuzz/fuzz_*; do
-    [ -x "$target" ] && [ -f "$target" ] && fuzz "$target"
+    if [ -x "$target" ] && [ -f "$target" ]; then
+        name=${target##*/fuzz_}
+        run "$target" "$name" &
+        names="$names $name"
+    fi
+done
+wait
+for name in $names; do
+    judge "$name"
 done
 tap_done
