@@ -3,6 +3,7 @@
 #include "common/run/schema.h"
 #include "common/run/writer.h"
 #include "tests/fixtures/synthetic_run.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,39 +21,6 @@
 #include <unistd.h>
 
 #define ERROR_CAP 512
-
-static char scratch[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    synthetic_run_folder(scratch, sizeof scratch);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    synthetic_run_remove(scratch);
-    return 0;
-}
-
-static const char *in_scratch(const char *name)
-{
-    static char path[128];
-
-    snprintf(path, sizeof path, "%s/%s", scratch, name);
-    return path;
-}
-
-static void put_file(const char *name, const void *data, size_t size)
-{
-    FILE *file = fopen(in_scratch(name), "w");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
 
 static struct run_writer *begin_run(void)
 {
@@ -417,12 +385,12 @@ static void test_single_file(void **state)
     struct run_writer *w = begin_run();
     write_run(w);
     finish_run(w);
-    assert_int_equal(stat(in_scratch("run.db-wal"), &st), -1);
-    assert_int_equal(stat(in_scratch("run.db-shm"), &st), -1);
+    assert_int_equal(stat(scratch_path("run.db-wal"), &st), -1);
+    assert_int_equal(stat(scratch_path("run.db-shm"), &st), -1);
     run_reader_free(read_run());
     /* Reading leaves nothing beside it either. */
-    assert_int_equal(stat(in_scratch("run.db-wal"), &st), -1);
-    assert_int_equal(stat(in_scratch("run.db-shm"), &st), -1);
+    assert_int_equal(stat(scratch_path("run.db-wal"), &st), -1);
+    assert_int_equal(stat(scratch_path("run.db-shm"), &st), -1);
 }
 
 static void test_files(void **state)
@@ -433,12 +401,12 @@ static void test_files(void **state)
     sqlite3 *db;
 
     (void)state;
-    assert_int_equal(mkdir(in_scratch("logs"), 0755), 0);
-    assert_int_equal(mkdir(in_scratch("tls"), 0755), 0);
-    put_file("logs/a.1.log", "abc", 3);
-    put_file("tls/key.pem", "secret", 6);
+    assert_int_equal(mkdir(scratch_path("logs"), 0755), 0);
+    assert_int_equal(mkdir(scratch_path("tls"), 0755), 0);
+    scratch_put("logs/a.1.log", "abc", 3);
+    scratch_put("tls/key.pem", "secret", 6);
     finish_run(begin_run());
-    assert_int_equal(sqlite3_open(in_scratch(RUN_DB_NAME), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_open(scratch_path(RUN_DB_NAME), &db), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(s), SQLITE_ROW);
     assert_string_equal((const char *)sqlite3_column_text(s, 0),
@@ -519,7 +487,7 @@ static void test_live_run(void **state)
     run_reader_free(r);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_set_up, scratch_tear_down)
 
 int main(void)
 {

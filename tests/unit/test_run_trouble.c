@@ -3,6 +3,7 @@
 #include "common/run/schema.h"
 #include "common/run/writer.h"
 #include "tests/fixtures/synthetic_run.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,39 +26,6 @@
 #define ERROR_CAP 512
 #define NOBODY 65534
 
-static char scratch[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    synthetic_run_folder(scratch, sizeof scratch);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    synthetic_run_remove(scratch);
-    return 0;
-}
-
-static const char *in_scratch(const char *name)
-{
-    static char path[128];
-
-    snprintf(path, sizeof path, "%s/%s", scratch, name);
-    return path;
-}
-
-static void put_file(const char *name, const void *data, size_t size)
-{
-    FILE *file = fopen(in_scratch(name), "w");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void assert_unreadable(const char *path, const char *what)
 {
     char error[ERROR_CAP] = "";
@@ -73,17 +41,17 @@ static void test_not_a_run(void **state)
     char junk[4096];
 
     (void)state;
-    assert_unreadable(in_scratch("nowhere"), "No such file or directory: give a run folder");
+    assert_unreadable(scratch_path("nowhere"), "No such file or directory: give a run folder");
     assert_unreadable(scratch, "not a run folder");
-    put_file(RUN_DB_NAME, "", 0);
+    scratch_put(RUN_DB_NAME, "", 0);
     assert_unreadable(scratch, "empty: not a Flatline run");
     memset(junk, 'x', sizeof junk);
-    put_file(RUN_DB_NAME, junk, sizeof junk);
+    scratch_put(RUN_DB_NAME, junk, sizeof junk);
     assert_unreadable(scratch, "not a database");
-    assert_int_equal(unlink(in_scratch(RUN_DB_NAME)), 0);
+    assert_int_equal(unlink(scratch_path(RUN_DB_NAME)), 0);
     synthetic_run_bend(scratch, "CREATE TABLE meta (key, value)");
     assert_unreadable(scratch, "not a Flatline run");
-    assert_int_equal(unlink(in_scratch(RUN_DB_NAME)), 0);
+    assert_int_equal(unlink(scratch_path(RUN_DB_NAME)), 0);
     synthetic_run_bend(scratch, "CREATE TABLE other (x); PRAGMA application_id=0x464c4154");
     assert_unreadable(scratch, "never began");
 }
@@ -119,9 +87,9 @@ static void test_truncated(void **state)
 
     (void)state;
     synthetic_run_write(scratch);
-    assert_int_equal(stat(in_scratch(RUN_DB_NAME), &st), 0);
+    assert_int_equal(stat(scratch_path(RUN_DB_NAME), &st), 0);
     for (off_t size = st.st_size - 4096; size > 4096; size -= 4096) {
-        assert_int_equal(truncate(in_scratch(RUN_DB_NAME), size), 0);
+        assert_int_equal(truncate(scratch_path(RUN_DB_NAME), size), 0);
         assert_unreadable(scratch, "truncated or damaged");
     }
 }
@@ -144,9 +112,9 @@ static void test_damaged_samples(void **state)
 
     (void)state;
     synthetic_run_write(scratch);
-    assert_int_equal(stat(in_scratch(RUN_DB_NAME), &st), 0);
+    assert_int_equal(stat(scratch_path(RUN_DB_NAME), &st), 0);
     memset(page, 0xff, sizeof page);
-    fd = open(in_scratch(RUN_DB_NAME), O_WRONLY);
+    fd = open(scratch_path(RUN_DB_NAME), O_WRONLY);
     for (off_t at = st.st_size / 2 & -4096; at < st.st_size; at += (off_t)sizeof page)
         assert_int_equal(pwrite(fd, page, sizeof page, at), sizeof page);
     close(fd);
@@ -231,7 +199,7 @@ static void test_unfinished_in_read_only_folder(void **state)
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
-    assert_int_equal(unlink(in_scratch("run.db-shm")), 0);
+    assert_int_equal(unlink(scratch_path("run.db-shm")), 0);
     assert_int_equal(chmod(scratch, 0555), 0);
     pid = fork();
     if (pid == 0)
@@ -251,7 +219,7 @@ static void test_earlier_run_kept(void **state)
     r = run_reader_new(scratch, error, sizeof error);
     assert_non_null(r);
     run_reader_free(r);
-    assert_null(run_writer_new(in_scratch("nowhere"), error, sizeof error));
+    assert_null(run_writer_new(scratch_path("nowhere"), error, sizeof error));
     assert_non_null(strstr(error, "No such file or directory"));
 }
 
@@ -337,7 +305,7 @@ static void test_full_disk(void **state)
     assert_child(pid);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_set_up, scratch_tear_down)
 
 int main(void)
 {
