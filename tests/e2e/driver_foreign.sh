@@ -20,7 +20,7 @@ run()
     name=$1
     scenario=$2
     shift 2
-    tap_run "$name" "$DRIVER" --scenario "$scenario" --working-dir "$runs" --base-port "$base_port" --seed 42 "$@"
+    fleet_run "$name" --scenario "$scenario" --seed 42 "$@"
 }
 
 # verdicts RULE OUTCOME: the components that have it, in the latest run; any rule: ''.
@@ -50,11 +50,11 @@ PYTHON
 [ -x "$top_builddir/examples/cpp_server" ] || without cpp "libgrpc++ is not there"
 [ -d "$NODE_PATH/@grpc/grpc-js" ] || without node "node, or its packages, are not there"
 
-tap_fleet_lock
-
 # How much can be told of so short a run depends on the machine; what is told must be right.
-echo 'window: 1s' >"$TAP_DIR/short.yaml"
-run all "$TAP_DIR/all.yaml" --duration 16s --chaos-after 5s,7s --rules "$TAP_DIR/short.yaml" --allow-inconclusive
+cp "$rules" "$TAP_DIR/long.yaml"
+echo '{window: 1s, recovery: 30s, stall: 30s, coverage: 0.2}' >"$rules"
+run all "$TAP_DIR/all.yaml" --duration 16s --chaos-after 5s,7s --allow-inconclusive
+mv "$TAP_DIR/long.yaml" "$rules"
 tap_is "all side by side: nobody fails" 0 "$TAP_STATUS"
 [ "$TAP_STATUS" = 0 ] || sed 's/^/# /' "$TAP_DIR/all.out" "$TAP_DIR/all.err"
 everybody=$(fleet_query "select group_concat(name, ' ') from (select name from component order by id)")
