@@ -20,11 +20,11 @@ struct swarm {
     struct swarm_world world;
     struct swarm_member **members; /* client i is members[i - 1] */
     enum stage stage;
-    uint64_t stage_began_ns;
-    uint64_t turns;     /* begun in this stage */
-    uint64_t served;    /* clients that the climb served */
-    uint64_t under_way; /* turns at the top, or connections being released */
-    ev_timer pace;      /* until the next turn is due, or the stay is over */
+    uint64_t turn_began_ns; /* the last one, up or down */
+    uint64_t turns;         /* begun in this stage */
+    uint64_t served;        /* clients that the climb served */
+    uint64_t under_way;     /* turns at the top, or connections being released */
+    ev_timer pace;          /* until the next turn is due, or the stay is over */
     ev_signal sigterm, sigint;
     int status;
     char failure[640];
@@ -54,9 +54,9 @@ uint64_t swarm_messages(uint64_t from, uint64_t to, uint64_t i, uint64_t n)
 /* The turn that is due next begins now, or when the rate allows it. */
 static void pace_turn(struct swarm *swarm)
 {
-    uint64_t rate = swarm->config.rate, now = clock_now_ns(), due;
+    uint64_t rate = swarm->config.rate, now = clock_now_ns();
+    uint64_t due = rate == 0 ? now : swarm->turn_began_ns + NS_PER_S / rate;
 
-    due = rate == 0 ? now : swarm->stage_began_ns + swarm->turns * NS_PER_S / rate;
     after(swarm, due > now ? due - now : 0);
 }
 
@@ -68,6 +68,7 @@ static void begin_turn(struct swarm *swarm)
     uint64_t messages = swarm_messages(c->messages_from, c->messages_to, client, c->clients);
 
     swarm->turns++;
+    swarm->turn_began_ns = clock_now_ns();
     if (up && c->together)
         messages = 1;
     swarm_member_begin(swarm->members[client - 1], up ? SWARM_UP : SWARM_DOWN, messages,
@@ -81,7 +82,6 @@ static void enter_next(struct swarm *swarm);
 static void enter(struct swarm *swarm, enum stage stage)
 {
     swarm->stage = stage;
-    swarm->stage_began_ns = clock_now_ns();
     swarm->turns = 0;
 }
 

@@ -29,10 +29,10 @@ struct swarm_config {
     bool secure;
     uint64_t clients;                    /* 1 to SWARM_CLIENTS_MAX */
     uint64_t messages_from, messages_to; /* of the first client and of the last; 1 and up */
-    uint64_t rate;                       /* turns begun in a second; 0: as fast as they end */
-    uint64_t stay_ns;                    /* at the top, idle */
-    uint64_t reply_limit_ns;             /* for each reply */
-    bool hold;                           /* connections stay open from their turn on */
+    uint64_t rate;    /* at most so many turns begin in a second, in even steps; 0: no limit */
+    uint64_t stay_ns; /* at the top, idle */
+    uint64_t reply_limit_ns; /* for each reply */
+    bool hold;               /* connections stay open from their turn on */
     bool together; /* held; on the way up one message each, the rest all at once at the top */
     bool back;     /* the way down; held connections are replaced for their turn, then closed */
     FILE *csv;     /* NULL: none */
