@@ -3,6 +3,7 @@
 #include "common/base/options.h"
 #include "driver/delay.h"
 #include "driver/selfcheck_plan.h"
+#include "driver/sweep/capacity.h"
 #include "driver/version.h"
 
 #include <string.h>

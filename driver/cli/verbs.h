@@ -32,6 +32,8 @@ enum verb { VERB_RUN, VERB_TABLE(VERB_ENUM) VERB_COUNT };
  * Columns: word, what follows it, the function, what it does.
  */
 #define VERB_OWN_TABLE(X)                                             \
+    X("capacity", "[OPTION]... --out DIR", capacity_main,             \
+      "Measure how many clients a server holds, and at what cost.")   \
     X("delay", "--listen PORT --to HOST:PORT --rtt TIME", delay_main, \
       "Put a distance between two programs: a delaying TCP forwarder.")
 
