@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
-from program import CLIENT, SERVER, Program, Server, wait_until
+from program import CLIENT, SERVER, Child, Program, Server, wait_until
 from tap import Tap
 
 tap = Tap()
@@ -107,6 +107,31 @@ def test_killed_subscriber(folder):
                 victim.process.kill()
                 statuses = [wait(writers), wait(healthy)]
             tap.check("killed and frozen subscribers: the others are served", statuses == [0, 0], statuses)
+
+
+def test_at_rest():
+    """64 subscribers on one topic, some of which are killed with events due to them: what the broker holds
+    once all have gone is the same every time."""
+    with Child(SERVER, "--port", "0", "--relay-queue", "8", *BLOCK) as broker:
+        port = broker.wait_said(r"listening on \S+:(\d+)").group(1)
+        rest, statuses = [], []
+
+        def quiet(page):
+            broker.ask("publish")
+            page.update(broker.ask("read"))
+            return page["metrics"]["connections"] == 0
+
+        for _ in range(3):
+            with subscriber(port, "--subscribers", "64", "--expect", "200") as readers, subscriber(
+                port, "--subscribers", "16"
+            ) as victims:
+                victims.process.send_signal(signal.SIGSTOP)
+                with author(port, "--events", "200", "--authors", "4", "--event-size", "16K") as writers:
+                    victims.process.kill()
+                    statuses += [wait(writers), wait(readers)]
+            rest.append(broker.until(quiet, LIMIT)["metrics"]["live_app"])
+        tap.check("64 subscribers and 16 that die: all is well", not any(statuses), statuses)
+        tap.check("the broker at rest: %d, %d, %d bytes" % tuple(rest), len(set(rest)) == 1)
 
 
 def test_stopped_broker(folder):
@@ -230,6 +255,7 @@ with tempfile.TemporaryDirectory() as work:
         ["--publish-stream"], 1500, 6, 8, ["--secure", "--cert-store-from-path", cert],
     )
     test_killed_subscriber(work)
+    test_at_rest()
     test_stopped_broker(work)
     test_killed_broker(work)
     test_full_disk(work)

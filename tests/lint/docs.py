@@ -76,6 +76,11 @@ def main():
                 documented(section(heading, SCENARIO)))
     compare(tap, "scenario files, limits", [row[2] for row in rows("driver/limits.h", "LIMIT_TABLE")],
             documented(section("limits", SCENARIO)))
+    slow, counts = section("Slow subscribers", "docs/relay.md").split("| count |")
+    compare(tap, "policies of the relay",
+            [row[1] for row in rows("stress-server/relay.h", "RELAY_POLICY_TABLE")], documented(slow))
+    compare(tap, "counts of the relay",
+            [row[0] for row in rows("stress-server/relay.h", "RELAY_COUNT_TABLE")], documented(counts))
     statuses = [row[1:] for row in rows("common/base/exit_status.h", "EXIT_STATUS_TABLE")]
     listed = re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit statuses", "README.md"), re.MULTILINE)
     tap.check("exit statuses agree", statuses == [list(row) for row in listed], statuses, listed)
