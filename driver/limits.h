@@ -36,7 +36,7 @@
     X(double, growth_resident, "growth-resident", "B/s", 4096,                                     \
       "the same of resident memory, if that is more: it creeps in any process for a while")        \
     X(double, growth_blind, "growth-blind", "B/s", 8192,                                           \
-      "a run that could have missed such growth under load says nothing")                          \
+      "a run that could have missed such growth under load, beyond the limit, says nothing")                          \
     X(uint64_t, window_ns, "window", "ns", 4 * NS_PER_S,                                           \
       "of growth: the least of each window is looked at")                                          \
     X(double, descriptors, "fds", "1", 0,                                                          \

@@ -116,10 +116,11 @@ static void find_growth(const struct evidence *e, const struct evidence_componen
           out);
 }
 
-static bool growth_tells(const struct evidence *e, const struct trend *t)
+static bool growth_tells(const struct evidence *e, const struct evidence_component *c,
+                         const struct trend *t)
 {
     return t->kind == TREND_GROWS || t->kind == TREND_SETTLES ||
-           (t->kind == TREND_FLAT && t->smallest <= e->limits->growth_blind);
+           (t->kind == TREND_FLAT && t->smallest - growth_limit(e, c) <= e->limits->growth_blind);
 }
 
 static bool leak_tells(const struct evidence *e, const struct evidence_component *c,
@@ -202,7 +203,7 @@ static void defer_leak(const struct evidence *e, const struct evidence_component
         snprintf(why, sizeof why, "at rest it wavers: growth by %s could hide",
                  say_bytes(leak->smallest, size, sizeof size));
     find_growth(e, c, &load);
-    judged = growth_tells(e, &load) && leak->worst.kind != REGRESS_RISING;
+    judged = growth_tells(e, c, &load) && leak->worst.kind != REGRESS_RISING;
     rule_say(out, judged || e->info->checkpoints == 0 ? OUTCOME_PASS : OUTCOME_INCONCLUSIVE, NAN,
              e->limits->leak, "not judged at rest (%s)%s", why,
              judged ? "; growth under load is judged" : "");
@@ -282,7 +283,7 @@ void rule_growth(const struct evidence *e, const struct evidence_component *c, s
     else if (load.kind == TREND_SETTLES)
         rule_say(out, OUTCOME_PASS, load.slope, limit, "%s grew by %s/s under load, %s", what,
                  slope, load.why);
-    else if (growth_tells(e, &load))
+    else if (growth_tells(e, c, &load))
         rule_say(out, OUTCOME_PASS, load.slope, limit,
                  "%s %s flat under load: growth by %s/s would have been seen", what,
                  is_exact(c) ? "are" : "is", size);

@@ -54,6 +54,7 @@ static bool is_rule(const char *name)
 static void what_is_planted_is_well_formed(void **state)
 {
     struct scenario s = {0};
+    struct selfcheck_plant plant;
     size_t servers;
 
     (void)state;
@@ -62,7 +63,6 @@ static void what_is_planted_is_well_formed(void **state)
     for (size_t i = 0; i < s.count; i++) {
         size_t house = i < servers ? i : i - servers;
         const struct component *c = &s.components[i];
-        struct selfcheck_plant plant;
         struct healthy_spec healthy;
         struct leak_spec leak;
         char why[300];
@@ -83,6 +83,8 @@ static void what_is_planted_is_well_formed(void **state)
         assert_int_equal(c->port, 31300 + (int)house);
         assert_int_equal(c->peer, c->server ? -1 : (int)house);
     }
+    assert_true(selfcheck_find("client-retries", &plant) && plant.by_chaos);
+    assert_true(selfcheck_find("server-calls", &plant) && !plant.by_chaos);
     assert_false(selfcheck_find("server-stable-secure", &(struct selfcheck_plant){0}));
     scenario_clear(&s);
 }
