@@ -69,7 +69,7 @@ refused 2 "LOW,HIGH" "$DRIVER" --chaos-after 3s
 refused 2 "LOW,HIGH" "$DRIVER" --chaos-after 3s,2s
 refused 2 "a run must last some time" "$DRIVER" --duration 0
 refused 2 "between 10ms and 10s" "$DRIVER" --sample-interval 1ms
-refused 2 "unknown command 'gat'; there are gate, report, .*scenario" "$DRIVER" gat "$TAP_DIR"
+refused 2 "unknown command 'gat'; there are .*gate, report, .*scenario" "$DRIVER" gat "$TAP_DIR"
 refused 2 "driver gate: give it RUN, .*runs/latest" "$DRIVER" gate
 refused 2 "unexpected argument .more." "$DRIVER" gate "$TAP_DIR" more
 refused 2 "unknown or ambiguous option" "$DRIVER" charts --allow-inconclusive "$TAP_DIR"
