@@ -133,7 +133,10 @@ void member_close(struct member *member)
 
 void member_refused(struct member *member)
 {
-    client_abort(member->client);
+    if (member->goaway)
+        client_close(member->client);
+    else
+        client_abort(member->client);
 }
 
 static void stop_member(struct member *member)

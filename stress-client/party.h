@@ -92,7 +92,8 @@ void member_alive(struct member *member);
 /* Ends the connection as wanted: another follows unless the member is done or the party stops. */
 void member_close(struct member *member);
 
-/* The connection takes no call: its end is on its way, or brought about. */
+/* The connection takes no call, or ended one: its end is on its way, or brought about, and counts
+ * as a loss. */
 void member_refused(struct member *member);
 
 #endif

@@ -171,6 +171,30 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
 
 
+def test_lost_connections(folder):
+    """The broker resets all connections: with --retry subscribers come back and have what they expect, and
+    authors go on behind the event that was under way."""
+    log = os.path.join(folder, "reset.log")
+    with Child(SERVER, "--port", "0") as broker:
+        port = broker.wait_said(r"listening on \S+:(\d+)").group(1)
+        with subscriber(port, "--subscribers", "3", "--expect", "5000", "--retry", "1000") as readers, author(
+            port, "--events", "1000000", "--authors", "2", "--retry", "1000", "--event-log", log
+        ) as writers:
+            broker.until(lambda page: page["metrics"].get("events_accepted", 0) > 500, LIMIT)
+            broker.ask("reset")
+            status, said = wait(readers), readers.said()
+            stopped = writers.stop(), writers.said()
+    tap.check("--retry: the subscribers come back", status == 0 and "reconnects 3" in said, status, said)
+    tap.check("--retry: the authors too, and say what they lost",
+              stopped[0] == 1 and "reconnects 2" in stopped[1], *stopped)
+    lines = read_log(log)
+    order = [[int(s) for a, s, *_ in lines if a == each] for each in ("1", "2")]
+    lost = [line for line in lines if line[4] != "OK"]
+    tap.check("--retry: the log has all events in order, and those that were lost",
+              all(each == list(range(1, len(each) + 1)) and len(each) > 1 for each in order)
+              and 1 <= len(lost) <= 4, lost[:9])
+
+
 def test_full_disk(folder):
     """A limit on a file's size does what a full disk does."""
     path = os.path.join(folder, "full")
@@ -258,6 +282,7 @@ with tempfile.TemporaryDirectory() as work:
     test_at_rest()
     test_stopped_broker(work)
     test_killed_broker(work)
+    test_lost_connections(work)
     test_full_disk(work)
     test_ends()
     test_usage()
