@@ -3,12 +3,15 @@
 #include "common/base/log.h"
 #include "common/contract/page.h"
 #include "driver/delay_options.h"
+#include "driver/netem.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 struct app {
     struct ev_loop *loop;
@@ -152,6 +155,30 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static enum exit_status check_netem(void)
+{
+    const struct netem_settings settings = {.rtt_ns = 2000000};
+    char log[] = "/tmp/flatline-netem-XXXXXX", error[1024];
+    int fd = mkstemp(log);
+    struct guardian *guardian = fd < 0 ? NULL : guardian_new(NULL, error, sizeof error);
+    struct netem *netem =
+        guardian == NULL ? NULL : netem_new(&settings, guardian, log, error, sizeof error);
+
+    if (fd < 0)
+        snprintf(error, sizeof error, "cannot make %s: %s", log, strerror(errno));
+    if (netem == NULL)
+        log_error("%s", error);
+    else
+        puts("tc netem can be used here");
+    netem_free(netem);
+    guardian_free(guardian);
+    if (fd >= 0) {
+        close(fd);
+        unlink(log);
+    }
+    return netem == NULL ? STATUS_ENVIRONMENT : STATUS_PASSED;
+}
+
 enum exit_status delay_main(int argc, char **argv)
 {
     struct delay_options options;
@@ -161,6 +188,8 @@ enum exit_status delay_main(int argc, char **argv)
 
     delay_options_read(&options, argc, argv);
     log_init("driver delay", options.verbose ? LOG_DEBUG : LOG_INFO, options.telemetry_fd >= 0);
+    if (options.check_netem)
+        return check_netem();
     raise_descriptor_limit();
     served = set_up(&app, &options, error, sizeof error);
     if (served) {

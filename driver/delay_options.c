@@ -117,6 +117,8 @@ static const struct option_spec specs[] = {
      "carry no more in each direction, all connections together (no limit)", set_bandwidth,
      MEMBER(options.settings.bytes_per_s)},
     {"seed", 0, "N", "of the jitter (1)", options_set_u64, MEMBER(options.settings.seed)},
+    {"check-netem", 0, NULL, "say whether tc netem could be used on this host instead; exit",
+     options_set_flag, MEMBER(options.check_netem)},
     {"telemetry-fd", 0, "N", "publish to the driver's page at this descriptor", options_set_fd,
      MEMBER(options.telemetry_fd)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(options.verbose)},
@@ -129,7 +131,7 @@ static const struct option_set set = {
     .summary = "A TCP forwarder that puts a distance between two programs: it delays what they "
                "say to each other, in order, and can limit its rate.",
     .specs = specs,
-    .epilogue = "Exits 0 after SIGTERM or SIGINT; 2 bad usage; 3 busy port.\n"
+    .epilogue = "Exits 0 after SIGTERM or SIGINT; 2 bad usage; 3 busy port, or no netem.\n"
                 "  driver delay --listen 50052 --to 127.0.0.1:50051 --rtt 100ms\n"
                 "  driver delay --listen 0 --to 127.0.0.1:50051 --rtt 40ms --jitter 5ms "
                 "--bandwidth 10M/s\n",
@@ -162,6 +164,10 @@ void delay_options_read(struct delay_options *options, int argc, char **argv)
     s->up_ns = s->down_ns = NOT_GIVEN;
     s->seed = 1;
     options_parse_or_exit(&set, argc, argv, &given);
+    if (given.options.check_netem) {
+        *options = given.options;
+        return;
+    }
     if (!given.listen || !given.to)
         options_exit_bad(&set, "%s is missing", given.listen ? "--to" : "--listen");
     if (given.rtt_ns != NOT_GIVEN && (s->up_ns != NOT_GIVEN || s->down_ns != NOT_GIVEN))

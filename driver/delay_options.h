@@ -9,6 +9,7 @@
 struct delay_options {
     struct delay_settings settings;
     int telemetry_fd; /* -1: run by hand */
+    bool check_netem; /* say whether the kernel could do it instead; all else is ignored */
     bool verbose;
 };
 
