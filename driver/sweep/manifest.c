@@ -58,9 +58,10 @@ json_t *manifest_new(const char *command, int argc, char **argv, uint64_t seed)
 
     for (int i = 0; i < argc; i++)
         json_array_append_new(words, json_string(argv[i]));
-    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:I, s:o, s:b}", "schema", MANIFEST_SCHEMA,
+    return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "schema", MANIFEST_SCHEMA,
                      "command", command, "argv", words, "versions", versions_new(), "host",
-                     host_new(), "seed", (json_int_t)seed, "started", stamp_new(), "finished", 0);
+                     host_new(), "seed", seed == 0 ? json_null() : json_integer((json_int_t)seed),
+                     "started", stamp_new(), "finished", 0);
 }
 
 bool manifest_write(json_t *manifest, const char *dir, bool finished, char *error, size_t cap)

@@ -41,7 +41,7 @@ struct sweep_plan {
     char **argv;
     const char *out;
     bool resume;
-    uint64_t seed;
+    uint64_t seed;                 /* 0: nothing is drawn by chance */
     const struct sweep_axis *axes; /* the first changes most slowly */
     size_t axis_count;
     unsigned repeats;

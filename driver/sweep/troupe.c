@@ -25,7 +25,7 @@
 enum member_state { MEMBER_LIVES, MEMBER_TOLD /* to end */, MEMBER_ENDED };
 
 struct member {
-    char name[COMPONENT_NAME], log_path[PATH_MAX];
+    char name[COMPONENT_NAME], program[PATH_MAX], log_path[PATH_MAX];
     enum member_state state;
     bool ends; /* by itself: no surprise */
     struct process process;
@@ -97,37 +97,48 @@ static bool reap(struct troupe *troupe, struct member *m)
     return true;
 }
 
-/* The last line of its log that is not empty, without the time that stands before it; or "". */
-static void read_last_line(const char *path, char *out, size_t cap)
+/*
+ * What its log says last: of the lines that begin with the program's name, behind the time if there
+ * is one, as those of ours do that are no tables; or of all, if none does. Empty if it said
+ * nothing.
+ */
+static void read_last_words(const struct member *m, char *out, size_t cap)
 {
-    FILE *file = fopen(path, "re");
-    char line[512];
+    const char *slash = strrchr(m->program, '/');
+    FILE *file = fopen(m->log_path, "re");
+    bool named = false;
+    char line[512], name[64];
 
     *out = '\0';
     if (file == NULL)
         return;
+    snprintf(name, sizeof name, "%.60s: ", slash == NULL ? m->program : slash + 1);
     while (fgets(line, sizeof line, file) != NULL) {
+        const char *own = strstr(line, name);
+
         line[strcspn(line, "\n")] = '\0';
-        if (*line != '\0')
-            snprintf(out, cap, "%s", line);
+        if (*line == '\0' || (named && own == NULL))
+            continue;
+        named |= own != NULL;
+        snprintf(out, cap, "%s", own == NULL ? line : own + strlen(name));
     }
     fclose(file);
 }
 
 /* What it died of, as far as is known: its own last words, or else its log's. */
-static void describe(const struct member *m, char *error, size_t cap)
+void member_describe(const struct member *m, char *line, size_t cap)
 {
-    char words[PAGE_OBITUARY], line[512], how[512];
+    char words[PAGE_OBITUARY], last[512], how[512];
     struct death death = {.order = ORDER_NONE, .end = m->end};
 
-    if (spawn_exec_failed(&m->process.child, error, cap))
+    if (spawn_exec_failed(&m->process.child, line, cap))
         return;
     if (process_obituary(&m->process, words, sizeof words))
         death.obituary = words;
     death_describe(&death, how, sizeof how);
-    read_last_line(m->log_path, line, sizeof line);
-    snprintf(error, cap, "the %s ended: %s%s%s (log: %s)", m->name, how,
-             *line == '\0' ? "" : "; its last line: ", line, m->log_path);
+    read_last_words(m, last, sizeof last);
+    snprintf(line, cap, "the %s ended: %s%s%s (log: %s)", m->name, how,
+             *last == '\0' ? "" : "; it said: ", last, m->log_path);
 }
 
 /* The first who died unwanted, or NULL. */
@@ -204,7 +215,7 @@ static enum troupe_outcome await(struct troupe *troupe, const struct wait *w, ch
             return TROUPE_DONE;
         dead = w->stubborn ? NULL : look_for_dead(troupe);
         if (dead != NULL) {
-            describe(dead, error, cap);
+            member_describe(dead, error, cap);
             return TROUPE_DIED;
         }
         if (interrupt_came() && !w->stubborn)
@@ -291,6 +302,9 @@ static bool launch(struct troupe *troupe, const struct troupe_part *part, struct
                                     .data_limit = part->heap_cap};
     size_t n = 0;
 
+    /* It outlives the caller's words. */
+    snprintf(m->program, sizeof m->program, "%s", part->argv[0]);
+    argv[n++] = m->program;
     while (part->argv[n] != NULL && n < ARGUMENTS_MAX) {
         argv[n] = part->argv[n];
         n++;
@@ -306,6 +320,8 @@ static bool launch(struct troupe *troupe, const struct troupe_part *part, struct
     argv[n] = NULL;
     if (!process_start(&m->process, &request, error, cap))
         return false;
+    /* Here the driver only waits: there is nothing that they could disturb. */
+    spawn_hurry(&m->process.child);
     guardian_watch(troupe->settings.guardian, m->process.child.pid);
     return true;
 }
@@ -376,7 +392,7 @@ enum troupe_outcome troupe_await_end(struct troupe *troupe, struct member *membe
                     error, cap);
     /* A signal is nobody's own end. */
     if (outcome == TROUPE_DONE && member->end.code < 0) {
-        describe(member, error, cap);
+        member_describe(member, error, cap);
         return TROUPE_DIED;
     }
     return outcome;
@@ -416,7 +432,7 @@ enum troupe_outcome troupe_stop(struct troupe *troupe, struct member *member, ui
     *error = '\0';
     if (member->end.code == 0)
         return TROUPE_DONE;
-    describe(member, error, cap);
+    member_describe(member, error, cap);
     return TROUPE_DIED;
 }
 

@@ -90,6 +90,8 @@ pid_t member_pid(const struct member *member);
 bool member_lives(const struct member *member);
 /* Once it has ended: its exit status, or -1 if a signal ended it. */
 int member_code(const struct member *member);
+/* Once it has ended: one line on how, and its last words. */
+void member_describe(const struct member *member, char *line, size_t cap);
 /* Of TROUPE_READY_LISTENING, once ready: the port that it listens on. */
 int member_port(const struct member *member);
 /* Also after its death; NULL: it has none. */

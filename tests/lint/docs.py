@@ -88,6 +88,11 @@ def main():
     compare(tap, "limits of the gate", [row[2] for row in rows("driver/limits.h", "LIMIT_TABLE")],
             documented(section("Limits", "docs/methods.md")))
 
+    compare(tap, "options of driver throughput",
+            set(re.findall(r'^    \{"([a-z-]+)", ', text("driver/sweep/throughput_options.c"), re.MULTILINE)) - {"verbose"},
+            [word.split()[0].lstrip("-") for word in
+             documented(text("docs/throughput.md").split("\n## ")[0]) if word.startswith("--")])
+
     compare(tap, "nemeses", [row[1] for row in rows("driver/nemesis.h", "NEMESIS_TABLE")],
             documented(section("Which there are", "docs/nemeses.md")))
 

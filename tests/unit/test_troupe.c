@@ -137,7 +137,8 @@ static void test_no_program(void **state)
 
 static void test_unwanted_death(void **state)
 {
-    static const char *const dies[] = {"/bin/sh", "-c", "sleep 0.2; echo 'no more'; exit 7", NULL};
+    static const char *const dies[] = {"/bin/sh", "-c",
+                                       "sleep 0.2; echo 'sh: no more'; echo a table; exit 7", NULL};
     static const char *const stays[] = {"/bin/sleep", "60", NULL};
     struct troupe_part part = {.name = "author"};
     struct stage stage;
@@ -152,7 +153,7 @@ static void test_unwanted_death(void **state)
         troupe_await_end(stage.troupe, other, LIMIT_NS, stage.error, sizeof stage.error),
         TROUPE_DIED);
     assert_non_null(
-        strstr(stage.error, "the author ended: exit status 7; its last line: no more (log: "));
+        strstr(stage.error, "the author ended: exit status 7; it said: no more (log: "));
     assert_true(member_lives(other));
     troupe_free(stage.troupe);
 }

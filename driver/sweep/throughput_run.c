@@ -1,0 +1,496 @@
+#include "driver/sweep/throughput_run.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "driver/sweep/figures.h"
+#include "driver/sweep/interrupt.h"
+#include "driver/sweep/manifest.h"
+#include "driver/sweep/round_trip.h"
+#include "driver/sweep/tree.h"
+#include "driver/sweep/troupe.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TOPIC "throughput"
+#define EVENT_DIR_PREFIX "flatline-events."
+#define ARGUMENTS 32
+#define TEXT 64
+
+#define START_LIMIT_NS (30 * NS_PER_S)
+#define STOP_LIMIT_NS (60 * NS_PER_S) /* a broker has its database to write out */
+#define QUIET_NS (5 * NS_PER_S)       /* and the latency: nothing more will arrive */
+/* What a delay line may be wrong by, of what it is to add: 5 % and 1 ms. */
+#define TOLERANCE_SHARE 0.05
+#define TOLERANCE_MS 1.0
+
+/* For predictions; time_left corrects them by what runs really took. */
+#define RUN_NS (600 * NS_PER_MS) /* processes, databases, whatever the events */
+#define EVENT_NS (60 * NS_PER_US)
+#define CALL_NS (300 * NS_PER_US) /* of one author alone */
+#define CONNECT_NS (500 * NS_PER_US)
+
+/* Rows of 5 numbers in two databases and a line of text, with room for journals. */
+#define EVENT_BYTES 160
+#define RUN_BYTES (256 << 10)
+
+struct act {
+    const struct throughput_stage *stage;
+    const struct throughput_options *options;
+    const struct sweep_run *run;
+    uint64_t latency_ms, clients;
+    struct troupe *troupe;
+    struct member *broker, *author_line, *subscriber_line, *subscribers, *authors;
+    char events[PATH_MAX]; /* the folder of the event databases, while they are written */
+    /* A command line being made. */
+    char *argv[ARGUMENTS];
+    char texts[ARGUMENTS][PATH_MAX + 32];
+    size_t argc;
+    char error[TROUPE_LINE];
+};
+
+/* --- what is predicted ----------------------------------------------------------------------- */
+
+uint64_t throughput_run_predict(const struct throughput_options *o, uint64_t latency_ms,
+                                uint64_t clients)
+{
+    uint64_t latency = latency_ms * NS_PER_MS, call = CALL_NS + latency;
+    uint64_t each = (o->events + clients - 1) / clients, alone, together;
+
+    if (o->connection_per_event)
+        call += CONNECT_NS + latency * (o->secure ? 3 : 1);
+    alone = o->stream ? call : each * call;
+    together = o->events * EVENT_NS * (1 + o->subscribers) / 2 * (o->connection_per_event ? 8 : 1);
+    /* Round trips that are measured, handshakes, and the last event's way. */
+    return RUN_NS + 8 * latency + (alone > together ? alone : together);
+}
+
+uint64_t throughput_run_bytes(const struct throughput_options *o)
+{
+    return RUN_BYTES + o->events * (2 + o->subscribers) * EVENT_BYTES / 2;
+}
+
+/* --- command lines --------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void add(struct act *act, const char *format, ...)
+{
+    va_list args;
+
+    if (act->argc + 1 >= ARGUMENTS)
+        return; /* none is that long */
+    va_start(args, format);
+    vsnprintf(act->texts[act->argc], sizeof act->texts[act->argc], format, args);
+    va_end(args);
+    act->argv[act->argc] = act->texts[act->argc];
+    act->argv[++act->argc] = NULL;
+}
+
+static void begin(struct act *act, const char *program)
+{
+    act->argc = 0;
+    add(act, "%s", program);
+}
+
+static void add_number(struct act *act, const char *option, uint64_t number)
+{
+    add(act, "%s", option);
+    add(act, "%" PRIu64, number);
+}
+
+static void add_text(struct act *act, const char *option, const char *text)
+{
+    add(act, "%s", option);
+    add(act, "%s", text);
+}
+
+static void add_file(struct act *act, const char *option, enum role role)
+{
+    add(act, "%s", option);
+    add(act, "%s/%s", act->events, role_file(role));
+}
+
+static void add_client(struct act *act, const struct member *to)
+{
+    begin(act, act->stage->programs.client);
+    add_number(act, "--port", (uint64_t)member_port(to));
+    if (act->options->secure) {
+        add(act, "--secure");
+        add(act, "--cert-store-from-path");
+        add(act, "%s/cert.pem", act->stage->tls_dir);
+    }
+}
+
+/* --- the cast -------------------------------------------------------------------------------- */
+
+static enum troupe_outcome start(struct act *act, struct troupe_part part, struct member **out)
+{
+    char log[PATH_MAX];
+
+    snprintf(log, sizeof log, "%s/logs/%s.log", act->run->dir, part.name);
+    part.argv = act->argv;
+    part.log_path = log;
+    return troupe_start(act->troupe, &part, START_LIMIT_NS, out, act->error, sizeof act->error);
+}
+
+static enum troupe_outcome start_broker(struct act *act)
+{
+    const struct throughput_options *o = act->options;
+
+    begin(act, act->stage->programs.server);
+    add_number(act, "--port", 0);
+    add_file(act, "--event-db", ROLE_BROKER);
+    if (o->relay_queue != 0)
+        add_number(act, "--relay-queue", o->relay_queue);
+    if (o->slow_subscriber != NULL)
+        add_text(act, "--slow-subscriber", o->slow_subscriber);
+    if (o->secure) {
+        add(act, "--secure");
+        add(act, "--tls-pub");
+        add(act, "%s/cert.pem", act->stage->tls_dir);
+        add(act, "--tls-priv");
+        add(act, "%s/key.pem", act->stage->tls_dir);
+    }
+    return start(
+        act, (struct troupe_part){.name = "broker", .page = true, .ready = TROUPE_READY_LISTENING},
+        &act->broker);
+}
+
+static enum troupe_outcome start_line(struct act *act, const char *name, struct member **out)
+{
+    begin(act, act->stage->driver);
+    add(act, "delay");
+    add_text(act, "--listen", "0");
+    add(act, "--to");
+    add(act, "127.0.0.1:%d", member_port(act->broker));
+    add(act, "--rtt");
+    add(act, "%" PRIu64 "ms", act->latency_ms);
+    return start(act, (struct troupe_part){.name = name, .ready = TROUPE_READY_LISTENING}, out);
+}
+
+/* Without latency there is nothing in between. */
+static enum troupe_outcome start_lines(struct act *act)
+{
+    enum troupe_outcome outcome;
+
+    act->author_line = act->subscriber_line = act->broker;
+    if (act->latency_ms == 0)
+        return TROUPE_DONE;
+    outcome = start_line(act, "author-delay", &act->author_line);
+    return outcome == TROUPE_DONE ? start_line(act, "subscriber-delay", &act->subscriber_line)
+                                  : outcome;
+}
+
+static enum troupe_outcome start_subscribers(struct act *act)
+{
+    add_client(act, act->subscriber_line);
+    add_text(act, "--subscribe", TOPIC);
+    add_number(act, "--subscribers", act->options->subscribers);
+    add_number(act, "--expect", act->options->events);
+    add_file(act, "--event-db", ROLE_SUBSCRIBER);
+    return start(act,
+                 (struct troupe_part){
+                     .name = "subscriber", .page = true, .ends = true, .ready = TROUPE_READY_PAGE},
+                 &act->subscribers);
+}
+
+static enum troupe_outcome start_authors(struct act *act)
+{
+    const struct throughput_options *o = act->options;
+
+    add_client(act, act->author_line);
+    add_text(act, "--publish", TOPIC);
+    add_number(act, "--events", o->events);
+    add_number(act, "--authors", act->clients);
+    add_number(act, "--event-size", o->event_size);
+    add_file(act, "--event-log", ROLE_AUTHOR);
+    if (o->stream)
+        add(act, "--publish-stream");
+    if (o->connection_per_event)
+        add(act, "--connection-per-event");
+    return start(act,
+                 (struct troupe_part){.name = "author", .ends = true, .ready = TROUPE_READY_START},
+                 &act->authors);
+}
+
+/* --- the latency, as it is ------------------------------------------------------------------- */
+
+static double ms(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static bool measure(struct act *act, const struct member *to, uint64_t enough_ns, double *took_ms)
+{
+    const struct round_trip_plan plan = {.port = member_port(to),
+                                         .tls = act->options->secure,
+                                         .expect_ns =
+                                             to == act->broker ? 0 : act->latency_ms * NS_PER_MS,
+                                         .enough_ns = enough_ns};
+    uint64_t took;
+    bool done = round_trip_measure(&plan, &took, act->error, sizeof act->error);
+
+    *took_ms = ms(took);
+    return done;
+}
+
+/* Through the line, in addition to what it takes without. */
+static bool measure_line(struct act *act, const struct member *line, double direct_ms,
+                         double *added_ms)
+{
+    double wanted = (double)act->latency_ms, took;
+    double most = wanted + wanted * TOLERANCE_SHARE / 2 + TOLERANCE_MS / 2 + direct_ms;
+
+    if (!measure(act, line, (uint64_t)(most * 1e6), &took))
+        return false;
+    *added_ms = took - direct_ms;
+    return true;
+}
+
+static bool is_right(const struct act *act, double added_ms)
+{
+    double wanted = (double)act->latency_ms, off = added_ms - wanted;
+
+    return (off < 0 ? -off : off) <= wanted * TOLERANCE_SHARE + TOLERANCE_MS;
+}
+
+static bool record_latency(struct act *act)
+{
+    double direct, author = 0, subscriber = 0;
+    bool right, delayed = act->latency_ms != 0;
+
+    if (!measure(act, act->broker, 0, &direct) ||
+        (delayed && (!measure_line(act, act->author_line, direct, &author) ||
+                     !measure_line(act, act->subscriber_line, direct, &subscriber))))
+        return false;
+    right = is_right(act, author) && is_right(act, subscriber);
+    if (!right)
+        log_warn("%s: the delay lines add %.1f and %.1f ms instead of %" PRIu64
+                 " ms: this run is not to be trusted",
+                 act->run->dir, author, subscriber, act->latency_ms);
+    json_object_set_new(
+        act->run->manifest, "latency",
+        json_pack("{s:s, s:I, s:{s:f, s:f, s:f}, s:b}", "means", delayed ? "delay line" : "none",
+                  "wanted_ms", (json_int_t)act->latency_ms, "measured_ms", "direct", direct,
+                  "added_author", author, "added_subscriber", subscriber, "verified", right));
+    return true;
+}
+
+/* --- the play -------------------------------------------------------------------------------- */
+
+struct patience {
+    const struct act *act;
+    int64_t seen;
+    uint64_t since_ns, quiet_ns;
+};
+
+/* They have all, or nothing has come for long. */
+static bool is_over(void *user)
+{
+    static struct page_snapshot snapshot; /* too large for the stack of what is asked so often */
+    struct patience *p = user;
+    uint64_t now = clock_now_ns();
+    int64_t seen = p->seen;
+
+    if (!member_lives(p->act->subscribers))
+        return true;
+    if (page_read(member_page(p->act->subscribers), &snapshot) &&
+        metric_has(&snapshot.metrics, METRIC_MESSAGES_RECEIVED))
+        seen = snapshot.metrics.value[METRIC_MESSAGES_RECEIVED];
+    if (seen != p->seen) {
+        p->seen = seen;
+        p->since_ns = now;
+    }
+    return now >= p->since_ns + p->quiet_ns;
+}
+
+/* What became of one that ends by itself: failures of its own traffic (1) are counted as missing.
+ */
+static enum troupe_outcome look_at_end(struct act *act, const struct member *member)
+{
+    if (!member_lives(member) && member_code(member) > 1) {
+        member_describe(member, act->error, sizeof act->error);
+        return TROUPE_DIED;
+    }
+    if (!member_lives(member) && member_code(member) == 1) {
+        member_describe(member, act->error, sizeof act->error);
+        log_warn("%s", act->error);
+    }
+    return TROUPE_DONE;
+}
+
+static enum troupe_outcome await_authors(struct act *act)
+{
+    uint64_t limit =
+        20 * throughput_run_predict(act->options, act->latency_ms, act->clients) + 60 * NS_PER_S;
+    enum troupe_outcome outcome =
+        troupe_await_end(act->troupe, act->authors, limit, act->error, sizeof act->error);
+
+    return outcome == TROUPE_DONE ? look_at_end(act, act->authors) : outcome;
+}
+
+static enum troupe_outcome await_subscribers(struct act *act)
+{
+    struct patience patience = {.act = act,
+                                .seen = -1,
+                                .since_ns = clock_now_ns(),
+                                .quiet_ns = QUIET_NS + 2 * act->latency_ms * NS_PER_MS};
+    enum troupe_outcome outcome;
+
+    outcome = troupe_await(act->troupe, is_over, &patience, UINT64_MAX / 4, act->error,
+                           sizeof act->error);
+    if (outcome == TROUPE_DONE && member_lives(act->subscribers))
+        outcome = troupe_stop(act->troupe, act->subscribers, STOP_LIMIT_NS, act->error,
+                              sizeof act->error);
+    return outcome == TROUPE_DONE || outcome == TROUPE_DIED ? look_at_end(act, act->subscribers)
+                                                            : outcome;
+}
+
+static enum troupe_outcome stop_rest(struct act *act)
+{
+    struct member *rest[] = {act->author_line, act->subscriber_line, act->broker};
+    enum troupe_outcome outcome = TROUPE_DONE;
+
+    for (size_t i = 0; i < 3 && outcome == TROUPE_DONE; i++)
+        outcome = troupe_stop(act->troupe, rest[i], STOP_LIMIT_NS, act->error, sizeof act->error);
+    return outcome;
+}
+
+static enum troupe_outcome play(struct act *act)
+{
+    static enum troupe_outcome (*const before[])(struct act *) = {start_broker, start_lines};
+    static enum troupe_outcome (*const after[])(struct act *) = {
+        start_subscribers, start_authors, await_authors, await_subscribers, stop_rest};
+    enum troupe_outcome outcome = TROUPE_DONE;
+
+    for (size_t i = 0; i < sizeof before / sizeof *before && outcome == TROUPE_DONE; i++)
+        outcome = before[i](act);
+    if (outcome == TROUPE_DONE && !record_latency(act))
+        outcome = *act->error == '\0' ? TROUPE_INTERRUPTED : TROUPE_DIED;
+    for (size_t i = 0; i < sizeof after / sizeof *after && outcome == TROUPE_DONE; i++)
+        outcome = after[i](act);
+    return outcome;
+}
+
+/* --- before and after ------------------------------------------------------------------------ */
+
+static enum exit_status fail(const struct act *act)
+{
+    log_error("%s", act->error);
+    return STATUS_ENVIRONMENT;
+}
+
+static bool make_folders(struct act *act)
+{
+    char logs[PATH_MAX];
+
+    snprintf(logs, sizeof logs, "%s/logs", act->run->dir);
+    if (!tree_make(logs, act->error, sizeof act->error))
+        return false;
+    snprintf(act->events, sizeof act->events, "%s/" EVENT_DIR_PREFIX "%d.XXXXXX",
+             act->options->event_dir, (int)getpid());
+    if (mkdtemp(act->events) != NULL)
+        return true;
+    snprintf(act->error, sizeof act->error,
+             "cannot make a folder in %s: %s; choose another "
+             "--event-dir",
+             act->options->event_dir, strerror(errno));
+    act->events[0] = '\0';
+    return false;
+}
+
+static bool move_files(struct act *act)
+{
+    char from[PATH_MAX + 32], to[PATH_MAX];
+
+    for (int role = 0; role < ROLES; role++) {
+        snprintf(from, sizeof from, "%s/%s", act->events, role_file((enum role)role));
+        snprintf(to, sizeof to, "%s/%s", act->run->dir, role_file((enum role)role));
+        if (!tree_move_file(from, to, act->error, sizeof act->error))
+            return false;
+    }
+    return true;
+}
+
+static bool record_figures(struct act *act)
+{
+    const struct figures_plan plan = {act->options->events, act->options->subscribers};
+    json_t *rates = json_object(), *missing = json_object();
+    struct figure figures[ROLES] = {0};
+    bool done = figures_read(act->run->dir, &plan, figures, NULL, act->error, sizeof act->error);
+
+    for (int role = 0; role < ROLES; role++) {
+        const char *name = role_name((enum role)role);
+
+        json_object_set_new(rates, name, json_real(figures[role].events_per_second));
+        json_object_set_new(missing, name, json_integer((json_int_t)figures[role].missing));
+    }
+    json_object_set_new(act->run->manifest, "events_per_second", rates);
+    json_object_set_new(act->run->manifest, "missing", missing);
+    return done;
+}
+
+static enum exit_status perform(struct act *act)
+{
+    enum troupe_outcome outcome;
+
+    act->troupe = troupe_new(&(struct troupe_settings){.guardian = act->stage->guardian});
+    if (act->troupe == NULL) {
+        snprintf(act->error, sizeof act->error, "no memory");
+        return fail(act);
+    }
+    outcome = play(act);
+    troupe_free(act->troupe);
+    if (outcome == TROUPE_INTERRUPTED || interrupt_came())
+        return STATUS_INTERRUPTED;
+    if (outcome != TROUPE_DONE || !move_files(act) || !record_figures(act))
+        return fail(act);
+    return STATUS_PASSED;
+}
+
+enum exit_status throughput_run(const struct throughput_stage *stage, const struct sweep_run *run)
+{
+    enum exit_status status;
+    char error[TEXT + PATH_MAX];
+    struct act *act = calloc(1, sizeof *act);
+
+    if (act == NULL) {
+        log_error("no memory");
+        return STATUS_ENVIRONMENT;
+    }
+    act->stage = stage;
+    act->options = stage->options;
+    act->run = run;
+    act->latency_ms = stage->options->latency_ms[run->at[0]];
+    act->clients = stage->options->clients[run->at[1]];
+    status = make_folders(act) ? perform(act) : fail(act);
+    if (act->events[0] != '\0' && !tree_remove(act->events, error, sizeof error))
+        log_warn("%s", error);
+    free(act);
+    return status;
+}
+
+void throughput_run_clean(const char *event_dir)
+{
+    DIR *dir = opendir(event_dir);
+    const struct dirent *entry;
+    char path[PATH_MAX], error[TEXT + PATH_MAX];
+    int pid;
+
+    if (dir == NULL)
+        return;
+    while ((entry = readdir(dir)) != NULL) {
+        if (sscanf(entry->d_name, EVENT_DIR_PREFIX "%d.", &pid) != 1 || pid <= 0 ||
+            kill(pid, 0) == 0 || errno != ESRCH)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", event_dir, entry->d_name);
+        if (!tree_remove(path, error, sizeof error))
+            log_warn("%s", error);
+    }
+    closedir(dir);
+}
