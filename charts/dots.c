@@ -1,5 +1,7 @@
 #include "charts/dots.h"
 
+#include "common/run/schema.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -33,6 +35,7 @@ bool dots_take(struct dots *d, const struct facts *f, const struct facts_compone
     size_t count;
 
     memset(d, 0, sizeof *d);
+    d->coverage = c->row->coverage;
     g.checkpoints = run_reader_checkpoints(f->run, &count);
     if (!run_reader_readings(f->run, c->row->id, take_reading, &g))
         return false;
@@ -54,7 +57,11 @@ char *dots_caption(const struct dots *d, char *out, size_t cap)
     out[0] = '\0';
     if (d->count == 0)
         return out;
-    n = snprintf(out, cap, "%zu dots: live bytes at rest, at the checkpoints", d->count);
+    if (strcmp(d->coverage, RUN_OWN_COVERAGE) == 0)
+        n = snprintf(out, cap, "%zu dots: live bytes at rest, at the checkpoints", d->count);
+    else /* "native" is an adjective, too */
+        n = snprintf(out, cap, "%zu dots: %s bytes at rest, at the checkpoints", d->count,
+                     d->coverage);
     if (d->fit == NULL || n < 0 || (size_t)n >= cap)
         return out;
     if (isfinite(d->fit->low) && isfinite(d->fit->high))

@@ -13,6 +13,7 @@ struct dots {
         double x, mb;
     } at[DOTS_MAX];
     size_t count;              /* 0 if there were too many */
+    const char *coverage;      /* how much of live bytes is counted */
     const struct verdict *fit; /* of the rule that reads them; NULL: none was judged */
 };
 

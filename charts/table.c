@@ -86,7 +86,17 @@ static const struct {
 #undef COLUMN_ROW
 };
 
-static void put_row(FILE *out, const struct facts_component *c, size_t place)
+/* Where all are ours, whose every byte is counted, a column of "exact" says nothing. */
+static bool tells_coverage(const struct facts *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (!f->components[i].row->own)
+            return true;
+    }
+    return false;
+}
+
+static void put_row(FILE *out, const struct facts_component *c, size_t place, bool coverage)
 {
     char words[ANSWER_TEXT], file[256];
 
@@ -100,6 +110,11 @@ static void put_row(FILE *out, const struct facts_component *c, size_t place)
     fputs("</td>", out);
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         put_cell(out, columns[i].value(c), columns[i].decimals);
+    if (coverage) {
+        fputs("<td>", out);
+        text_put_xml(out, c->row->coverage);
+        fputs("</td>", out);
+    }
     fputs("</tr>\n", out);
 }
 
@@ -107,6 +122,7 @@ bool table_put(FILE *out, const struct facts *f)
 {
     size_t count;
     const struct facts_component **order = facts_order(f, false, &count);
+    bool coverage = tells_coverage(f);
 
     if (order == NULL)
         return false;
@@ -117,9 +133,11 @@ bool table_put(FILE *out, const struct facts *f)
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         fprintf(out, "<th scope=\"col\" title=\"%s\">%s</th>", columns[i].meaning,
                 columns[i].heading);
+    if (coverage)
+        fputs("<th scope=\"col\" title=\"how much of its heap is counted\">Coverage</th>", out);
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t i = 0; i < count; i++)
-        put_row(out, order[i], i);
+        put_row(out, order[i], i, coverage);
     fputs("</tbody>\n</table>\n</div>\n</section>\n", out);
     free(order);
     return true;
