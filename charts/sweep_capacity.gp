@@ -14,12 +14,12 @@ sy(y) = 1 - 1.0 * y / H
 
 reset
 if (PDF) {
-    set terminal pdfcairo size W / 96, H / 96 noenhanced font 'sans,16.5' background rgb C_paper
+    set terminal pdfcairo size W / 96, H / 96 noenhanced font 'sans,20' background rgb C_paper
 } else {
     set terminal svg size W, H dynamic noenhanced font 'sans-serif,22' background C_paper
 }
 FACE = PDF ? 'sans' : 'sans-serif'
-SHRINK = PDF ? 0.75 : 1
+SHRINK = PDF ? 20 / 22.0 : 1
 size(pixels) = sprintf(',%g', SHRINK * pixels)
 bold(pixels) = sprintf('%s:Bold,%g', FACE, SHRINK * pixels)
 set encoding utf8
@@ -62,10 +62,11 @@ do for [i = 1:4] {
     set rmargin at screen sx(left + PANEL)
     set tmargin at screen sy(top)
     set bmargin at screen sy(top + PLOT)
+    # Memory lies the way back on the way up if nothing was left: both are to be seen.
     plot $ways index 2 * i - 1 using 1:3:(0):($4 - $3) with vectors nohead linecolor rgb C_cap linewidth 1, \
          $ways index 2 * i - 2 using 1:3:(0):($4 - $3) with vectors nohead linecolor rgb C_live linewidth 1, \
-         $ways index 2 * i - 1 using 1:2 with lines linecolor rgb C_cap linewidth 3, \
-         $ways index 2 * i - 2 using 1:2 with lines linecolor rgb C_live linewidth 3
+         $ways index 2 * i - 2 using 1:2 with lines linecolor rgb C_live linewidth (LOG[i] ? 3 : 9), \
+         $ways index 2 * i - 1 using 1:2 with lines linecolor rgb C_cap linewidth 3
 }
 unset multiplot
 unset output

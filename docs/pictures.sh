@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the readme's pictures from two real runs: a healthy one, and one with a planted leak.
+# Makes the pictures of the documentation from real runs: a healthy one, one with a planted leak, and
+# two climbs of a capacity sweep.
 # Called by `make pictures`; look at the result, then commit it.
 set -eu
 
@@ -19,3 +20,8 @@ status=0
     exit 1
 }
 cp "$runs/latest/charts/server-stable-secure.svg" "$out/leak.svg"
+
+"$driver" capacity --clients 250 --messages 1:100 --hold --secure --out "$runs/capacity"
+cp "$runs/capacity/1threads/run1/capacity.svg" "$out/capacity.svg"
+"$driver" capacity --clients 10000 --messages 1 --hold --out "$runs/capacity-10000"
+cp "$runs/capacity-10000/1threads/run1/capacity.svg" "$out/capacity-10000.svg"

@@ -128,16 +128,18 @@ static void put_words(struct drawing *d)
 {
     const struct capacity_finding *f = d->finding;
     const struct trial_swarm *s = &d->plan->swarm;
-    char each[32], before[32], top[32], after[32];
+    char each[32], before[32], top[32], after[32], messages[32];
 
     units_format_size((uint64_t)fmax(f->memory.each, 0), each, sizeof each);
     snprintf(d->title, sizeof d->title, "%" PRIu64 " of %" PRIu64 " clients served%s%s", f->served,
              s->clients, f->end == END_NONE ? ", up and back" : ": ",
              f->end == END_NONE ? "" : f->name);
-    snprintf(d->subtitle, sizeof d->subtitle,
-             "each %s%s, with %" PRIu64 " to %" PRIu64 " messages in a row%s",
+    snprintf(messages, sizeof messages, "%" PRIu64 " to ", s->messages_from);
+    snprintf(d->subtitle, sizeof d->subtitle, "each %s%s, with %s%" PRIu64 " message%s in a row%s",
              s->hold ? "stays connected until its way back" : "connects, sends and leaves",
-             d->plan->server.secure ? ", TLS" : "", s->messages_from, s->messages_to,
+             d->plan->server.secure ? ", TLS" : "",
+             s->messages_from != s->messages_to ? messages : "", s->messages_to,
+             s->messages_to == 1 && s->messages_from == 1 ? "" : "s",
              d->plan->server.command != NULL ? ", against somebody else's server" : "");
     snprintf(d->memory, sizeof d->memory, "%s before, %s at the top, %s after",
              units_format_size((uint64_t)f->memory.before, before, sizeof before),

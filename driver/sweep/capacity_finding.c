@@ -226,14 +226,25 @@ static const struct swarm_turn *first_fault(const struct trial *trial, uint64_t 
     return first;
 }
 
+/* How it died, without what its log says besides. */
+static void say_death(const struct trial *trial, struct capacity_finding *f)
+{
+    const char *more = strstr(trial->death, "; its last line: ");
+    size_t length = more != NULL ? (size_t)(more - trial->death) : strlen(trial->death);
+
+    f->end = END_SERVER_DIED;
+    snprintf(f->text, sizeof f->text, "%.*s%s", (int)length, trial->death,
+             trial->server_code == STATUS_HEAP_OVERFLOW ? "; the limit: its heap cap, --server-heap"
+                                                        : "");
+}
+
 static void judge_end(const struct trial *trial, uint64_t rtt_bound_ns, struct capacity_finding *f)
 {
     const struct swarm_turn *fault = first_fault(trial, &f->refused);
 
     f->end = END_NONE;
     if (trial->server_died) {
-        f->end = END_SERVER_DIED;
-        snprintf(f->text, sizeof f->text, "%s", trial->death);
+        say_death(trial, f);
     } else if (fault != NULL) {
         name_fault(trial, fault, f);
     } else if (rtt_bound_ns != 0 && f->p99_ns > rtt_bound_ns) {

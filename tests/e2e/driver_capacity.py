@@ -86,7 +86,7 @@ def climb():
 
 def search():
     out = place("search")
-    status, said = capacity("--find", "clients", "--server-fds", str(DESCRIPTORS), "--reply-timeout", "4s",
+    status, said = capacity("--find", "clients", "--server-fds", str(DESCRIPTORS), "--reply-timeout", "10s",
                             "--rtt-bound", "60s", "--out", out)
     result = summary(out)["runs"][0]["result"]
     # All but what a server needs for itself: standard streams, its page, its loop, its socket.
@@ -101,14 +101,28 @@ def search():
               == result["holds"] and any(row["held"] == "no" for row in tried), tried)
 
 
+def messages():
+    out = place("messages")
+    status, said = capacity("--find", "messages", "--clients", "3", "--up-to", "4", "--rtt-bound", "60s",
+                            "--reply-timeout", "60s", "--out", out)
+    result = summary(out)["runs"][0]["result"]
+    tap.check("a search for messages stops where it is told", status == 0 and result["holds"] == 4
+              and result["ended_by"] == "none" and "were not tried" in said, said, result)
+    status, said = capacity("--find", "clients", "--up-to", "1", "--rtt-bound", "1ns", "--out", place("bound"))
+    result = summary(place("bound"))["runs"][0]["result"]
+    tap.check("a bound on round trips is one, too", status == 0 and result["holds"] == 0
+              and result["ended_by"] == "rtt" and "--rtt-bound" in result["text"], said, result)
+
+
 def foreign():
     """Somebody else's server, which is ours without its page, and a fault of it."""
     out = place("foreign")
     command = SERVER + " --host {host} --port {port}"
     status, said = capacity("--clients", "10", "--hold", "--rate", "0", "--server", command, "--out", out)
     result = summary(out)["runs"][0]["result"]
+    memory = result["memory"]
     tap.check("somebody else's server is measured by its RSS", status == 0 and result["clients"] == 10
-              and result["memory"]["kind"] == "rss" and result["memory"]["top_bytes"] > result["memory"]["before_bytes"] > 1e6, said, result)
+              and memory["kind"] == "rss" and memory["top_bytes"] > memory["before_bytes"] > 1e6, said, result)
     status, said = capacity("--clients", "10", "--server", "/nonexistent/server {port}", "--out", place("none"))
     tap.check("one that is not there is said", status == 3 and "/nonexistent/server" in said, said)
     status, said = capacity("--find", "messages", "--up-to", "40", "--server-heap", "1", "--out", place("heap"))
@@ -121,7 +135,7 @@ def interrupted():
     with open(place("log"), "w+") as log:
         driver = subprocess.Popen([DRIVER, "capacity", *words], stdout=log, stderr=log)
         first = os.path.join(out, "1threads", "run1", "manifest.json")
-        wait_until(lambda: os.path.exists(first) or driver.poll() is not None)
+        wait_until(lambda: os.path.exists(first) or driver.poll() is not None, 90)
         driver.send_signal(signal.SIGINT)
         status = driver.wait(60)
         log.seek(0)
@@ -130,17 +144,17 @@ def interrupted():
     tap.check("... and leaves no process", wait_until(lambda: not left_behind()))
     runs = os.listdir(os.path.join(out, "1threads"))
     tap.check("... and no half run", runs and all(os.path.exists(os.path.join(out, "1threads", run, "manifest.json"))
-                                                for run in runs if not run.endswith(".partial")), runs)
+                                                  for run in runs if not run.endswith(".partial")), runs)
     made = os.stat(first).st_mtime_ns
     status, said = capacity("--clients", "5", *words[2:], "--resume")
     tap.check("--resume with another question is refused", status == 2 and "clients" in said, said)
     status, said = capacity(*words)
     tap.check("so is the same folder without --resume", status == 2 and "--resume" in said, said)
-    # Only three in all, so that it is short: what differs is the number of runs, which is no setting.
-    words[words.index("40")] = str(max(3, len(runs)))
+    # Only a few in all, so that it is short: what differs is the number of runs, which is no setting.
+    words[words.index("40")] = str(max(2, len(runs)))
     status, said = capacity(*words, "--resume")
     tap.check("--resume goes on, and keeps what was done", status == 0 and os.stat(first).st_mtime_ns == made
-              and len(summary(out)["runs"]) == max(3, len(runs)), said)
+              and len(summary(out)["runs"]) == max(2, len(runs)), said)
 
 
 def wrong():
@@ -171,6 +185,7 @@ def full_disk():
 try:
     climb()
     search()
+    messages()
     foreign()
     interrupted()
     wrong()

@@ -174,10 +174,13 @@ static void test_a_server_that_died_is_the_end(void **state)
     make(&m);
     last(&m)->fault = SWARM_FAULT_REFUSED;
     m.trial.server_died = true;
-    snprintf(m.trial.death, sizeof m.trial.death, "the server ended: heap overflow");
+    m.trial.server_code = STATUS_HEAP_OVERFLOW;
+    snprintf(m.trial.death, sizeof m.trial.death,
+             "the server ended: heap overflow; its last line: more of it (log: somewhere)");
     capacity_judge(&m.plan, &m.trial, 0, &f);
     assert_string_equal(f.name, "server-died");
-    assert_string_equal(f.text, "the server ended: heap overflow");
+    assert_string_equal(f.text,
+                        "the server ended: heap overflow; the limit: its heap cap, --server-heap");
 }
 
 static void test_round_trips_have_a_bound(void **state)
