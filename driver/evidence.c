@@ -122,12 +122,27 @@ static void take_page(struct gather *g, const struct run_sample_row *row)
     restart_watch_sample(&g->watch, row->time_ns, messages);
 }
 
+/* What of the time before a sample nobody ran: the driver, before all others, was due and did not.
+ */
+static uint64_t stood_still(const struct evidence *e, const struct run_sample_row *row,
+                            uint64_t before_ns)
+{
+    const struct metric_values *v = &row->values;
+    uint64_t late = metric_has(v, METRIC_LATENESS) && v->value[METRIC_LATENESS] > 0
+                        ? (uint64_t)v->value[METRIC_LATENESS]
+                        : 0;
+
+    if (late < e->info->sample_interval_ns)
+        return 0;
+    return late < row->time_ns - before_ns ? late : row->time_ns - before_ns;
+}
+
 static bool take_sample(void *arg, const struct run_sample_row *row)
 {
     struct gather *g = arg;
     const struct metric_values *v = &row->values;
     struct evidence_incarnation *inc = g->current == NULL ? g->c->incarnations : g->current;
-    uint64_t from, to;
+    uint64_t from, to, stood;
 
     /* The processes looked into are not what they were, to their end. */
     if (g->e->info->evidence_ns != 0 && row->time_ns >= g->e->info->evidence_ns)
@@ -146,6 +161,9 @@ static bool take_sample(void *arg, const struct run_sample_row *row)
         inc->live_peak = larger(inc->live_peak, newer(v, METRIC_LIVE, -1));
     if (!evidence_life(g->e, inc->row, &from, &to) || row->time_ns < from || row->time_ns > to)
         return true;
+    stood = stood_still(g->e, row, inc->last_ns > from ? inc->last_ns : from);
+    inc->stood_ns += inc->first_message_ns == 0 ? stood : 0;
+    restart_watch_stood(&g->watch, stood);
     inc->samples++;
     inc->stale += row->stale;
     inc->last_ns = row->time_ns;

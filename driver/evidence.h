@@ -25,6 +25,7 @@ struct evidence_incarnation {
     uint64_t progress_ns;       /* when messages were last seen to have advanced */
     uint64_t first_progress_ns; /* ... and first */
     uint64_t first_message_ns;  /* as published, exact */
+    uint64_t stood_ns;          /* of the time before its first: when not even the driver ran */
     int64_t data_peak, live_peak, live_last;
     int64_t messages, calls, connections, errors, refused;
 };

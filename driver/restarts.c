@@ -38,6 +38,11 @@ static void note_missed(struct restart_watch *w, uint64_t ready_ns)
         w->client->restarts.missed_ns = ready_ns;
 }
 
+void restart_watch_stood(struct restart_watch *w, uint64_t ns)
+{
+    w->stood_ns += ns;
+}
+
 void restart_watch_sample(struct restart_watch *w, uint64_t time_ns, int64_t messages)
 {
     const uint64_t given =
@@ -49,9 +54,11 @@ void restart_watch_sample(struct restart_watch *w, uint64_t time_ns, int64_t mes
     while ((up = awaited(w)) != NULL) {
         if (up->ready_ns == 0 || time_ns <= up->ready_ns) {
             w->before = messages;
+            w->stood_ns = 0;
             return;
         }
         took = time_ns - up->ready_ns - told_paused(w->e, up->ready_ns, time_ns);
+        took -= w->stood_ns < took ? w->stood_ns : took;
         if (w->before >= 0 && messages > w->before && took <= given)
             note_seen(w, took);
         else if (w->before >= 0 && took > given)

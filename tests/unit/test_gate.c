@@ -260,6 +260,14 @@ static const struct bend bends[] = {
      "recovery", F, "had no message in time (limit 2 s)", F},
     {"recovery: just in time", "UPDATE sample SET first_message=1012.5e9 WHERE incarnation=7", 5,
      "recovery", P, "the slowest in 1.90 s", P},
+    {"recovery: too slow, but nobody ran, not even the driver",
+     "UPDATE sample SET first_message=1012.7e9 WHERE incarnation=7;"
+     "UPDATE sample SET messages_sent=0, messages_received=0, first_message=NULL"
+     " WHERE incarnation=7 AND time_ns < 1012.7e9;"
+     "DELETE FROM sample WHERE incarnation=7 AND time_ns BETWEEN 1011e9 AND 1012.45e9;"
+     "UPDATE sample SET lateness=1.4e9 WHERE incarnation=7 AND"
+     " time_ns BETWEEN 1012.45e9 AND 1012.55e9",
+     5, "recovery", P, "the slowest in 700 ms", P},
     {"recovery: known from samples only", "UPDATE sample SET first_message=NULL", 5, "recovery", P,
      "back from its own kills: 1", P},
     {"recovery: the run ended before the start", GONE("7") KILL("6", "1019.5e9"), 5, "recovery", I,
@@ -290,6 +298,13 @@ static const struct bend bends[] = {
      "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=4 AND"
      " time_ns BETWEEN 1008e9 AND 1011e9",
      4, "recovery", F, "its server was back at 8.4 s", F},
+    {"recovery: a client that comes back late, but nobody ran",
+     "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=4 AND"
+     " time_ns BETWEEN 1008e9 AND 1011e9;"
+     "DELETE FROM sample WHERE incarnation=4 AND time_ns BETWEEN 1009e9 AND 1010.95e9;"
+     "UPDATE sample SET lateness=1.9e9 WHERE incarnation=4 AND"
+     " time_ns BETWEEN 1010.95e9 AND 1011.05e9",
+     4, "recovery", P, "its own kills: 0, from its server's: 1", P},
     {"recovery: a client that comes back", "UPDATE meta SET value=value", 4, "recovery", P,
      "its own kills: 0, from its server's: 1", P},
     {"recovery: a client whose comeback could not be seen",
