@@ -246,6 +246,11 @@ bool payload_reader_take(struct payload_reader *r, const uint8_t *data, size_t s
     return true;
 }
 
+bool payload_reader_misfits(const struct payload_reader *r)
+{
+    return r->state == AT_BODY && (r->body < r->least || r->body > r->most);
+}
+
 bool payload_reader_end(const struct payload_reader *r)
 {
     return r->offset == r->length && (r->state == AT_NUMBER_TAG || r->state == AT_END);

@@ -77,6 +77,8 @@ bool payload_reader_begin(struct payload_reader *r, uint32_t length);
 bool payload_reader_begin_any(struct payload_reader *r, uint32_t length);
 /* Takes a piece; false if a tag, the length or the number's varint is wrong. */
 bool payload_reader_take(struct payload_reader *r, const uint8_t *data, size_t size);
+/* Why it was: the body that was announced has none of our sizes. */
+bool payload_reader_misfits(const struct payload_reader *r);
 /* True if the message was whole and well-formed; then r->number is its number, 0 if it has none. */
 bool payload_reader_end(const struct payload_reader *r);
 

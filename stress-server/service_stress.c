@@ -72,7 +72,10 @@ static int take_request(struct call *call, const uint8_t *data, size_t size)
 {
     struct stress_call *s = call_state(call);
 
-    return payload_reader_take(&s->request, data, size) ? 0 : service_refuse_garbled(call);
+    if (payload_reader_take(&s->request, data, size))
+        return 0;
+    return payload_reader_misfits(&s->request) ? refuse_payload(call)
+                                               : service_refuse_garbled(call);
 }
 
 /* A request that bears a number bears its place in the call: none is lost, doubled or overtaken. */
