@@ -18,12 +18,15 @@ const around = (name, hue, saturation, light) =>
   `hsl(${hue + shade(name) % 14} ${saturation + shade(name) % 20}% ${light + shade(name) % 12}%)`;
 const units = {
   bytes: {
+    downwards: false,
     say: (node) => `${size(node.value)}, ${share(node.value)}`,
     // Who keeps much itself stands out.
     colour: (node) => node.data.v > total / 10 ? "#f0772a" : around(node.data.n, 38, 60, 68),
     found: "#56b4e9",
   },
   samples: {
+    // Stacks of the processor are deep: what begins them is to be seen first.
+    downwards: true,
     say: (node) => `${node.value} samples, ${share(node.value)}`,
     colour: ({ data: { n } }) => n.endsWith("_[k]") ? around(n, 205, 10, 72)
       : /^(JS:|LazyCompile:|Function:|Script:|Eval:|RegExp:|py::)/.test(n) ? around(n, 125, 28, 62)
@@ -31,6 +34,7 @@ const units = {
     found: "#56b4e9",
   },
   shares: {
+    downwards: true,
     say: ({ value, data: { change } }) => {
       const now = value + change / 2;
       const percent = (millionths) => (millionths / 1e4).toFixed(1);
@@ -57,6 +61,7 @@ const chart = flamegraph()
   .minFrameSize(1)
   .transitionDuration(matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 150)
   .selfValue(true)
+  .inverted(unit.downwards)
   .sort((a, b) => b.value - a.value)
   .setColorMapper((node) => node.highlight ? unit.found : unit.colour(node))
   .setDetailsElement(details)

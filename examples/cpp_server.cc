@@ -198,6 +198,7 @@ bool Parse(int argc, char **argv, Options *options)
         {"port", required_argument, nullptr, 'p'},
         {"cert", required_argument, nullptr, 'c'},
         {"key", required_argument, nullptr, 'k'},
+        {"version", no_argument, nullptr, 'V'},
         {nullptr, 0, nullptr, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "", names, nullptr)) != -1;) {
@@ -214,6 +215,9 @@ bool Parse(int argc, char **argv, Options *options)
         case 'k':
             options->key = optarg;
             break;
+        case 'V':
+            std::cout << "cpp_server " << grpc::Version() << std::endl;
+            std::exit(0);
         default:
             return false;
         }

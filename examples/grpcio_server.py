@@ -9,6 +9,7 @@ Both are there to be found. The few bytes of protobuf are made by hand, so that 
 import argparse
 import asyncio
 import os
+import platform
 import random
 import signal
 import socket
@@ -120,6 +121,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--version", action="version",
+                        version="grpcio_server %s-python-%s" % (grpc.__version__, platform.python_version()))
     parser.add_argument("--cert", help="with --key: TLS")
     parser.add_argument("--key")
     args = parser.parse_args()

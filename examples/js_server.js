@@ -13,8 +13,12 @@ const { parseArgs } = require("util");
 
 const text = { type: "string" };
 const { values: args } = parseArgs({
-  options: { host: text, port: text, cert: text, key: text },
+  options: { host: text, port: text, cert: text, key: text, version: { type: "boolean" } },
 });
+if (args.version) {
+  console.log(`js_server ${require("@grpc/grpc-js/package.json").version}-node-${process.versions.node}`);
+  process.exit(0);
+}
 const leak = Number(process.env.LEAK ?? 0);
 const dropEvery = Number(process.env.DROP_EVERY ?? 0);
 if (args.port === undefined || !args.cert !== !args.key) {

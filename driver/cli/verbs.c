@@ -4,6 +4,7 @@
 #include "driver/delay.h"
 #include "driver/selfcheck_plan.h"
 #include "driver/sweep/capacity.h"
+#include "driver/sweep/flame.h"
 #include "driver/sweep/throughput.h"
 #include "driver/version.h"
 

@@ -31,12 +31,14 @@ enum verb { VERB_RUN, VERB_TABLE(VERB_ENUM) VERB_COUNT };
  * Commands that read their command line themselves, with a table of options in a file of their own.
  * Columns: word, what follows it, the function, what it does.
  */
-#define VERB_OWN_TABLE(X)                                               \
-    X("capacity", "[OPTION]... --out DIR", capacity_main,               \
-      "Measure how many clients a server holds, and at what cost.")     \
-    X("delay", "--listen PORT --to HOST:PORT --rtt TIME", delay_main,   \
-      "Put a distance between two programs: a delaying TCP forwarder.") \
-    X("throughput", "--out DIR [OPTION]...", throughput_main,           \
+#define VERB_OWN_TABLE(X)                                                                        \
+    X("capacity", "[OPTION]... --out DIR", capacity_main,                                        \
+      "Measure how many clients a server holds, and at what cost.")                              \
+    X("delay", "--listen PORT --to HOST:PORT --rtt TIME", delay_main,                            \
+      "Put a distance between two programs: a delaying TCP forwarder.")                          \
+    X("flame", "--impl NAME,... --out DIR ...", flame_main,                                      \
+      "Flame graphs of client and server under set traffic, one implementation beside another.") \
+    X("throughput", "--out DIR [OPTION]...", throughput_main,                                    \
       "Send events through a broker, over latencies and numbers of clients.")
 
 /* argv[0] is the word; argv outlives the call. */

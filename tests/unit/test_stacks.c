@@ -1,6 +1,7 @@
 /* Stacks on their way from jeprof to a reader: made readable, summed up, the guilty one named. */
 #include "common/run/stacks.h"
 #include "driver/collapse.h"
+#include "driver/collapse_perf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -169,13 +170,94 @@ static void names_as_long_as_they_come_fit(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void collapse_samples(const char *text, uint64_t expected)
+{
+    uint64_t samples = 0;
+    char error[256] = "";
+
+    write_text(raw, text);
+    if (!collapse_perf(raw, stacks, &samples, error, sizeof error))
+        fail_msg("%s", error);
+    assert_int_equal(samples, expected);
+}
+
+/* As perf 6.1 printed it of a server in C. */
+static void samples_of_a_program_and_the_kernel(void **state)
+{
+    (void)state;
+    collapse_samples("stress-server  9113 cpu-clock: \n"
+                     "\tffffffff82200130 schedule ([kernel.kallsyms])\n"
+                     "\t          108ef3 epoll_wait (/usr/lib/x86_64-linux-gnu/libc.so.6)\n"
+                     "\t            5f2a [unknown] (/usr/lib/x86_64-linux-gnu/libev.so.4.0.0)\n"
+                     "\t            a0e8 main (/opt/my programs/stress-server (deleted))\n"
+                     "\t           27304 __libc_start_main@@GLIBC_2.34 (/usr/lib/libc.so.6)\n"
+                     "\n"
+                     "stress-server  9113 cpu-clock: \n"
+                     "\t            5280 nghttp2_session_want_read@plt (/usr/lib/libnghttp2.so)\n"
+                     "\t7ffc0b1f9a30 [unknown] ([unknown])\n"
+                     "\t            a0e8 main (/opt/my programs/stress-server (deleted))\n"
+                     "\n"
+                     "stress-server  9113 cpu-clock: \n"
+                     "\tffffffffc0a01130 nft_do_chain ([nf_tables])\n"
+                     "\t7ffd5d5f2a10 __vdso_clock_gettime ([vdso])\n"
+                     "\n"
+                     "stress-server  9113 cpu-clock: \n"
+                     "\tffffffff82200130 [unknown] ([kernel.kallsyms])\n"
+                     "\n",
+                     4);
+    assert_file(stacks,
+                "stress-server;[kernel]_[k] 1\n"
+                "stress-server;__libc_start_main;main;[libev.so.4.0.0];epoll_wait;schedule_[k] 1\n"
+                "stress-server;__vdso_clock_gettime;nft_do_chain_[k] 1\n"
+                "stress-server;main;nghttp2_session_want_read 1\n");
+}
+
+/* Names of threads, of C++ and of JavaScript have blanks and parentheses. */
+static void samples_of_other_languages(void **state)
+{
+    (void)state;
+    collapse_samples(
+        "           node 31555 cpu-clock: \n"
+        "\t    7f0f15fecd1b JS:^decode; /home/me/node_modules/a/b.js:553:33 (/tmp/perf-31430.map)\n"
+        "\t    7f0f15fecd1b JS:*emit node:events:471:44 (/tmp/perf-31430.map)\n"
+        "\t          932ce1 node::(anonymous namespace)::PlatformWorkerThread (/usr/bin/node)\n"
+        "\t           891f5 operator() (/usr/lib/x86_64-linux-gnu/libgrpc.so.29)\n"
+        "\n"
+        "V8 Worker Thread   31556 cpu-clock: \n"
+        "\t           891f5 std::function<void (int)>::operator() (/usr/lib/libgrpc.so.29)\n"
+        "\n"
+        "V8 Worker Thread   31556 cpu-clock: \n"
+        "\t           891f5 std::function<void (int)>::operator() (/usr/lib/libgrpc.so.29)\n",
+        3);
+    assert_file(stacks,
+                "V8 Worker Thread;std::function<void (int)>::operator() 2\n"
+                "node;operator();node::(anonymous namespace)::PlatformWorkerThread;JS:*emit "
+                "node:events:471:44;JS:^decode: b.js:553:33 1\n");
+}
+
+static void no_samples_are_no_failure(void **state)
+{
+    uint64_t samples;
+    char error[256] = "";
+
+    (void)state;
+    collapse_samples("", 0);
+    assert_file(stacks, "");
+    assert_false(collapse_perf("/nowhere/raw", stacks, &samples, error, sizeof error));
+    assert_non_null(strstr(error, "/nowhere/raw"));
+    write_text(raw, "a  1 cpu-clock: \n\t 1 f (/x)\n\n");
+    assert_false(collapse_perf(raw, "/dev/full", &samples, error, sizeof error));
+    assert_non_null(strstr(error, "No space left"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_jeprof_adds_is_taken_away),  TEST(what_did_not_stay_is_left_out),
         TEST(what_was_replaced_is_no_growth),  TEST(a_missing_file_is_named),
         TEST(the_guilty_one_is_who_kept_most), TEST(no_stacks_have_a_reason),
-        TEST(names_as_long_as_they_come_fit),
+        TEST(names_as_long_as_they_come_fit),  TEST(samples_of_a_program_and_the_kernel),
+        TEST(samples_of_other_languages),      TEST(no_samples_are_no_failure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
