@@ -64,6 +64,25 @@ static void check_plan(const struct plan *plan)
     }
 }
 
+static void check_relay(const struct relay_options *o)
+{
+    if ((o->publish == NULL) == (o->subscribe == NULL))
+        abort();
+    if (o->publish != NULL && (o->authors == 0 || o->events < o->authors))
+        abort();
+    if (o->subscribe != NULL && o->subscribers == 0)
+        abort();
+}
+
+/* What takes the place of calls leaves no plan. */
+static void check_taken(const struct options *o)
+{
+    if (relay_options_used(&o->relay))
+        check_relay(&o->relay);
+    else if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0)
+        check_plan(o->plan);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char text[LONGEST + 1];
@@ -79,8 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     running = true;
     if (setjmp(at_exit) == 0) {
         options_read(&options, count, words);
-        if (!options.probe)
-            check_plan(options.plan);
+        check_taken(&options);
     } else if (exit_code != STATUS_USAGE && exit_code != STATUS_PASSED) {
         abort();
     }
