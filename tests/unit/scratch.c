@@ -19,6 +19,13 @@ int scratch_set_up(void **state)
     return 0;
 }
 
+int scratch_set_up_run(void **state)
+{
+    (void)scratch_set_up(state);
+    synthetic_run_write(scratch);
+    return 0;
+}
+
 int scratch_tear_down(void **state)
 {
     (void)state;

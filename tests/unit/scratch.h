@@ -8,6 +8,7 @@
 extern char scratch[64];
 
 int scratch_set_up(void **state);
+int scratch_set_up_run(void **state); /* and the healthy run of synthetic_run.h in it */
 int scratch_tear_down(void **state);
 
 /* A place in it, good until the next call. */

@@ -1,6 +1,7 @@
 /* What the gate makes of recorded faults: losses explained, effects that were not seen. */
-#include "driver/gate.h"
 #include "tests/fixtures/synthetic_run.h"
+#include "tests/unit/judging.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,23 +14,6 @@
 
 #define P OUTCOME_PASS
 #define F OUTCOME_FAIL
-
-static char folder[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    synthetic_run_folder(folder, sizeof folder);
-    synthetic_run_write(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    synthetic_run_remove(folder);
-    return 0;
-}
 
 /* A healthy run (synthetic_run.h: client 3, incarnation 3, of server 1) bent, and one verdict. */
 static const struct bend {
@@ -84,29 +68,17 @@ static const struct bend {
 static void judged(void **state)
 {
     const struct bend *bend = *state;
-    struct verdict_list list = {0};
-    char error[256] = "";
-    struct run_reader *run;
-    int found = 0;
+    struct verdict_list list;
+    const struct verdict *v;
 
-    set_up(NULL);
-    synthetic_run_bend(folder, bend->sql);
-    run = run_reader_new(folder, error, sizeof error);
-    assert_string_equal(error, "");
-    assert_true(gate_judge(run, NULL, &list, error, sizeof error));
-    for (size_t i = 0; i < list.count; i++) {
-        const struct verdict *v = &list.items[i];
-
-        if (v->component != bend->component || strcmp(v->rule, bend->rule) != 0)
-            continue;
-        found++;
-        if (v->outcome != bend->outcome || strstr(v->text, bend->text) == NULL)
-            fail_msg("%s: outcome %d: %s", bend->name, v->outcome, v->text);
-    }
-    assert_int_equal(found, 1);
+    scratch_set_up_run(NULL);
+    synthetic_run_bend(scratch, bend->sql);
+    list = judging_judge();
+    v = judging_find(&list, bend->component, bend->rule);
+    if (v->outcome != bend->outcome || strstr(v->text, bend->text) == NULL)
+        fail_msg("%s: %s", outcome_name(v->outcome), v->text);
     verdict_list_free(&list);
-    run_reader_free(run);
-    tear_down(NULL);
+    scratch_tear_down(NULL);
 }
 
 #define BENDS (sizeof bends / sizeof *bends)

@@ -1,7 +1,8 @@
 /* The gate on a healthy run and on the same run bent: each rule passes, fails and doubts. */
-#include "driver/gate.h"
 #include "driver/rules.h"
 #include "tests/fixtures/synthetic_run.h"
+#include "tests/unit/judging.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,46 +18,6 @@
 #define P OUTCOME_PASS
 #define F OUTCOME_FAIL
 #define I OUTCOME_INCONCLUSIVE
-
-static char folder[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    synthetic_run_folder(folder, sizeof folder);
-    synthetic_run_write(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    synthetic_run_remove(folder);
-    return 0;
-}
-
-static struct verdict_list judge(void)
-{
-    struct verdict_list list = {0};
-    char error[256] = "";
-    struct run_reader *run = run_reader_new(folder, error, sizeof error);
-
-    assert_string_equal(error, "");
-    assert_true(gate_judge(run, NULL, &list, error, sizeof error));
-    run_reader_free(run);
-    return list;
-}
-
-static const struct verdict *find(const struct verdict_list *list, int64_t component,
-                                  const char *rule)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].component == component && strcmp(list->items[i].rule, rule) == 0)
-            return &list->items[i];
-    }
-    fail_msg("no verdict of %s on component %lld", rule, (long long)component);
-    return NULL;
-}
 
 /* One bend of the healthy run, and what one rule makes of it; the others' worst in `run`. */
 struct bend {
@@ -382,11 +343,11 @@ static void test_bend(void **state)
     const struct verdict *v;
     enum outcome worst;
 
-    set_up(NULL);
-    synthetic_run_bend(folder, bend->sql);
-    list = judge();
+    scratch_set_up_run(NULL);
+    synthetic_run_bend(scratch, bend->sql);
+    list = judging_judge();
     worst = verdict_list_worst(&list, 0, NULL);
-    v = find(&list, bend->component, bend->rule);
+    v = judging_find(&list, bend->component, bend->rule);
     if (v->outcome != bend->outcome || strstr(v->text, bend->text) == NULL)
         fail_msg("%s: %s", outcome_name(v->outcome), v->text);
     if (worst != bend->run) {
@@ -395,12 +356,12 @@ static void test_bend(void **state)
                  v->text);
     }
     verdict_list_free(&list);
-    tear_down(NULL);
+    scratch_tear_down(NULL);
 }
 
 static void test_healthy(void **state)
 {
-    struct verdict_list list = judge();
+    struct verdict_list list = judging_judge();
 
     (void)state;
     /* Every rule of scope EACH on five components, and the one on the run. */
@@ -411,8 +372,8 @@ static void test_healthy(void **state)
                      list.items[i].text);
     }
     assert_int_equal(gate_exit_status(&list), STATUS_PASSED);
-    assert_true(find(&list, 1, "heap-cap")->value == 10 << 20);
-    assert_true(find(&list, 1, "heap-cap")->limit == 24 << 20);
+    assert_true(judging_find(&list, 1, "heap-cap")->value == 10 << 20);
+    assert_true(judging_find(&list, 1, "heap-cap")->limit == 24 << 20);
     verdict_list_free(&list);
 }
 
@@ -423,10 +384,10 @@ static void test_broken_off(void **state)
     struct verdict_list list;
 
     (void)state;
-    synthetic_run_bend(folder,
+    synthetic_run_bend(scratch,
                        "UPDATE incarnation SET exit_ns=NULL, reason=NULL WHERE id NOT IN (2, 6);"
                        "DELETE FROM meta WHERE key IN ('end_ns', 'stop_ns')");
-    list = judge();
+    list = judging_judge();
     assert_int_equal(verdict_list_worst(&list, 0, &first), OUTCOME_INCONCLUSIVE);
     assert_string_equal(first->rule, "complete");
     assert_int_equal(gate_exit_status(&list), STATUS_INCONCLUSIVE);
@@ -441,10 +402,10 @@ static void test_blame(void **state)
     struct verdict_list list;
 
     (void)state;
-    synthetic_run_bend(folder, "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL,"
-                               " exit_code=251, exit_ns=1012e9 WHERE id=5;"
-                               "INSERT INTO event VALUES (1012e9, 4, 'loss-reset', 1, 0)");
-    list = judge();
+    synthetic_run_bend(scratch, "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL,"
+                                " exit_code=251, exit_ns=1012e9 WHERE id=5;"
+                                "INSERT INTO event VALUES (1012e9, 4, 'loss-reset', 1, 0)");
+    list = judging_judge();
     assert_int_equal(verdict_list_worst(&list, 0, &first), OUTCOME_FAIL);
     assert_int_equal(first->component, 2);
     assert_string_equal(first->rule, "heap-cap");
@@ -460,10 +421,10 @@ static void test_never_started(void **state)
     struct verdict_list list;
 
     (void)state;
-    synthetic_run_bend(folder, "INSERT INTO component (id, name, role) VALUES (6, 'c', 'client')");
-    list = judge();
-    assert_int_equal(find(&list, 6, "heap-cap")->outcome, OUTCOME_INCONCLUSIVE);
-    assert_string_equal(find(&list, 6, "no-traffic")->text, "it was never started");
+    synthetic_run_bend(scratch, "INSERT INTO component (id, name, role) VALUES (6, 'c', 'client')");
+    list = judging_judge();
+    assert_int_equal(judging_find(&list, 6, "heap-cap")->outcome, OUTCOME_INCONCLUSIVE);
+    assert_string_equal(judging_find(&list, 6, "no-traffic")->text, "it was never started");
     assert_int_equal(gate_exit_status(&list), STATUS_INCONCLUSIVE);
     verdict_list_free(&list);
 }
@@ -483,8 +444,8 @@ static void test_damaged(void **state)
     struct run_reader *run;
 
     (void)state;
-    synthetic_run_bend(folder, "DROP TABLE sample");
-    run = run_reader_new(folder, error, sizeof error);
+    synthetic_run_bend(scratch, "DROP TABLE sample");
+    run = run_reader_new(scratch, error, sizeof error);
     assert_non_null(run);
     assert_false(gate_judge(run, NULL, &list, error, sizeof error));
     assert_non_null(strstr(error, "cannot read samples: no such table: sample"));
@@ -492,7 +453,7 @@ static void test_damaged(void **state)
     run_reader_free(run);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_set_up_run, scratch_tear_down)
 #define WHOLE 6
 #define BENDS (sizeof bends / sizeof *bends)
 

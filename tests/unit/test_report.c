@@ -2,6 +2,7 @@
 #include "driver/gate.h"
 #include "driver/report.h"
 #include "tests/fixtures/synthetic_run.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,30 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char folder[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    synthetic_run_folder(folder, sizeof folder);
-    synthetic_run_write(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    synthetic_run_remove(folder);
-    return 0;
-}
-
 static struct verdict_list verdicts;
 
-/* The model of the run in the folder; freed by done. */
+/* The model of the run in the scratch; freed by done. */
 static struct report *open_report(bool judged)
 {
     char error[256] = "";
-    struct run_reader *run = run_reader_new(folder, error, sizeof error);
+    struct run_reader *run = run_reader_new(scratch, error, sizeof error);
     struct report *r;
 
     assert_string_equal(error, "");
@@ -57,7 +41,7 @@ static void close_report(struct report *r)
     verdict_list_free(&verdicts);
 }
 
-/* The report of the run in the folder; to be freed. */
+/* The report of the run in the scratch; to be freed. */
 static char *report(bool judged, bool colour)
 {
     struct report *r = open_report(judged);
@@ -144,11 +128,11 @@ static void test_fail(void **state)
     char *text, *finding, *table;
 
     (void)state;
-    synthetic_run_bend(folder, "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL,"
-                               " exit_ns=1012e9, exit_code=251,"
-                               " obituary='heap overflow: 64 bytes refused to app' WHERE id=5;"
-                               "UPDATE sample SET data=25000000 WHERE incarnation=5;"
-                               "INSERT INTO event VALUES (1012e9, 4, 'loss-reset', 1, 0)");
+    synthetic_run_bend(scratch, "UPDATE incarnation SET reason='heap-cap', ordered_ns=NULL,"
+                                " exit_ns=1012e9, exit_code=251,"
+                                " obituary='heap overflow: 64 bytes refused to app' WHERE id=5;"
+                                "UPDATE sample SET data=25000000 WHERE incarnation=5;"
+                                "INSERT INTO event VALUES (1012e9, 4, 'loss-reset', 1, 0)");
     text = report(true, false);
     assert_int_equal(strncmp(text, "FAIL  server-unstable-secure\n", 29), 0);
     finding = strstr(text, "FAIL  client-31301");
@@ -169,7 +153,7 @@ static void test_inconclusive(void **state)
     char *text;
 
     (void)state;
-    synthetic_run_bend(folder, "DELETE FROM meta WHERE key='end_ns'");
+    synthetic_run_bend(scratch, "DELETE FROM meta WHERE key='end_ns'");
     text = report(true, false);
     assert_int_equal(strncmp(text, "INCONCLUSIVE\n      complete  ", 29), 0);
     assert_line(text, "      complete  ", "the run: the record breaks off after 20.0 of 20.0 s");
@@ -183,7 +167,7 @@ static void test_all_in_doubt(void **state)
     char *text;
 
     (void)state;
-    synthetic_run_bend(folder, "UPDATE sample SET lateness=200000000");
+    synthetic_run_bend(scratch, "UPDATE sample SET lateness=200000000");
     text = report(true, false);
     assert_int_equal(count_lines(text), 2 + 1 + 1 + 5 + 3);
     assert_line(text, "      sampling  ", "server-stable-secure and 4 more: samples late by");
@@ -217,8 +201,8 @@ static void test_damaged(void **state)
     char error[256] = "";
 
     (void)state;
-    synthetic_run_bend(folder, "DROP TABLE event");
-    run = run_reader_new(folder, error, sizeof error);
+    synthetic_run_bend(scratch, "DROP TABLE event");
+    run = run_reader_new(scratch, error, sizeof error);
     assert_non_null(run);
     assert_null(report_new(run, &none, error, sizeof error));
     assert_non_null(strstr(error, "no such table: event"));
@@ -230,7 +214,7 @@ static void test_coverage(void **state)
     char *text;
 
     (void)state;
-    synthetic_run_bend(folder, "UPDATE component SET coverage='none' WHERE id IN (1, 4)");
+    synthetic_run_bend(scratch, "UPDATE component SET coverage='none' WHERE id IN (1, 4)");
     text = report(true, false);
     assert_line(text, "coverage: ", "coverage: none (2: server-stable-secure, ...), exact (3)");
     free(text);
@@ -275,7 +259,7 @@ static void clone_clients(int count)
                  "INSERT INTO component SELECT * FROM c; INSERT INTO incarnation SELECT * FROM i;"
                  "INSERT INTO sample SELECT * FROM s",
                  6 + i, i, 8 + i, 6 + i, 8 + i, (count - 1 - i) << 20);
-        synthetic_run_bend(folder, sql);
+        synthetic_run_bend(scratch, sql);
     }
 }
 
@@ -292,19 +276,19 @@ static void test_large_fleet(void **state)
     assert_line(text, "17 bidi-stream ", "     1     1       4");
     assert_last_line(text, "PASS: 19 of 19 components flat");
     free(text);
-    synthetic_run_bend(folder, "UPDATE sample SET refused=1 WHERE incarnation IN (9, 10)");
+    synthetic_run_bend(scratch, "UPDATE sample SET refused=1 WHERE incarnation IN (9, 10)");
     text = report(true, false);
     assert_line(text, "FAIL  clone-1", "");
     assert_line(text, "17 bidi-stream ", "2 of 17 failed ");
     assert_last_line(text, "FAIL: clone-1 heap-cap: 1 allocation refused");
     free(text);
-    synthetic_run_bend(folder, "UPDATE sample SET refused=1");
+    synthetic_run_bend(scratch, "UPDATE sample SET refused=1");
     text = report(true, false);
     assert_line(text, "and 9 failed components more", "");
     free(text);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_set_up_run, scratch_tear_down)
 
 int main(void)
 {
