@@ -124,7 +124,7 @@ def test_slow(policy):
     """One subscriber reads, one never does: after the first event both have, what the second may
     lose depends on the policy. Twice, and the server at rest is the same to the byte."""
     with start("--slow-subscriber", policy, "--relay-queue", "20") as child:
-        rest = []
+        rest, held, boot = [], [], at_rest(child)
         for _ in range(2):
             author, reader, sleeper = Peer(child.port), Peer(child.port), Peer(child.port)
             awake, asleep = reader.listen("t"), sleeper.listen("t")
@@ -132,6 +132,8 @@ def test_slow(policy):
                 author.publish(event(i, body=b"x" * LARGE), timeout=LIMIT)
                 if next(awake).sequence != i:
                     raise AssertionError("out of order")
+            child.ask("publish")
+            held.append(child.ask("read")["metrics"]["live_app"] - boot)
             got, code = status_of_late(asleep, policy)
             for peer in (author, reader, sleeper):
                 peer.close()
@@ -145,6 +147,8 @@ def test_slow(policy):
         else:
             tap.check("%s: RESOURCE_EXHAUSTED" % policy, code == grpc.StatusCode.RESOURCE_EXHAUSTED, code)
         seen = counts(child)
+        # The queue, what is being sent, connections; 4.8 MB were published.
+        tap.check("%s: meanwhile it held little: %d, %d" % (policy, *held), max(held) < 30 * LARGE)
         tap.check("%s: at rest as before: %d, %d" % (policy, *rest), rest[0] == rest[1])
         tap.check(
             "%s: nothing is lost uncounted" % policy,
