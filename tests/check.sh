@@ -47,6 +47,7 @@ built()
 leg_gcc()
 {
     built "$top/build-gcc" CC=gcc
+    make -j"$jobs" grpcpp-peers
     status=0
     make -k check-unjudged >unjudged.out 2>&1 &
     unjudged=$!
