@@ -1,12 +1,15 @@
 #include "driver/certificates.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
+#include "driver/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#define LIMIT_NS (10 * NS_PER_S)
 #define FILE_PATH (PATH_MAX + 32)
 
 void certificates_init(struct certificates *c, const char *dir)
@@ -34,7 +37,7 @@ static bool append(FILE *out, const char *dir)
     return done;
 }
 
-bool certificates_trust_both(const struct certificates *c, char *error, size_t cap)
+static bool trust_both(const struct certificates *c, char *error, size_t cap)
 {
     FILE *out = fopen(c->trust, "we");
     bool done = out != NULL && append(out, c->dir) && append(out, c->other);
@@ -46,6 +49,34 @@ bool certificates_trust_both(const struct certificates *c, char *error, size_t c
         done = false;
     }
     return done;
+}
+
+static bool make(const struct certificates_maker *maker, char *dir, char *error, size_t cap)
+{
+    char log[PATH_MAX + 32];
+    char *argv[] = {(char *)maker->server, (char *)"--make-cert", dir, NULL};
+    const struct spawn_request request = {
+        .argv = argv, .envp = maker->environment, .log_path = log, .page_fd = -1};
+    struct spawn_end end;
+
+    snprintf(log, sizeof log, "%s/logs/make-cert.log", maker->run_dir);
+    if (!spawn_run(&request, LIMIT_NS, &end, error, cap))
+        return false;
+    if (end.code != 0)
+        snprintf(error, cap, "the run's certificate could not be made (exit status %d): see %s",
+                 end.code, log);
+    return end.code == 0;
+}
+
+bool certificates_make(struct certificates *c, const struct certificates_maker *maker, char *error,
+                       size_t cap)
+{
+    if (!make(maker, c->dir, error, cap))
+        return false;
+    if (maker->both)
+        return make(maker, c->other, error, cap) && trust_both(c, error, cap);
+    snprintf(c->trust, sizeof c->trust, "%.*s/cert.pem", PATH_MAX - 1, c->dir);
+    return true;
 }
 
 static bool exchange(const struct certificates *c, const char *name)

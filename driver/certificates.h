@@ -17,8 +17,16 @@ struct certificates {
 /* Only the names. */
 void certificates_init(struct certificates *c, const char *dir);
 
-/* Writes trust.pem, once both pairs are there. False: *error holds one line. */
-bool certificates_trust_both(const struct certificates *c, char *error, size_t cap);
+struct certificates_maker {
+    const char *server; /* our program, which makes them */
+    char *const *environment;
+    const char *run_dir; /* has a folder logs/ */
+    bool both;           /* or the pair in use alone, which is all there is to trust then */
+};
+
+/* False: *error holds one line. */
+bool certificates_make(struct certificates *c, const struct certificates_maker *maker, char *error,
+                       size_t cap);
 
 /* Exchanges the pairs. False, with a line in the log: they are as they were, or half exchanged if
  * even going back failed. */

@@ -1,13 +1,14 @@
 #include "driver/effect.h"
 
 #include "common/base/clock.h"
+#include "driver/effect_line.h"
+#include "driver/effect_marks.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENTS 64
 #define ABORTIVE_LEAST 3 /* closings; one reset may come from elsewhere */
 
 bool effect_init(struct effect *e, struct supervisor *supervisor, const struct scenario *scenario)
@@ -23,60 +24,25 @@ void effect_release(struct effect *e)
     e->marks = NULL;
 }
 
-static const struct component *component_of(const struct effect *e, size_t i)
-{
-    return &e->scenario->components[i];
-}
-
 static size_t server_of(const struct effect *e)
 {
-    const struct component *victim = component_of(e, e->stroke.victim);
+    const struct component *victim = effect_component(e, e->stroke.victim);
 
     return victim->server ? e->stroke.victim : (size_t)victim->peer;
-}
-
-/* The incarnation that was marked, or NULL. */
-static struct process *find(const struct effect *e, const struct effect_mark *mark)
-{
-    struct process *process = supervisor_process(e->supervisor, mark->component);
-
-    return process != NULL && process->number == mark->number ? process : NULL;
-}
-
-static struct effect_mark *add_mark(struct effect *e, size_t component)
-{
-    const struct process *process = supervisor_process(e->supervisor, component);
-    struct effect_mark *mark;
-
-    if (process == NULL || process->page == NULL || !supervisor_is_up(e->supervisor, component))
-        return NULL;
-    mark = &e->marks[e->count++];
-    *mark = (struct effect_mark){.component = component, .number = process->number};
-    return mark;
-}
-
-static bool read_page(const struct effect *e, const struct effect_mark *mark,
-                      const struct page_snapshot **out)
-{
-    static struct page_snapshot snapshot;
-    const struct process *process = find(e, mark);
-
-    *out = &snapshot;
-    return process != NULL && page_read(process->page, &snapshot);
 }
 
 /* ---- a counter that rises ---- */
 
 static void mark_rise(struct effect *e, size_t component, enum metric metric, int64_t rise)
 {
-    struct effect_mark *mark = add_mark(e, component);
+    struct effect_mark *mark = effect_add_mark(e, component);
     const struct page_snapshot *page;
 
     if (mark == NULL)
         return;
     mark->metric = metric;
     mark->rise = rise;
-    if (read_page(e, mark, &page) && metric_has(&page->metrics, metric))
+    if (effect_read_page(e, mark, &page) && metric_has(&page->metrics, metric))
         mark->value = page->metrics.value[metric];
 }
 
@@ -86,7 +52,7 @@ static int64_t risen(const struct effect *e, const struct effect_mark *mark)
     const struct page_snapshot *page;
     int64_t by;
 
-    if (!read_page(e, mark, &page) || !metric_has(&page->metrics, mark->metric))
+    if (!effect_read_page(e, mark, &page) || !metric_has(&page->metrics, mark->metric))
         return 0;
     by = page->metrics.value[mark->metric] - mark->value;
     return by >= mark->rise ? by : 0;
@@ -100,7 +66,7 @@ static bool look_for_rise(struct effect *e, char text[EFFECT_TEXT])
     if (risen(e, &e->marks[1]) == 0 || (by = risen(e, &e->marks[0])) == 0)
         return false;
     snprintf(text, EFFECT_TEXT, "%s counted %" PRId64 " %s",
-             component_of(e, e->marks[0].component)->name, by,
+             effect_component(e, e->marks[0].component)->name, by,
              metric_info(e->marks[0].metric)->name);
     return true;
 }
@@ -126,38 +92,17 @@ static void begin_abortive(struct effect *e)
 
 /* ---- a loss that the other end records ---- */
 
-static size_t take_events(const struct effect *e, struct effect_mark *mark,
-                          struct page_event events[EVENTS])
-{
-    const struct process *process = find(e, mark);
-
-    return process == NULL ? 0 : page_take_events(process->page, &mark->cursor, events, EVENTS);
-}
-
-static void begin_loss(struct effect *e)
-{
-    struct page_event events[EVENTS];
-
-    for (size_t i = 0; i < e->scenario->count; i++) {
-        struct effect_mark *mark =
-            component_of(e, i)->peer == (int)e->stroke.victim ? add_mark(e, i) : NULL;
-
-        while (mark != NULL && take_events(e, mark, events) > 0)
-            ; /* what was before */
-    }
-}
-
 static bool look_for_loss(struct effect *e, char text[EFFECT_TEXT])
 {
     const char *loss = nemesis_info(e->stroke.nemesis)->loss;
-    struct page_event events[EVENTS];
+    struct page_event events[EFFECT_EVENTS];
     size_t seen = 0;
 
     for (size_t i = 0; i < e->count; i++) {
         struct effect_mark *mark = &e->marks[i];
         size_t n;
 
-        while ((n = take_events(e, mark, events)) > 0) {
+        while ((n = effect_take_events(e, mark, events)) > 0) {
             for (size_t k = 0; k < n; k++)
                 mark->seen |= events[k].kind < PAGE_EVENT_KINDS &&
                               events[k].time_ns >= e->ordered_ns &&
@@ -165,7 +110,7 @@ static bool look_for_loss(struct effect *e, char text[EFFECT_TEXT])
         }
         seen += mark->seen;
     }
-    if (seen == 0 || 2 * seen < e->count)
+    if (!effect_is_most(e, seen))
         return false;
     snprintf(text, EFFECT_TEXT, "%zu of its %zu clients recorded %s", seen, e->count, loss);
     return true;
@@ -174,16 +119,16 @@ static bool look_for_loss(struct effect *e, char text[EFFECT_TEXT])
 /* A client's own reset is seen by its server only. */
 static void begin_reset(struct effect *e)
 {
-    if (component_of(e, e->stroke.victim)->server)
-        begin_loss(e);
+    if (effect_component(e, e->stroke.victim)->server)
+        effect_mark_clients(e);
     else
         mark_client(e, METRIC_RESETS, METRIC_CONNECTIONS_TOTAL, 1);
 }
 
 static bool look_for_reset(struct effect *e, char text[EFFECT_TEXT])
 {
-    return component_of(e, e->stroke.victim)->server ? look_for_loss(e, text)
-                                                     : look_for_rise(e, text);
+    return effect_component(e, e->stroke.victim)->server ? look_for_loss(e, text)
+                                                         : look_for_rise(e, text);
 }
 
 /* ---- something that stands still, and goes on ---- */
@@ -195,7 +140,7 @@ static bool read_value(const struct effect *e, const struct effect_mark *mark, i
 {
     const struct page_snapshot *page;
 
-    if (!read_page(e, mark, &page))
+    if (!effect_read_page(e, mark, &page))
         return false;
     if (e->stroke.nemesis == NEMESIS_FREEZE) {
         *value = (int64_t)page->heartbeat;
@@ -209,14 +154,14 @@ static bool read_value(const struct effect *e, const struct effect_mark *mark, i
 
 static void mark_still(struct effect *e, size_t component, enum metric metric)
 {
-    struct effect_mark *mark = add_mark(e, component);
+    struct effect_mark *mark = effect_add_mark(e, component);
     const struct page_snapshot *page;
 
     if (mark == NULL)
         return;
     mark->metric = metric;
     /* Who was told to pause stands still anyway. */
-    if (!read_page(e, mark, &page) || page->state != PAGE_READY ||
+    if (!effect_read_page(e, mark, &page) || page->state != PAGE_READY ||
         !read_value(e, mark, &mark->value, &mark->since_ns))
         e->count--;
 }
@@ -229,12 +174,13 @@ static void begin_freeze(struct effect *e)
 /* Of a server: what its clients send it. */
 static void begin_stall(struct effect *e)
 {
-    if (!component_of(e, e->stroke.victim)->server) {
+    if (!effect_component(e, e->stroke.victim)->server) {
         mark_still(e, e->stroke.victim, METRIC_BYTES_RECEIVED);
         return;
     }
     for (size_t i = 0; i < e->scenario->count; i++) {
-        if (component_of(e, i)->peer == (int)e->stroke.victim && nemesis_sends(component_of(e, i)))
+        if (effect_component(e, i)->peer == (int)e->stroke.victim &&
+            nemesis_sends(effect_component(e, i)))
             mark_still(e, i, METRIC_BYTES_SENT);
     }
 }
@@ -264,13 +210,13 @@ static bool look_for_standstill(struct effect *e, char text[EFFECT_TEXT])
         follow_value(e, &e->marks[i]);
         seen += e->marks[i].seen;
     }
-    if (seen == 0 || 2 * seen < e->count)
+    if (!effect_is_most(e, seen))
         return false;
     if (e->stroke.nemesis == NEMESIS_FREEZE)
         snprintf(text, EFFECT_TEXT, "its heartbeat stood still, then went on");
     else if (e->count == 1)
         snprintf(text, EFFECT_TEXT, "%s of %s stood still, then went on",
-                 metric_info(first->metric)->name, component_of(e, first->component)->name);
+                 metric_info(first->metric)->name, effect_component(e, first->component)->name);
     else
         snprintf(text, EFFECT_TEXT, "%s of %zu of its clients stood still, then went on",
                  metric_info(first->metric)->name, seen);
@@ -283,13 +229,13 @@ static void begin_certificate(struct effect *e)
 {
     for (size_t i = 0; i < e->scenario->count; i++) {
         struct effect_mark *mark =
-            component_of(e, i)->peer == (int)e->stroke.victim ? add_mark(e, i) : NULL;
+            effect_component(e, i)->peer == (int)e->stroke.victim ? effect_add_mark(e, i) : NULL;
         const struct page_snapshot *page;
 
         if (mark == NULL)
             continue;
         mark->metric = METRIC_PEER_CERTIFICATE;
-        if (read_page(e, mark, &page) && metric_has(&page->metrics, mark->metric))
+        if (effect_read_page(e, mark, &page) && metric_has(&page->metrics, mark->metric))
             mark->value = page->metrics.value[mark->metric];
         else
             e->count--;
@@ -304,11 +250,12 @@ static bool look_for_certificate(struct effect *e, char text[EFFECT_TEXT])
         struct effect_mark *mark = &e->marks[i];
         const struct page_snapshot *page;
 
-        mark->seen |= read_page(e, mark, &page) && metric_has(&page->metrics, mark->metric) &&
+        mark->seen |= effect_read_page(e, mark, &page) &&
+                      metric_has(&page->metrics, mark->metric) &&
                       page->metrics.value[mark->metric] != mark->value;
         seen += mark->seen;
     }
-    if (seen == 0 || 2 * seen < e->count)
+    if (!effect_is_most(e, seen))
         return false;
     snprintf(text, EFFECT_TEXT, "%zu of its %zu clients were shown another certificate", seen,
              e->count);
@@ -323,11 +270,13 @@ static const struct {
 } kinds[NEMESES] = {
     [NEMESIS_FREEZE] = {begin_freeze, look_for_standstill},
     [NEMESIS_RESET] = {begin_reset, look_for_reset},
-    [NEMESIS_GOAWAY] = {begin_loss, look_for_loss},
+    [NEMESIS_GOAWAY] = {effect_mark_clients, look_for_loss},
     [NEMESIS_STALL] = {begin_stall, look_for_standstill},
     [NEMESIS_CANCEL] = {begin_cancel, look_for_rise},
     [NEMESIS_ABORTIVE] = {begin_abortive, look_for_rise},
     [NEMESIS_CERTIFICATE] = {begin_certificate, look_for_certificate},
+    [NEMESIS_LATENCY] = {effect_begin_latency, effect_look_for_latency},
+    [NEMESIS_HALF_OPEN] = {effect_begin_half_open, effect_look_for_half_open},
 };
 
 bool effect_begin(struct effect *e, const struct nemesis_stroke *stroke)

@@ -11,7 +11,8 @@ static const struct row {
     const char *name, *loss;
     uint64_t hold_ns;
 } table[] = {
-#define FAULT_ROW(ident, name, hold_ms, loss, deed, effect) {name, loss, (hold_ms)*NS_PER_MS},
+#define FAULT_ROW(ident, name, hold_ms, loss, deed, effect) \
+    [NEMESIS_##ident] = {name, loss, (hold_ms)*NS_PER_MS},
     NEMESIS_TABLE(FAULT_ROW)
 #undef FAULT_ROW
 };
@@ -31,9 +32,18 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static bool befell(const struct run_fault_row *fault, const struct evidence_component *c)
+bool faults_befell(const struct run_fault_row *fault, const struct evidence_component *c)
 {
     return c != NULL && fault->component == c->row->id;
+}
+
+uint64_t faults_silence_ns(const struct run_fault_row *fault)
+{
+    const struct row *row = find(fault->kind);
+
+    if (row == &table[NEMESIS_FREEZE] || row == &table[NEMESIS_HALF_OPEN])
+        return row->hold_ns;
+    return 0;
 }
 
 bool faults_explain_loss(const struct evidence *e, const struct evidence_component *c,
@@ -44,7 +54,7 @@ bool faults_explain_loss(const struct evidence *e, const struct evidence_compone
         const struct row *row = find(fault->kind);
 
         if (row == NULL || row->loss == NULL || strcmp(row->loss, kind) != 0 ||
-            !(befell(fault, c) || befell(fault, c->peer)))
+            !(faults_befell(fault, c) || faults_befell(fault, c->peer)))
             continue;
         if (time_ns + ORDER_SLACK_NS >= fault->ordered_ns &&
             time_ns <=
@@ -76,7 +86,7 @@ struct faults_of faults_of(const struct evidence *e, const struct evidence_compo
         const struct row *row = find(fault->kind);
         uint64_t until;
 
-        if (!befell(fault, c))
+        if (!faults_befell(fault, c))
             continue;
         of.seen += fault->observed;
         if (fault->observed || of.unseen != NULL)

@@ -12,6 +12,12 @@
 bool faults_explain_loss(const struct evidence *e, const struct evidence_component *c,
                          const char *kind, uint64_t time_ns);
 
+/* Whether its victim is that component; false of NULL. */
+bool faults_befell(const struct run_fault_row *fault, const struct evidence_component *c);
+
+/* For how long it lets nothing through between its victim and whoever talks to it; mostly 0. */
+uint64_t faults_silence_ns(const struct run_fault_row *fault);
+
 /* The faults that befell a component. */
 struct faults_of {
     uint64_t seen;

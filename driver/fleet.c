@@ -1,6 +1,7 @@
 #include "driver/fleet.h"
 
 #include "driver/command.h"
+#include "driver/nemesis.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -73,6 +74,23 @@ static void add_client(struct builder *b, const struct component *c,
     }
 }
 
+/* The server answers as many PINGs as its clients send: streams in one direction alone excuse none.
+ */
+static void add_keepalive(struct builder *b, const struct component *c)
+{
+    add(b, "--keepalive");
+    add(b, NEMESIS_KEEPALIVE);
+    add(b, "--keepalive-timeout");
+    add(b, NEMESIS_KEEPALIVE_TIMEOUT);
+    if (c->server) {
+        add(b, "--permit-keepalive");
+        add(b, "1ms");
+    } else {
+        add(b, "--connect-timeout");
+        add(b, NEMESIS_CONNECT_TIMEOUT);
+    }
+}
+
 static void add_own(struct builder *b, const struct component *c, const struct fleet_paths *paths)
 {
     const char *const *arguments = NULL;
@@ -83,6 +101,8 @@ static void add_own(struct builder *b, const struct component *c, const struct f
         add_client(b, c, paths);
     add(b, "--telemetry-fd");
     add(b, "%d", FLEET_PAGE_FD);
+    if (paths->keepalive)
+        add_keepalive(b, c);
     if (paths->evidence_dir != NULL) {
         add(b, "--profile-dir");
         add(b, "%s/%s", paths->evidence_dir, c->name);

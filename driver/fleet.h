@@ -16,6 +16,7 @@ struct fleet_paths {
     const char *evidence_dir;    /* heap profiles go to a folder in it; NULL: none are wanted */
     char *const *environment;    /* of every component; see fleet_command */
     const char *trust;           /* PEM: what our clients trust */
+    bool keepalive;              /* our programs are to find half-open connections */
 };
 
 struct fleet_command {

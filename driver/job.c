@@ -11,6 +11,7 @@
 #include "driver/checkpoint.h"
 #include "driver/folder.h"
 #include "driver/judge.h"
+#include "driver/lines.h"
 #include "driver/live.h"
 #include "driver/nemeses.h"
 #include "driver/preflight.h"
@@ -43,6 +44,7 @@ struct job {
     char *run_dir;
     char tls_dir[PATH_MAX], evidence_dir[PATH_MAX];
     struct certificates certificates;
+    struct lines *lines; /* NULL: none is needed */
     struct fleet *fleet;
     int64_t *rows; /* beside the scenario's components */
     struct cap_groups groups;
@@ -56,7 +58,7 @@ struct job {
     struct nemeses *nemeses; /* NULL: none was chosen */
     struct live live;
     uint64_t begun_ns; /* 0: not yet */
-    bool stopping, interrupted, breached, store_failed;
+    bool stopping, interrupted, breached, store_failed, line_failed;
     ev_timer duration_timer, live_timer;
     ev_signal signals[3];
 };
@@ -219,6 +221,18 @@ static void store_failed(void *user)
         stop(job);
 }
 
+/* Its clients have lost their server, which is nobody's fault here. */
+static void line_died(void *user, const char *log_path)
+{
+    struct job *job = user;
+
+    job->line_failed = true;
+    live_clear(&job->live);
+    log_error("a delay line ended by itself: see %s", log_path);
+    if (!job->stopping)
+        stop(job);
+}
+
 static const struct supervisor_hooks hooks = {begun, breached, over, clients_gone};
 
 /* --- before it: die freely, with one line ----------------------------------------------------- */
@@ -245,38 +259,17 @@ static bool check(struct job *job)
            (preflight_ports(&job->scenario, error, sizeof error) || refuse(error));
 }
 
-static bool make_certificate(struct job *job, char *dir)
-{
-    char log[PATH_MAX], error[LINE];
-    char *argv[] = {job->programs.server, (char *)"--make-cert", dir, NULL};
-    struct spawn_request request = {
-        .argv = argv, .envp = guardian_environment(job->guardian), .log_path = log, .page_fd = -1};
-    struct spawn_end end;
-
-    snprintf(log, sizeof log, "%s/logs/make-cert.log", job->run_dir);
-    if (!spawn_run(&request, CERT_LIMIT_NS, &end, error, sizeof error))
-        return refuse(error);
-    if (end.code == 0)
-        return true;
-    log_error("the run's certificate could not be made (exit status %d): see %s", end.code, log);
-    return false;
-}
-
-/* The pair in use, and where certificates will change another, and trust in both. */
 static bool make_certificates(struct job *job)
 {
+    const struct certificates_maker maker = {.server = job->programs.server,
+                                             .environment = guardian_environment(job->guardian),
+                                             .run_dir = job->run_dir,
+                                             .both =
+                                                 job->options->nemeses >> NEMESIS_CERTIFICATE & 1};
     char error[LINE];
 
     certificates_init(&job->certificates, job->tls_dir);
-    if (!make_certificate(job, job->tls_dir))
-        return false;
-    if (!(job->options->nemeses >> NEMESIS_CERTIFICATE & 1)) {
-        snprintf(job->certificates.trust, sizeof job->certificates.trust, "%s/cert.pem",
-                 job->tls_dir);
-        return true;
-    }
-    return make_certificate(job, job->certificates.other) &&
-           (certificates_trust_both(&job->certificates, error, sizeof error) || refuse(error));
+    return certificates_make(&job->certificates, &maker, error, sizeof error) || refuse(error);
 }
 
 static bool make_folder(struct job *job)
@@ -312,6 +305,20 @@ static bool write_down(struct job *job, char **argv)
     return true;
 }
 
+static bool make_lines(struct job *job)
+{
+    const struct lines_settings settings = {&job->scenario, job->guardian, job->run_dir};
+    char error[LINE];
+
+    if (!nemesis_needs_lines(job->options->nemeses))
+        return true;
+    job->lines = lines_new(&settings, error, sizeof error);
+    if (job->lines == NULL)
+        return refuse(error);
+    lines_redirect(job->lines, &job->scenario);
+    return true;
+}
+
 static bool prepare(struct job *job, char **argv)
 {
     char error[LINE];
@@ -323,7 +330,7 @@ static bool prepare(struct job *job, char **argv)
     if (job->guardian == NULL ||
         !cap_groups_make(&job->groups, &job->scenario, error, sizeof error))
         return refuse(error);
-    if (!make_folder(job) || !make_certificates(job))
+    if (!make_folder(job) || !make_certificates(job) || !make_lines(job))
         return false;
     job->fleet = fleet_new(
         &job->scenario,
@@ -331,6 +338,7 @@ static bool prepare(struct job *job, char **argv)
                               .client = job->programs.client,
                               .tls_dir = job->tls_dir,
                               .trust = job->certificates.trust,
+                              .keepalive = job->options->nemeses >> NEMESIS_HALF_OPEN & 1,
                               .probe = job->programs.probe,
                               .evidence_dir = job->options->no_evidence ? NULL : job->evidence_dir,
                               .environment = guardian_environment(job->guardian)});
@@ -377,6 +385,7 @@ static bool make_nemeses(struct job *job)
                                                        .high_ns = options->nemesis_high_ns,
                                                        .scenario = &job->scenario},
                                               .certificates = &job->certificates,
+                                              .lines = job->lines,
                                               .looks = checkpoint_plan(job),
                                               .duration_ns = options->duration_ns};
 
@@ -454,6 +463,8 @@ static void run_loop(struct job *job)
             ev_signal_start(job->loop, &job->signals[i]);
     }
     signal(SIGPIPE, SIG_IGN);
+    if (job->lines != NULL)
+        lines_watch(job->lines, job->loop, line_died, job);
     sampler_start(job->sampler);
     supervisor_start(job->supervisor);
     ev_run(job->loop, 0);
@@ -512,10 +523,12 @@ static enum exit_status conclude(struct job *job)
     enum exit_status status;
 
     log_own_cost(job);
+    lines_free(job->lines);
+    job->lines = NULL;
     guardian_free(job->guardian);
     job->guardian = NULL;
     draw_flames(job);
-    if (!finish(job) || job->store_failed)
+    if (!finish(job) || job->store_failed || job->line_failed)
         return STATUS_ENVIRONMENT;
     if (job->interrupted) {
         log_info("interrupted; what was measured is kept: driver gate %s", job->run_dir);
@@ -529,6 +542,7 @@ static void release(struct job *job)
 {
     autopsy_free(job->autopsy);
     nemeses_free(job->nemeses);
+    lines_free(job->lines);
     sampler_free(job->sampler);
     checkpoints_free(job->checkpoints);
     supervisor_free(job->supervisor);

@@ -13,8 +13,10 @@
 #define SHOW_NS NS_PER_S              /* what an effect usually takes, and more */
 #define FIRST_STROKES 3
 
-/* How each is done: a signal, or a command of the page; and how it is undone. */
+/* How each is done: a signal, or a command of the page, of the victim or of the line to it; and how
+ * it is undone. */
 static const struct deed {
+    bool on_line;
     int signal, undo_signal;
     enum page_command_op op, undo_op;
     uint64_t argument;
@@ -29,6 +31,11 @@ static const struct deed {
                           .argument = 1},
     /* The former one lives as long as its connections, so these are told to go. */
     [NEMESIS_CERTIFICATE] = {.op = PAGE_COMMAND_RELOAD, .undo_op = PAGE_COMMAND_GOAWAY},
+    [NEMESIS_LATENCY] = {.on_line = true,
+                         .op = PAGE_COMMAND_DELAY,
+                         .undo_op = PAGE_COMMAND_DELAY,
+                         .argument = NEMESIS_LATENCY_NS},
+    [NEMESIS_HALF_OPEN] = {.on_line = true, .op = PAGE_COMMAND_MUTE}, /* for ever */
 };
 
 /* A server with its clients, and what befalls them. */
@@ -98,6 +105,14 @@ static struct process *victim(const struct nemeses *n, const struct house *h)
                : NULL;
 }
 
+/* Who is told to do it. NULL: there is no line. */
+static struct process *doer(const struct nemeses *n, const struct house *h, struct process *victim)
+{
+    if (!deeds[h->stroke.nemesis].on_line)
+        return victim;
+    return n->settings.lines == NULL ? NULL : lines_process(n->settings.lines, h->server);
+}
+
 /* No process that is being started may find one file of either pair. */
 static bool swap_certificates(const struct nemeses *n)
 {
@@ -119,8 +134,9 @@ static void strike(struct nemeses *n, struct house *h)
     struct run_fault fault = {.kind = info->name,
                               .component = n->settings.rows[h->stroke.victim],
                               .incarnation = process->row};
+    struct process *to = doer(n, h, process);
 
-    if (!effect_begin(&h->effect, &h->stroke) ||
+    if (to == NULL || !effect_begin(&h->effect, &h->stroke) ||
         (h->stroke.nemesis == NEMESIS_CERTIFICATE && !swap_certificates(n)))
         return;
     h->under_way = h->held = true;
@@ -130,10 +146,9 @@ static void strike(struct nemeses *n, struct house *h)
     (void)run_writer_fault(n->settings.writer, &fault, &h->row);
     log_debug("nemesis: %s befalls %s", info->name, component_of(n, h->stroke.victim)->name);
     if (deed->signal != 0)
-        spawn_signal(&process->child, deed->signal);
+        spawn_signal(&to->child, deed->signal);
     else
-        (void)page_order(process->page, deed->op,
-                         deed->argument != 0 ? deed->argument : info->hold_ns);
+        (void)page_order(to->page, deed->op, deed->argument != 0 ? deed->argument : info->hold_ns);
 }
 
 /* False: it has not obeyed the first command yet. */
@@ -160,13 +175,19 @@ static void look(struct nemeses *n, struct house *h, uint64_t now)
         (void)run_writer_fault_effect(n->settings.writer, h->row, now, text);
 }
 
-/* A victim that was told to end must be able to, whatever befell it. */
-static void let_go(const struct nemeses *n, const struct house *h)
+/* A victim that was told to end must be able to, whatever befell it. False: a line has to be told
+ * again, for its next clients. */
+static bool let_go(const struct nemeses *n, const struct house *h)
 {
     struct process *process = supervisor_process(n->settings.supervisor, h->stroke.victim);
 
-    if (h->under_way && h->held && process != NULL && process->number == h->number)
+    if (!h->under_way || !h->held)
+        return true;
+    if (deeds[h->stroke.nemesis].on_line)
+        return undo(h, doer(n, h, process));
+    if (process != NULL && process->number == h->number)
         (void)undo(h, process);
+    return true;
 }
 
 static void follow(struct nemeses *n, struct house *h, uint64_t now)
@@ -176,14 +197,19 @@ static void follow(struct nemeses *n, struct house *h, uint64_t now)
     struct process *process = victim(n, h);
 
     if (process == NULL) {
-        let_go(n, h);
-        plan_next(n, h, now);
+        if (let_go(n, h))
+            plan_next(n, h, now);
         return;
     }
+    process = doer(n, h, process);
     if (!h->seen)
         look(n, h, now);
     if (h->held && now >= held_until)
         h->held = !undo(h, process);
+    /* Connections that were told to go are drained first: those that are left have nothing to show.
+     */
+    if (deeds[h->stroke.nemesis].undo_op == PAGE_COMMAND_GOAWAY && now < held_until + SHOW_NS)
+        return;
     if (h->held || !is_free(process) || (!h->seen && now < held_until + NEMESIS_EFFECT_NS))
         return;
     if (!h->seen)
@@ -300,7 +326,7 @@ void nemeses_end(struct nemeses *n)
         return;
     ev_timer_stop(n->loop, &n->timer);
     for (size_t i = 0; i < n->count; i++) {
-        let_go(n, &n->houses[i]);
+        (void)let_go(n, &n->houses[i]);
         n->houses[i].under_way = false;
     }
 }

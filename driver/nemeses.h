@@ -10,6 +10,7 @@
 #include "common/run/writer.h"
 #include "driver/certificates.h"
 #include "driver/checkpoint_plan.h"
+#include "driver/lines.h"
 #include "driver/nemesis.h"
 #include "driver/supervisor.h"
 
@@ -24,6 +25,7 @@ struct nemeses_settings {
     struct run_writer *writer;
     struct nemesis_plan plan;
     const struct certificates *certificates; /* NULL unless NEMESIS_CERTIFICATE was chosen */
+    struct lines *lines;                     /* NULL unless nemesis_needs_lines */
     struct checkpoint_plan looks;
     uint64_t duration_ns;
 };

@@ -109,6 +109,30 @@ static bool has_client(const struct scenario *s, size_t server,
     return false;
 }
 
+static bool is_any(const struct component *c)
+{
+    (void)c;
+    return true;
+}
+
+bool nemesis_has_house(const struct scenario *scenario, size_t i)
+{
+    const struct component *c = &scenario->components[i];
+
+    return c->server && is_ours(c) && has_client(scenario, i, is_any);
+}
+
+bool nemesis_needs_lines(unsigned chosen)
+{
+    return (chosen & (1u << NEMESIS_LATENCY | 1u << NEMESIS_HALF_OPEN)) != 0;
+}
+
+/* Its round trips are measured. */
+static bool is_answered(const struct component *c)
+{
+    return c->pattern != PATTERN_CLIENT_STREAM && c->pattern != PATTERN_SERVER_STREAM;
+}
+
 /* All secure servers read the same files, so one alone can be sure to find another pair there. */
 static size_t first_secure(const struct scenario *s)
 {
@@ -133,11 +157,14 @@ bool nemesis_befalls(enum nemesis nemesis, const struct scenario *scenario, size
         return true;
     case NEMESIS_RESET:
     case NEMESIS_GOAWAY:
+    case NEMESIS_HALF_OPEN:
         return has_client(scenario, i, keeps_its_connection);
     case NEMESIS_CERTIFICATE:
         return i == first_secure(scenario);
     case NEMESIS_STALL:
         return has_client(scenario, i, nemesis_sends);
+    case NEMESIS_LATENCY:
+        return has_client(scenario, i, is_answered);
     default:
         return false;
     }

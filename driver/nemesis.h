@@ -22,7 +22,7 @@
  * A victim frozen for longer than PAGE_STALE_NS has stale samples, so it is not much longer.
  */
 #define NEMESIS_TABLE(X)                                                                      \
-    X(FREEZE, "freeze", 1200, NULL, "SIGSTOP, later SIGCONT",                                 \
+    X(FREEZE, "freeze", 1200, "loss-timeout", "SIGSTOP, later SIGCONT",                       \
       "its heartbeat stands still, then goes on")                                             \
     X(RESET, "reset", 0, "loss-reset", "its connections end by RST",                          \
       "its clients record loss-reset; of a client: its server counts a reset")                \
@@ -36,11 +36,28 @@
       "its server counts the resets")                                                         \
     X(CERTIFICATE, "new-certificate", 300, "loss-goaway",                                     \
       "a secure server takes another certificate, then sends GOAWAY to all",                  \
-      "its clients are shown another one")
+      "its clients are shown another one")                                                    \
+    X(LATENCY, "latency", 1500, NULL, "the way to a server gets longer, then short again",    \
+      "round trips of its clients take as long, then as before")                              \
+    X(HALF_OPEN, "half-open", 2600, "loss-timeout",                                           \
+      "nothing comes through on a server's connections any more, no end either",              \
+      "both ends give them up; its clients connect again")
 
 #define NEMESIS_ENUM(ident, name, hold_ms, loss, deed, effect) NEMESIS_##ident,
 enum nemesis { NEMESIS_TABLE(NEMESIS_ENUM) NEMESES };
 #undef NEMESIS_ENUM
+
+/* What LATENCY adds to a round trip. */
+#define NEMESIS_LATENCY_NS (200 * NS_PER_MS)
+
+/*
+ * What both ends need that are to find half-open connections (keepalive.h) within the hold of
+ * HALF_OPEN: a PING so often, and so long for its answer, which is longer than a victim is frozen.
+ * And a client that was just connecting is to try anew.
+ */
+#define NEMESIS_CONNECT_TIMEOUT "3s"
+#define NEMESIS_KEEPALIVE "500ms"
+#define NEMESIS_KEEPALIVE_TIMEOUT "2s"
 
 #define NEMESIS_ALL ((1u << NEMESES) - 1)
 
@@ -67,6 +84,13 @@ bool nemesis_befalls(enum nemesis nemesis, const struct scenario *scenario, size
 
 /* Whether a client sends so much that it soon stands still if its server does not read. */
 bool nemesis_sends(const struct component *client);
+
+/* Whether that is a server of ours with clients of ours. */
+bool nemesis_has_house(const struct scenario *scenario, size_t i);
+
+/* Whether some of those chosen befall the way between the two, and so need a delay line (lines.h).
+ */
+bool nemesis_needs_lines(unsigned chosen);
 
 #define NEMESIS_AFTER_LOW_NS (3 * NS_PER_S)
 #define NEMESIS_AFTER_HIGH_NS (6 * NS_PER_S)

@@ -58,12 +58,12 @@ static enum comeback look_for_message(const struct evidence *e, const struct evi
     }
     from = possible_from(e, c, up->row->ready_ns, first);
     if (first != 0) {
-        *took_ns = first > from ? first - from - told_paused(e, from, first) : 0;
+        *took_ns = first > from ? first - from - told_excused(e, c, from, first) : 0;
         *took_ns -= up->stood_ns < *took_ns ? up->stood_ns : *took_ns;
         return *took_ns <= limit ? COMEBACK_SEEN : COMEBACK_MISSED;
     }
     if (!evidence_life(e, up->row, &life_from, &life_to) || from >= life_to ||
-        life_to - from - told_paused(e, from, life_to) <= limit + up->stood_ns)
+        life_to - from - told_excused(e, c, from, life_to) <= limit + up->stood_ns)
         return COMEBACK_UNSEEN;
     return COMEBACK_MISSED;
 }

@@ -57,7 +57,7 @@ void restart_watch_sample(struct restart_watch *w, uint64_t time_ns, int64_t mes
             w->stood_ns = 0;
             return;
         }
-        took = time_ns - up->ready_ns - told_paused(w->e, up->ready_ns, time_ns);
+        took = time_ns - up->ready_ns - told_excused(w->e, w->client, up->ready_ns, time_ns);
         took -= w->stood_ns < took ? w->stood_ns : took;
         if (w->before >= 0 && messages > w->before && took <= given)
             note_seen(w, took);

@@ -1,5 +1,7 @@
 #include "driver/told.h"
 
+#include "driver/faults.h"
+
 static uint64_t overlap(uint64_t from_ns, uint64_t to_ns, uint64_t start_ns, uint64_t end_ns)
 {
     uint64_t from = from_ns > start_ns ? from_ns : start_ns;
@@ -15,6 +17,21 @@ uint64_t told_paused(const struct evidence *e, uint64_t from_ns, uint64_t to_ns)
     for (size_t i = 0; i < e->checkpoint_count; i++)
         sum += overlap(from_ns, to_ns, e->checkpoints[i].start_ns, e->checkpoints[i].end_ns);
     return sum;
+}
+
+uint64_t told_excused(const struct evidence *e, const struct evidence_component *c,
+                      uint64_t from_ns, uint64_t to_ns)
+{
+    uint64_t sum = told_paused(e, from_ns, to_ns), whole = from_ns < to_ns ? to_ns - from_ns : 0;
+
+    for (size_t i = 0; i < e->fault_count; i++) {
+        const struct run_fault_row *fault = &e->faults[i];
+
+        if (faults_befell(fault, c) || faults_befell(fault, c->peer))
+            sum += overlap(from_ns, to_ns, fault->ordered_ns,
+                           fault->ordered_ns + faults_silence_ns(fault));
+    }
+    return sum < whole ? sum : whole;
 }
 
 uint64_t told_silent(const struct evidence *e, int64_t component, uint64_t from_ns, uint64_t to_ns)

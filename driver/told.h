@@ -16,4 +16,11 @@ uint64_t told_silent(const struct evidence *e, int64_t component, uint64_t from_
 /* When a kill that falls due at that time may be ordered: later, if chaos was frozen then. */
 uint64_t told_due(const struct evidence *e, uint64_t due_ns);
 
+/*
+ * Of the time between the two, what a component is not to be blamed for: checkpoints, and faults
+ * that let nothing through between it and its peer (faults.h).
+ */
+uint64_t told_excused(const struct evidence *e, const struct evidence_component *c,
+                      uint64_t from_ns, uint64_t to_ns);
+
 #endif

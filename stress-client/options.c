@@ -229,6 +229,8 @@ static const struct option_spec specs[] = {
      MEMBER(keepalive_ns)},
     {"keepalive-timeout", 0, "T", "without an answer for T it is lost (20s)", options_set_duration,
      MEMBER(keepalive_timeout_ns)},
+    {"connect-timeout", 0, "T", "until a connection can be used (20s)", options_set_duration,
+     MEMBER(connect_timeout_ns)},
     {NULL, 0, NULL, "A group of calls (N 0: for ever)", NULL, 0},
     {"num-connections", 0, "N", "make N connections, one after another (1)", set_connections, 0},
     {"concurrent", 0, NULL, "or all at once", set_concurrent, 0},

@@ -27,6 +27,7 @@ struct options {
     bool system_store;
     const char *store_path;                      /* NULL: none given */
     uint64_t keepalive_ns, keepalive_timeout_ns; /* client.h; 0: not given */
+    uint64_t connect_timeout_ns;                 /* the same */
     bool abortive;
     enum routine_service service;
     uint64_t cancel_after;       /* replies; 0: never */

@@ -107,7 +107,8 @@ static bool set_up_network(struct work *work)
     struct client_config config = {.host = o->host,
                                    .port = (uint16_t)o->port,
                                    .keepalive_ns = o->keepalive_ns,
-                                   .keepalive_timeout_ns = o->keepalive_timeout_ns};
+                                   .keepalive_timeout_ns = o->keepalive_timeout_ns,
+                                   .connect_timeout_ns = o->connect_timeout_ns};
     char error[512];
 
     work->loop = engine_loop_new();

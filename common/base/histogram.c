@@ -85,3 +85,12 @@ uint64_t histogram_mean(const struct histogram *h)
 {
     return h->count == 0 ? 0 : h->sum / h->count;
 }
+
+uint64_t histogram_count_from(const struct histogram *h, uint64_t ns)
+{
+    uint64_t count = 0;
+
+    for (size_t i = bucket_of(ns); i < HISTOGRAM_BUCKETS; i++)
+        count += h->buckets[i];
+    return count;
+}

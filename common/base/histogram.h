@@ -27,6 +27,8 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
 /* The value below or at which `percent` (0 to 100) of the values lie; 0 when empty. Never above
  * max. */
 uint64_t histogram_percentile(const struct histogram *h, double percent);
+/* How many values are `ns` or more; those that are less by up to 3.2 % may count, too. */
+uint64_t histogram_count_from(const struct histogram *h, uint64_t ns);
 uint64_t histogram_mean(const struct histogram *h);
 
 #endif

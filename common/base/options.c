@@ -9,7 +9,7 @@
 
 #define WIDTH 79       /* of a help line */
 #define HELP_COLUMN 30 /* where the text of an option begins */
-#define MAX_OPTIONS 64
+#define MAX_OPTIONS 96
 
 /* What getopt_long returns: a row's index above all characters, so that letters stay apart. */
 enum { VALUE_ROW = 256, VALUE_HELP = VALUE_ROW + MAX_OPTIONS, VALUE_VERSION };

@@ -1,6 +1,6 @@
 """What a nemesis does to the connections of stress-server and stress-client, ordered on their telemetry pages:
 the other end sees it, it is no error, traffic goes on, and at rest afterwards both have as many live bytes as
-before. Over cleartext with one event loop, over TLS with two."""
+before. Over cleartext with one event loop, over TLS with two; and what befalls the way between them."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
-from program import CLIENT, SERVER, Child, wait_until
+from program import CLIENT, DRIVER, SERVER, Child, wait_until
 from tap import Tap
 
 UNARY, BIDI, DOWN, UP, CONNECTIONS = range(5)
@@ -21,6 +21,8 @@ WORK = [
     "--num-connections 0 --num-calls 1 --non-streaming",
 ]
 STALL_NS = 1500000000
+FAR_NS = 300000000
+KEEPALIVE = ["--keepalive", "500ms", "--keepalive-timeout", "2s"]
 ZONES = ("live_app", "live_nghttp2", "live_openssl")
 
 tap = Tap()
@@ -40,10 +42,14 @@ def until(predicate):
 class Pair:
     """A server and a client of each kind."""
 
-    def __init__(self, how, server_options, client_options):
+    def __init__(self, how, server_options, client_options, by_line=False):
         self.how = how
         self.server = Child(SERVER, "--port", "0", "--drain", "100ms", *server_options)
         port = self.server.wait_said(r"listening on \S+:(\d+)").group(1)
+        self.line = None
+        if by_line:
+            self.line = Child(DRIVER, "delay", "--listen", "0", "--to", "127.0.0.1:" + port)
+            port = self.line.wait_said(r"listening on \S+:(\d+)").group(1)
         self.clients = [Child(CLIENT, "--port", port, *client_options, *work.split()) for work in WORK]
         self.seen = [[] for _ in WORK]
 
@@ -53,7 +59,7 @@ class Pair:
         return self
 
     def __exit__(self, *what):
-        for child in [*self.clients, self.server]:
+        for child in [*self.clients, *filter(None, [self.line]), self.server]:
             child.__exit__(*what)
 
     def check(self, what, condition, *context):
@@ -188,6 +194,38 @@ class Pair:
             self.order(child, "resume")
         return bytes_at_rest
 
+    def answers(self):
+        """How many calls one client after the other made in so long as the way is far."""
+        before = metric(self.clients[UNARY], "calls_done")
+        time.sleep(FAR_NS / 1e9)
+        return metric(self.clients[UNARY], "calls_done") - before
+
+    def get_far(self):
+        """With one call at a time there is at most one in a round trip."""
+        self.forget()
+        self.check("near: many calls in a while", until(lambda: self.answers() > 10))
+        self.check("the line does 'delay'", self.order(self.line, "delay %d" % FAR_NS) == "done")
+        self.check("far: hardly one", until(lambda: self.answers() <= 2) and self.answers() <= 2)
+        self.order(self.line, "delay 0")
+        self.check("near again: many", until(lambda: self.answers() > 10))
+        self.check("nothing was lost", not any(self.events(i) for i in range(len(WORK))), self.seen)
+
+    def fall_silent(self):
+        """No end is heard of the connections that are open: both ends find out by themselves."""
+        before = metric(self.server, "connections_total")
+        self.forget()
+        self.check("the line does 'mute'", self.order(self.line, "mute") == "done")
+        streams = range(CONNECTIONS)
+        self.check("every client gives its connection up",
+                   until(lambda: all("loss-timeout" in self.events(i) for i in streams)), self.seen)
+        self.check("and recovers", until(lambda: all("recovered" in self.events(i) for i in streams)))
+        others = {event for events in self.seen for event in events} - {"loss-timeout", "recovered"}
+        self.check("and sees nothing else", not others, others)
+        self.check("the server gets new connections", metric(self.server, "connections_total") >= before + CONNECTIONS)
+        self.check("and gives up the others", until(lambda: metric(self.server, "connections") <= len(WORK)))
+        self.check("and the line forgets them", until(lambda: metric(self.line, "connections") <= len(WORK)))
+        self.all_flow("after that")
+
     def all_of_it(self):
         self.lost("reset", "loss-reset")
         self.lost("goaway", "loss-goaway")
@@ -220,6 +258,20 @@ def test(how, server_options, client_options, swap=None, cert=None):
         pair.check("what only clients do", pair.order(pair.server, "cancel") == "unsupported")
 
 
+def test_way():
+    ends = [[*KEEPALIVE, "--permit-keepalive", "1ms"], [*KEEPALIVE, "--connect-timeout", "3s"]]
+    with Pair("by a delay line", *ends, by_line=True) as pair:
+        pair.rest()
+        pair.all_flow("at first")
+        before = pair.rest()
+        pair.get_far()
+        pair.fall_silent()
+        after = pair.rest()
+        pair.check("at rest all have as many live bytes as before", before == after, (before, after))
+        pair.check("no error", not any(metric(child, "errors") for child in [*pair.clients, pair.server]))
+
+
+test_way()
 test("cleartext", [], [])
 with tempfile.TemporaryDirectory() as tls:
     other = os.path.join(tls, "other")

@@ -110,14 +110,17 @@ static void further_threads_widen_the_calibrated_cap(void **state)
                      one.components[0].heap_cap + 3 * (CAP_SERVER_THREAD_MIB << 20));
     assert_int_equal(four.components[4].heap_cap, one.components[4].heap_cap);
     fleet = fleet_new(&four, &(struct fleet_paths){"/x/server", "/x/client", "run/tls", NULL, NULL,
-                                                   NULL, "run/tls/cert.pem"});
+                                                   NULL, "run/tls/cert.pem", true});
     assert_non_null(fleet);
     assert_string_equal(fleet->commands[0].shell,
-                        "/x/server --port 31300 --threads 4 --telemetry-fd 3");
+                        "/x/server --port 31300 --threads 4 --telemetry-fd 3 --keepalive 500ms "
+                        "--keepalive-timeout 2s --permit-keepalive 1ms");
+    assert_non_null(strstr(fleet->commands[4].shell,
+                           "--keepalive 500ms --keepalive-timeout 2s --connect-timeout 3s"));
     assert_null(strstr(fleet->commands[4].shell, "--threads"));
     fleet_free(fleet);
     fleet = fleet_new(&one, &(struct fleet_paths){"/x/server", "/x/client", "run/tls", NULL, NULL,
-                                                  NULL, "run/tls/cert.pem"});
+                                                  NULL, "run/tls/cert.pem", false});
     assert_non_null(fleet);
     assert_string_equal(fleet->commands[0].shell, "/x/server --port 31300 --telemetry-fd 3");
     fleet_free(fleet);
@@ -152,7 +155,7 @@ static void commands_say_what_the_scenario_says(void **state)
     s.components[2].healthy = "cache:1M";
     s.components[2].arguments = (const char *const[]){"--drain", "1s", NULL};
     fleet = fleet_new(&s, &(struct fleet_paths){"/x/server", "/x/a client", "run/tls", NULL,
-                                                "run/evidence", NULL, "run/tls/cert.pem"});
+                                                "run/evidence", NULL, "run/tls/cert.pem", false});
     assert_non_null(fleet);
     assert_string_equal(fleet->commands[0].shell,
                         "/x/server --port 31300 --telemetry-fd 3 --profile-dir "

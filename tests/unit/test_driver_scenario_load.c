@@ -100,8 +100,8 @@ static void assert_same(const struct scenario *a, const struct scenario *b)
 /* Commands and the plan of kills, word for word. */
 static void assert_same_run(const struct scenario *a, const struct scenario *b)
 {
-    const struct fleet_paths paths = {"/x/server", "/x/client", "run/tls",         NULL,
-                                      NULL,        NULL,        "run/tls/cert.pem"};
+    const struct fleet_paths paths = {"/x/server", "/x/client", "run/tls",          NULL,
+                                      NULL,        NULL,        "run/tls/cert.pem", false};
     struct fleet *x = fleet_new(a, &paths), *y = fleet_new(b, &paths);
     const struct chaos chaos = {42, CHAOS_AFTER_LOW_NS, CHAOS_AFTER_HIGH_NS};
 

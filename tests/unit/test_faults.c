@@ -27,6 +27,9 @@ static const struct bend {
     "INSERT INTO fault VALUES (1," component ",1,'" kind "'," at "," effect_at ",'seen',1);"
 #define UNSEEN(component, kind, at) \
     "INSERT INTO fault VALUES (1," component ",1,'" kind "'," at ",NULL,NULL,0);"
+#define LATE                                                                              \
+    "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=4 AND " \
+    "time_ns BETWEEN 1008e9 AND 1011e9;"
 #define LOSS(kind, at) "INSERT INTO event VALUES (" at ",3,'" kind "',1,0);"
     {"a reset of the server explains its client's reset",
      FAULT("1", "reset", "1004e9", "1004.1e9") LOSS("loss-reset", "1004.2e9"), 3, "errors", P,
@@ -51,6 +54,19 @@ static const struct bend {
      ""},
     {"a freeze explains no loss",
      FAULT("1", "freeze", "1004e9", "1005.3e9") LOSS("loss-reset", "1004.2e9"), 3, "errors", F, ""},
+    {"a connection that nothing comes through explains one given up",
+     FAULT("1", "half-open", "1004e9", "1006.7e9") LOSS("loss-timeout", "1006.5e9"), 3, "errors", P,
+     ""},
+    {"but no end of it",
+     FAULT("1", "half-open", "1004e9", "1006.7e9") LOSS("loss-closed", "1006.5e9"), 3, "errors", F,
+     "loss-closed at 6.5 s"},
+    {"a way that gets longer explains no loss",
+     FAULT("1", "latency", "1004e9", "1005.7e9") LOSS("loss-timeout", "1004.5e9"), 3, "errors", F,
+     "loss-timeout at 4.5 s"},
+    {"who was not let through has so much longer to come back",
+     LATE FAULT("2", "half-open", "1008.2e9", "1010.9e9"), 4, "recovery", P, ""},
+    {"which a reset gives nobody", LATE FAULT("2", "reset", "1008.2e9", "1008.3e9"), 4, "recovery",
+     F, "its server was back at 8.4 s"},
     {"effects seen are counted", FAULT("1", "freeze", "1004e9", "1005.3e9"), 1, "chaos", P,
      "kills, as planned: 0; other faults, seen to take effect: 1"},
     {"an effect not seen is a failure", UNSEEN("1", "freeze", "1004e9"), 1, "chaos", F,

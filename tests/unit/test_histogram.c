@@ -212,6 +212,20 @@ static void test_a_full_bucket_stays_full(void **state)
     test_free(other);
 }
 
+static void counts_from_a_value_on(void **state)
+{
+    static struct histogram h;
+
+    (void)state;
+    memset(&h, 0, sizeof h);
+    assert_int_equal(histogram_count_from(&h, 0), 0);
+    for (uint64_t ms = 1; ms <= 1000; ms++)
+        histogram_record(&h, ms * 1000000);
+    assert_int_equal(histogram_count_from(&h, 0), 1000);
+    assert_in_range(histogram_count_from(&h, 200 * 1000000), 801, 808);
+    assert_int_equal(histogram_count_from(&h, UINT64_MAX), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_merging_equals_recording_in_one),
         cmocka_unit_test(test_merging_the_empty_changes_nothing),
         cmocka_unit_test(test_a_full_bucket_stays_full),
+        cmocka_unit_test(counts_from_a_value_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
