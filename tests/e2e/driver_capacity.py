@@ -39,14 +39,20 @@ def summary(out):
 
 
 def left_behind():
-    """Processes of ours that know this test's folder."""
-    found = subprocess.run(["pgrep", "-f", folder], capture_output=True, text=True).stdout.split()
-    return [pid for pid in found if int(pid) != os.getpid()]
+    """Processes that write their logs below this test's folder."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink("/proc/%s/fd/1" % pid).startswith(folder + os.sep):
+                found.append(pid)
+        except OSError:  # gone meanwhile, or a kernel thread
+            pass
+    return found
 
 
 def climb():
     out = place("climb")
-    status, said = capacity("--clients", str(CLIENTS), "--messages", "1:10", "--hold", "--rate", "60", "--secure",
+    status, said = capacity("--clients", str(CLIENTS), "--messages", "1:10", "--hold", "--rate", "45", "--secure",
                             "--reply-timeout", "60s", "--server-threads", "1,2", "--out", out)
     tap.check("a climb with one thread and with two", status == 0, said)
     runs = summary(out)["runs"]
@@ -64,7 +70,7 @@ def climb():
         for row in rows), rows)
     memory = runs[1]["result"]["memory"]
     # Measured: 55 KB with TLS, 31 KB without.
-    tap.check("a connection's bytes are told", 20e3 < memory["bytes_per_client"] < 200e3, memory)
+    tap.check("a connection's bytes are told", 20e3 < memory.get("bytes_per_client", 0) < 200e3, memory)
     tap.check("... and that they are given back", abs(memory["after_bytes"] - memory["before_bytes"])
               < (memory["top_bytes"] - memory["before_bytes"]) / 4, memory)
     path = os.path.join(run, "run.db")
