@@ -107,11 +107,12 @@ static void strip_folders(char *name)
 /* What a reader has no use for, and what would end a frame; in place. */
 static void tidy(char *name)
 {
-    char *version = strchr(name, '@');
+    char *version;
 
+    strip_folders(name);
+    version = strchr(name, '@');
     if (version != NULL && version != name)
         *version = '\0';
-    strip_folders(name);
     for (; *name != '\0'; name++) {
         if (*name == ';')
             *name = ':';

@@ -95,14 +95,15 @@ void flame_impl_clear(struct flame_impl *impl)
     scenario_clear(&impl->scenario);
 }
 
-static bool add(char **words, size_t *count, size_t room, char *word)
+static bool add(char **words, size_t *count, size_t room, const char *word)
 {
-    if (word == NULL || *count + 1 >= room) {
-        free(word);
+    if (word == NULL || *count + 1 >= room)
         return false;
-    }
-    words[(*count)++] = word;
-    words[*count] = NULL;
+    words[*count] = strdup(word);
+    if (words[*count] == NULL)
+        return false;
+    words[++*count] = NULL;
+    /* It is freed by flame_impl_free_words. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     return true;
 }
 
@@ -111,10 +112,10 @@ static bool add_environment(const struct flame_impl *impl, char **words, size_t 
 {
     const char *const *env = impl->component != NULL ? impl->component->env : NULL;
 
-    if (!add(words, count, room, strdup("/usr/bin/env")))
+    if (!add(words, count, room, "/usr/bin/env"))
         return false;
     for (; env != NULL && *env != NULL; env++) {
-        if (!add(words, count, room, strdup(*env)))
+        if (!add(words, count, room, *env))
             return false;
     }
     return true;
@@ -128,11 +129,11 @@ static bool add_ours(const struct flame_impl *impl, const char *port, char **wor
     const char *const own[] = {impl->program, "--port", port, "--message-size", "128"};
 
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        if (!add(words, count, room, strdup(own[i])))
+        if (!add(words, count, room, own[i]))
             return false;
     }
     for (; more != NULL && *more != NULL; more++) {
-        if (!add(words, count, room, strdup(*more)))
+        if (!add(words, count, room, *more))
             return false;
     }
     return true;
@@ -147,10 +148,14 @@ static bool add_theirs(const struct flame_impl *impl, const char *port, char **w
                                         [PLACEHOLDER_CERT] = "",
                                         [PLACEHOLDER_KEY] = ""};
 
-    if (!add(words, count, room, strdup(impl->program)))
+    if (!add(words, count, room, impl->program))
         return false;
     for (command++; *command != NULL; command++) {
-        if (!add(words, count, room, command_expand(*command, values)))
+        char *word = command_expand(*command, values);
+        bool added = add(words, count, room, word);
+
+        free(word);
+        if (!added)
             return false;
     }
     return true;

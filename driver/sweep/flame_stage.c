@@ -258,15 +258,15 @@ static char *log_of(const struct pass *pass, enum flame_role role, char *out, si
     return out;
 }
 
-static enum troupe_outcome start(struct pass *pass, enum flame_role role, struct troupe_part *part,
+static enum troupe_outcome start(struct pass *pass, enum flame_role role, struct troupe_part part,
                                  struct words *words)
 {
     char log[PATH_MAX + 64];
 
-    part->name = role_names[role];
-    part->argv = words->at;
-    part->log_path = log_of(pass, role, log, sizeof log);
-    return troupe_start(pass->troupe, part, READY_LIMIT_NS, &pass->members[role], pass->error,
+    part.name = role_names[role];
+    part.argv = words->at;
+    part.log_path = log_of(pass, role, log, sizeof log);
+    return troupe_start(pass->troupe, &part, READY_LIMIT_NS, &pass->members[role], pass->error,
                         sizeof pass->error);
 }
 
@@ -281,7 +281,7 @@ static enum troupe_outcome start_server(struct pass *pass)
         part.ready = TROUPE_READY_TCP;
     }
     if (put_server(&words, pass->stage, pass->port))
-        outcome = start(pass, FLAME_SERVER, &part, &words);
+        outcome = start(pass, FLAME_SERVER, part, &words);
     else
         snprintf(pass->error, sizeof pass->error, "the server's command is too long");
     if (outcome == TROUPE_DONE && pass->stage->impl->ours)
@@ -305,7 +305,7 @@ static enum troupe_outcome start_observer(struct pass *pass)
     enum troupe_outcome outcome = TROUPE_DIED;
 
     if (put_client(&words, pass->stage, FLAME_OBSERVER, pass->port))
-        outcome = start(pass, FLAME_OBSERVER, &part, &words);
+        outcome = start(pass, FLAME_OBSERVER, part, &words);
     clear(&words);
     if (outcome != TROUPE_DONE)
         return outcome;
@@ -337,7 +337,7 @@ static enum troupe_outcome hold_client(struct pass *pass)
     enum troupe_outcome outcome = TROUPE_DIED;
 
     if (put_client(&words, pass->stage, FLAME_CLIENT, pass->port))
-        outcome = start(pass, FLAME_CLIENT, &part, &words);
+        outcome = start(pass, FLAME_CLIENT, part, &words);
     clear(&words);
     if (outcome != TROUPE_DONE)
         return outcome;

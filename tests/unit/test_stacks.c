@@ -218,7 +218,8 @@ static void samples_of_other_languages(void **state)
     (void)state;
     collapse_samples(
         "           node 31555 cpu-clock: \n"
-        "\t    7f0f15fecd1b JS:^decode; /home/me/node_modules/a/b.js:553:33 (/tmp/perf-31430.map)\n"
+        "\t    7f0f15fecd1b JS:^decode; /home/me/node_modules/@a/b.js:553:33 "
+        "(/tmp/perf-31430.map)\n"
         "\t    7f0f15fecd1b JS:*emit node:events:471:44 (/tmp/perf-31430.map)\n"
         "\t          932ce1 node::(anonymous namespace)::PlatformWorkerThread (/usr/bin/node)\n"
         "\t           891f5 operator() (/usr/lib/x86_64-linux-gnu/libgrpc.so.29)\n"
