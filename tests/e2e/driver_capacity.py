@@ -29,7 +29,7 @@ def place(name):
 
 def capacity(*options, **more):
     done = subprocess.run([DRIVER, "capacity", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=120, **more)
+                          timeout=600, **more)
     return done.returncode, done.stdout
 
 
@@ -141,9 +141,9 @@ def interrupted():
     with open(place("log"), "w+") as log:
         driver = subprocess.Popen([DRIVER, "capacity", *words], stdout=log, stderr=log)
         first = os.path.join(out, "1threads", "run1", "manifest.json")
-        wait_until(lambda: os.path.exists(first) or driver.poll() is not None, 90)
+        wait_until(lambda: os.path.exists(first) or driver.poll() is not None)
         driver.send_signal(signal.SIGINT)
-        status = driver.wait(60)
+        status = driver.wait(300)
         log.seek(0)
         said = log.read()
     tap.check("Ctrl-C ends it with 130, and says how to go on", status == 130 and "--resume" in said, status, said)

@@ -190,7 +190,7 @@ def check_interrupt():
                                "--per-packet", "1M", "--only", "heap", "--out", out], stderr=subprocess.PIPE, text=True)
     wait_until(lambda: [line for line in left_over() if b"--client-streaming" in line and b"/bin/sh" not in line])
     driver.send_signal(signal.SIGINT)
-    said = driver.communicate(timeout=120)[1]
+    said = driver.communicate(timeout=300)[1]
     tap.check("Ctrl-C: exit 130", driver.returncode == 130 and "interrupted" in said, driver.returncode, said)
     tap.check("what was not finished is gone", os.listdir(os.path.join(out, "ours")) == [])
     tap.check("and so are the processes", not left_over(), left_over())

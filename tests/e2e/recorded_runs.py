@@ -54,7 +54,7 @@ def record(name, run, status):
 
 
 def driver(*argv):
-    return subprocess.run([DRIVER, *argv], capture_output=True, text=True, errors="replace", timeout=120)
+    return subprocess.run([DRIVER, *argv], capture_output=True, text=True, errors="replace", timeout=300)
 
 
 def unpack(name, folder):
