@@ -112,7 +112,7 @@ static double missing_of(const struct throughput_chart *c)
     return missing;
 }
 
-/* "up to 8,400 events a second (64 clients, 0 ms)" */
+/* "up to 8,400 a second, by 64 clients at 0 ms" */
 static void say_rate(const struct throughput_chart *c, char *out, size_t cap)
 {
     const struct throughput_chart_cell *cell = best(c);
@@ -122,7 +122,7 @@ static void say_rate(const struct throughput_chart *c, char *out, size_t cap)
         snprintf(out, cap, "no event arrived");
     else
         snprintf(
-            out, cap, "up to %s events a second, by %.0f %s at %.0f ms of latency",
+            out, cap, "up to %s a second, by %.0f %s at %.0f ms",
             text_number(cell->roles[THROUGHPUT_CHART_SUBSCRIBER].rate, 0, number, sizeof number),
             cell->clients, cell->clients == 1 ? "client" : "clients", cell->latency_ms);
 }

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/units.h"
+#include "driver/keepsake.h"
 #include "driver/spawn.h"
 #include "driver/sweep/throughput_options.h"
 #include "driver/sweep/throughput_run.h"
@@ -17,7 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define CERT_LIMIT_NS (30 * NS_PER_S)
+#define ASK_LIMIT_NS (60 * NS_PER_S)
 #define LINE (PATH_MAX + 512)
 #define SPARE_FILES 128 /* besides a connection for each author and subscriber */
 
@@ -94,6 +95,28 @@ static bool find_programs(struct throughput_stage *stage)
            refuse(error);
 }
 
+/* What the driver does not link, it asks for. */
+static bool ask_version(struct job *job)
+{
+    struct throughput_stage *stage = &job->stage;
+    char *argv[] = {stage->programs.server, (char *)"--version", NULL}, log[PATH_MAX];
+    struct spawn_request request = {.argv = argv,
+                                    .envp = guardian_environment(stage->guardian),
+                                    .log_path = log,
+                                    .page_fd = -1};
+    struct spawn_end end;
+    char error[LINE];
+    bool done;
+
+    snprintf(log, sizeof log, "%s/flatline-events.%d.version", job->options.event_dir,
+             (int)getpid());
+    done = spawn_run(&request, ASK_LIMIT_NS, &end, error, sizeof error);
+    if (done)
+        keepsake_first_line(log, stage->version, sizeof stage->version);
+    unlink(log);
+    return done || refuse(error);
+}
+
 /* One certificate for all runs, in --event-dir: it is worth nothing afterwards. */
 static bool make_certificate(struct job *job)
 {
@@ -111,7 +134,7 @@ static bool make_certificate(struct job *job)
     snprintf(stage->tls_dir, sizeof stage->tls_dir, "%s/flatline-events.%d.tls",
              job->options.event_dir, (int)getpid());
     if (!tree_make(stage->tls_dir, error, sizeof error) ||
-        !spawn_run(&request, CERT_LIMIT_NS, &end, error, sizeof error))
+        !spawn_run(&request, ASK_LIMIT_NS, &end, error, sizeof error))
         return refuse(error);
     return end.code == 0 || refuse("stress-server could not make a certificate");
 }
@@ -163,7 +186,8 @@ static enum exit_status perform(struct job *job)
         log_error("%s", error);
         return STATUS_ENVIRONMENT;
     }
-    status = make_certificate(job) ? sweep_make(&job->plan) : STATUS_ENVIRONMENT;
+    status =
+        ask_version(job) && make_certificate(job) ? sweep_make(&job->plan) : STATUS_ENVIRONMENT;
     guardian_free(job->stage.guardian);
     if (job->stage.tls_dir[0] != '\0' && !tree_remove(job->stage.tls_dir, error, sizeof error))
         log_warn("%s", error);

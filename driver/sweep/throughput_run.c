@@ -23,7 +23,7 @@
 #define ARGUMENTS 32
 #define TEXT 64
 
-#define START_LIMIT_NS (30 * NS_PER_S)
+#define START_LIMIT_NS (60 * NS_PER_S)
 #define STOP_LIMIT_NS (60 * NS_PER_S) /* a broker has its database to write out */
 #define QUIET_NS (5 * NS_PER_S)       /* and the latency: nothing more will arrive */
 /* What a delay line may be wrong by, of what it is to add: 5 % and 1 ms. */
@@ -170,7 +170,9 @@ static enum troupe_outcome start_line(struct act *act, const char *name, struct 
     add(act, "127.0.0.1:%d", member_port(act->broker));
     add(act, "--rtt");
     add(act, "%" PRIu64 "ms", act->latency_ms);
-    return start(act, (struct troupe_part){.name = name, .ready = TROUPE_READY_LISTENING}, out);
+    return start(act,
+                 (struct troupe_part){.name = name, .page = true, .ready = TROUPE_READY_LISTENING},
+                 out);
 }
 
 /* Without latency there is nothing in between. */
@@ -286,27 +288,39 @@ static bool record_latency(struct act *act)
 struct patience {
     const struct act *act;
     int64_t seen;
-    uint64_t since_ns, quiet_ns;
+    uint64_t looked_ns, quiet_ns, enough_ns;
 };
 
-/* They have all, or nothing has come for long. */
+/* A program that is not given the processor cannot be waited for in vain. */
+static bool is_awake(const struct member *member, uint64_t now, struct page_snapshot *snapshot)
+{
+    return page_read(member_page(member), snapshot) && now < snapshot->time_ns + PAGE_STALE_NS;
+}
+
+/* They have all, or nothing has come for long although everybody could have done something. */
 static bool is_over(void *user)
 {
     static struct page_snapshot snapshot; /* too large for the stack of what is asked so often */
     struct patience *p = user;
-    uint64_t now = clock_now_ns();
-    int64_t seen = p->seen;
+    const struct act *act = p->act;
+    const struct member *others[] = {act->author_line, act->subscriber_line, act->broker};
+    uint64_t now = clock_now_ns(), since = p->looked_ns;
+    bool awake;
 
-    if (!member_lives(p->act->subscribers))
+    p->looked_ns = now;
+    if (!member_lives(act->subscribers))
         return true;
-    if (page_read(member_page(p->act->subscribers), &snapshot) &&
-        metric_has(&snapshot.metrics, METRIC_MESSAGES_RECEIVED))
-        seen = snapshot.metrics.value[METRIC_MESSAGES_RECEIVED];
-    if (seen != p->seen) {
-        p->seen = seen;
-        p->since_ns = now;
+    awake = is_awake(act->subscribers, now, &snapshot);
+    if (awake && metric_has(&snapshot.metrics, METRIC_MESSAGES_RECEIVED) &&
+        snapshot.metrics.value[METRIC_MESSAGES_RECEIVED] != p->seen) {
+        p->seen = snapshot.metrics.value[METRIC_MESSAGES_RECEIVED];
+        p->quiet_ns = 0;
     }
-    return now >= p->since_ns + p->quiet_ns;
+    for (size_t i = 0; i < 3; i++)
+        awake = awake && is_awake(others[i], now, &snapshot);
+    if (awake)
+        p->quiet_ns += now - since;
+    return p->quiet_ns >= p->enough_ns;
 }
 
 /* What became of one that ends by itself: failures of its own traffic (1) are counted as missing.
@@ -338,8 +352,8 @@ static enum troupe_outcome await_subscribers(struct act *act)
 {
     struct patience patience = {.act = act,
                                 .seen = -1,
-                                .since_ns = clock_now_ns(),
-                                .quiet_ns = QUIET_NS + 2 * act->latency_ms * NS_PER_MS};
+                                .looked_ns = clock_now_ns(),
+                                .enough_ns = QUIET_NS + 2 * act->latency_ms * NS_PER_MS};
     enum troupe_outcome outcome;
 
     outcome = troupe_await(act->troupe, is_over, &patience, UINT64_MAX / 4, act->error,
@@ -422,6 +436,7 @@ static bool record_figures(struct act *act)
     const struct figures_plan plan = {act->options->events, act->options->subscribers};
     json_t *rates = json_object(), *missing = json_object();
     struct figure figures[ROLES] = {0};
+    json_t *versions = json_object_get(act->run->manifest, "versions");
     bool done = figures_read(act->run->dir, &plan, figures, NULL, act->error, sizeof act->error);
 
     for (int role = 0; role < ROLES; role++) {
@@ -430,6 +445,7 @@ static bool record_figures(struct act *act)
         json_object_set_new(rates, name, json_real(figures[role].events_per_second));
         json_object_set_new(missing, name, json_integer((json_int_t)figures[role].missing));
     }
+    json_object_set_new(versions, "stress-server", json_string(act->stage->version));
     json_object_set_new(act->run->manifest, "events_per_second", rates);
     json_object_set_new(act->run->manifest, "missing", missing);
     return done;

@@ -11,6 +11,7 @@ struct throughput_stage {
     const struct throughput_options *options;
     struct programs programs;
     char driver[PATH_MAX];  /* this program, whose other face is the delay line */
+    char version[256];      /* of stress-server, with its libraries, as it says itself */
     char tls_dir[PATH_MAX]; /* cert.pem and key.pem; empty without --secure */
     struct guardian *guardian;
 };

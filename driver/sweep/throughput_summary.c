@@ -124,7 +124,10 @@ static void print_cell(const struct throughput_options *o, const size_t *at,
     printf("%6" PRIu64 " ms %8" PRIu64 " %12.0f", o->latency_ms[at[0]], o->clients[at[1]],
            cell->roles[ROLE_SUBSCRIBER].rate);
     for (int role = 0; role < ROLES; role++) {
-        printf(" %14.3f", cell->roles[role].spread.median);
+        if (cell->roles[role].spread.count > 0)
+            printf(" %14.3f", cell->roles[role].spread.median);
+        else
+            printf(" %14s", "-");
         missing += cell->roles[role].missing;
     }
     printf(" %9" PRIu64 "\n", missing);

@@ -19,6 +19,7 @@ from tap import Tap
 from throughput_recompute import ROLES, compare
 
 LIMIT = 300  # seconds for what takes a few on a quiet machine
+SMALL = ("--events", "100", "--latency", "0ms,20ms", "--clients", "1,8", "--runs", "2")
 tap = Tap()
 root = tempfile.mkdtemp(prefix="flatline-test-throughput-")
 events = os.path.join(root, "events")
@@ -66,9 +67,13 @@ def check_clean(what):
     tap.check(what + ": no process is left", not processes(), *processes())
 
 
-def check_summary(name):
+def check_arithmetic(name):
     found = compare(os.path.join(root, name))
     tap.check(name + ": the summary is what the databases and logs say", not found, *found)
+
+
+def check_summary(name):
+    check_arithmetic(name)
     missing = [(latency, clients, cell["missing"]) for latency, row in load(name, "summary.json").items()
                for clients, cell in row.items() if any(any(runs) for runs in cell["missing"].values())]
     tap.check(name + ": nothing is missing", not missing, *missing)
@@ -82,11 +87,11 @@ def check_latency(manifest):
     right = all(abs(ms - wanted) <= 0.05 * wanted + 1 for ms in added)
     if wanted == 0:
         return said["means"] == "none" and added == [0, 0]
-    return said["means"] == "delay line" and min(added) > 0.9 * wanted and said["verified"] == right
+    return said["means"] == "delay line" and min(added) > 0.5 * wanted and said["verified"] == right
 
 
 def test_small():
-    status, out, err = run("small", "--events", "100", "--latency", "0ms,20ms", "--clients", "1,8", "--runs", "2")
+    status, out, err = run("small", *SMALL)
     tap.check("small: passes", status == 0, out, err)
     tap.check("small: says before how long it will take", re.match(
         r"driver throughput: 8 runs, predicted to take \d+ s\n", err), err)
@@ -96,7 +101,8 @@ def test_small():
                                for clients in ("1c", "8c") for n in (1, 2)], sorted(made))
     manifests = [load("small", folder, "manifest.json") for folder in made]
     tap.check("small: every run is finished, with versions, argv and host",
-              all(m["finished"] and m["versions"]["flatline"] and m["argv"][0] == "throughput" and
+              all(m["finished"] and m["versions"]["flatline"] and "nghttp2" in m["versions"]["stress-server"] and
+                  m["argv"][0] == "throughput" and
                   m["host"]["cpus"] and m["missing"] == dict.fromkeys(ROLES, 0) for m in manifests), manifests[:1])
     tap.check("small: every run says what latency it had", all(map(check_latency, manifests)),
               [m["latency"] for m in manifests])
@@ -116,18 +122,17 @@ def test_small():
 
 def test_again():
     """What is finished is not made again, and not with anything else."""
-    options = ("--events", "100", "--latency", "0ms,20ms", "--clients", "1,8", "--runs", "2")
     before = runs_of("small")
-    status, _, err = run("small", *options)
+    status, _, err = run("small", *SMALL)
     tap.check("again without --resume: refused", status == 2 and "--resume" in err, status, err)
-    status, _, err = run("small", *options, "--resume")
+    status, _, err = run("small", *SMALL, "--resume")
     tap.check("again with --resume: nothing is made anew",
               status == 0 and "8 of 8 runs are there already" in err and runs_of("small") == before, status, err)
-    status, _, err = run("small", *options[2:], "--events", "101", "--resume")
+    status, _, err = run("small", *SMALL[2:], "--events", "101", "--resume")
     tap.check("other options: refused, and named",
               status == 2 and "--events was 100 and is now 101" in err and runs_of("small") == before, status, err)
     os.unlink(os.path.join(root, "small/0ms/8c/run2/manifest.json"))
-    status, _, err = run("small", *options, "--resume")
+    status, _, err = run("small", *SMALL, "--resume")
     after = runs_of("small")
     remade = [folder for folder in after if after[folder] != before[folder]]
     tap.check("a run that is not known to be finished: made anew, it alone",
@@ -146,30 +151,43 @@ def test_other_ways():
                            "--runs", "1", "--slow-subscriber", "block", "--relay-queue", "8")
     tap.check("streamed through a short queue that blocks: passes", status == 0, out, err)
     check_summary("stream")
+    status, out, err = run("lossy", "--publish-stream", "--events", "5000", "--clients", "64", "--latency", "0",
+                           "--runs", "1", "--slow-subscriber", "disconnect", "--relay-queue", "1")
+    missing = load("lossy", "summary.json")["0ms"]["64"]["missing"]
+    tap.check("through a queue that is too short: what is missing is counted, where it is missing",
+              status == 0 and missing["author"] == missing["broker"] == [0] and missing["subscriber"][0] > 0,
+              status, out, err, missing)
+    check_arithmetic("lossy")
     check_clean("other ways")
 
 
-def interrupt(*options):
-    """A sweep whose second run takes longer than any patience, and gets Ctrl-C within it."""
+def interrupt(how, *options):
+    """A sweep whose second run takes longer than any patience, and is ended within it."""
     partial = os.path.join(root, "interrupted/300ms/1c/run1.partial/logs/author.log")
     with Program(*command("interrupted", "--events", "1000", "--latency", "0ms,300ms", "--clients", "1",
                           "--runs", "1", *options)) as program:
         wait_until(lambda: os.path.exists(partial) or program.process.poll() is not None)
-        return program.stop(signal.SIGINT), program.said()
+        return program.stop(how), program.said()
 
 
 def test_interrupted():
-    status, said = interrupt()
+    status, said = interrupt(signal.SIGINT)
     made = runs_of("interrupted")
     tap.check("Ctrl-C: ends with 130 and says how to go on", status == 130 and "--resume" in said, status, said)
     tap.check("Ctrl-C: what was finished is kept, what was not is gone", list(made) == ["0ms/1c/run1"], made)
     tap.check("Ctrl-C: there is no summary yet",
               not os.path.exists(os.path.join(root, "interrupted", "summary.json")))
     check_clean("Ctrl-C")
-    status, said = interrupt("--resume")
+    status, said = interrupt(signal.SIGINT, "--resume")
     tap.check("--resume: goes on with what is not there yet",
               status == 130 and "1 of 2 runs are there already" in said and runs_of("interrupted") == made,
               status, said)
+    interrupt(signal.SIGKILL, "--resume")
+    wait_until(lambda: not processes())
+    left = os.listdir(events)
+    status, _, err = run("small", *SMALL, "--resume")
+    tap.check("SIGKILL: no process is left, and the next one removes what is in --event-dir",
+              status == 0 and left and not os.listdir(events), left, os.listdir(events), err)
 
 
 def test_wrong_words():
