@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#define KINDS_WITH_WHOM 70 /* letters; with more there is no room in the line for what they are */
 #define MARKED_MAX (FACTS_COLUMNS / 4) /* columns with a death: beyond that it is one black bar */
 
 static bool is_peer(const struct run_component_row *a, const struct run_component_row *b)
@@ -161,8 +162,10 @@ char *marks_fault_caption(const struct marks *m, const struct facts_component *c
 
     list_kinds(m, kinds, sizeof kinds);
     *out = '\0';
-    if (m->fault_count > 0)
+    if (m->fault_count > 0 && strlen(kinds) <= KINDS_WITH_WHOM)
         snprintf(out, cap, "Letters, what befell %s: %s.", whom, kinds);
+    else if (m->fault_count > 0)
+        snprintf(out, cap, "Letters: %s.", kinds);
     else if (m->fault_total > 0)
         snprintf(out, cap, "Other faults befell %s, too many to mark: %d.", whom, m->fault_total);
     return out;
