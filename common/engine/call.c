@@ -276,7 +276,10 @@ static void on_deadline(struct ev_loop *ev, ev_timer *w, int revents)
 
 void call_set_deadline(struct call *call, uint64_t timeout_ns)
 {
+    struct ev_loop *ev = call->session->conn.loop->ev;
+
     ev_timer_init(&call->deadline, on_deadline, (double)timeout_ns / 1e9, 0.);
     call->deadline.data = call;
-    ev_timer_start(call->session->conn.loop->ev, &call->deadline);
+    ev_now_update(ev); /* it counts from now, not from when the loop woke last */
+    ev_timer_start(ev, &call->deadline);
 }
