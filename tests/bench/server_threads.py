@@ -49,7 +49,8 @@ def server_cpu(child):
 
 
 def h2load(port, seconds, body):
-    return ["h2load", "-D", str(int(seconds + 2)), "-c", "8", "-m", "1", "-d", body,
+    # It is ended when that was long enough, which on a machine that stands still may take a while.
+    return ["h2load", "-D", str(int(seconds + 600)), "-c", "8", "-m", "1", "-d", body,
             "-H", "content-type: application/grpc", "-H", "te: trailers",
             "http://127.0.0.1:%s/flatline.v1.Stress/NonStreaming" % port]
 

@@ -56,7 +56,7 @@ echo '{window: 1s, recovery: 30s, stall: 30s, coverage: 0.2}' >"$rules"
 run all "$TAP_DIR/all.yaml" --duration 16s --chaos-after 5s,7s --allow-inconclusive
 mv "$TAP_DIR/long.yaml" "$rules"
 tap_is "all side by side: nobody fails" 0 "$TAP_STATUS"
-[ "$TAP_STATUS" = 0 ] || sed 's/^/# /' "$TAP_DIR/all.out" "$TAP_DIR/all.err"
+[ "$TAP_STATUS" = 0 ] || sed 's/^/# /' "$TAP_DIR/all.out" "$TAP_DIR/all.err" "$runs"/latest/logs/from-*.log
 everybody=$(fleet_query "select group_concat(name, ' ') from (select name from component order by id)")
 tap_is "messages flow wherever somebody tells of them" "$everybody" "$(verdicts no-traffic pass)"
 tap_is "and none of them is wrong" "$everybody" "$(verdicts errors pass)"
