@@ -70,12 +70,21 @@ static enum exit_status prepare(struct take *take, const char *name)
     return STATUS_PASSED;
 }
 
+static bool is_there(const char *dir, const char *file)
+{
+    char path[PATH_MAX + 64];
+
+    snprintf(path, sizeof path, "%s/%s", dir, file);
+    return access(path, F_OK) == 0;
+}
+
 /* The profiler makes programs slower, so that it has a pass of its own. */
 static enum exit_status play_heap(struct take *take, struct flame_stage *stage,
                                   struct flame_result *result)
 {
     struct flame_result unused = {0};
     enum exit_status status;
+    bool any = false;
 
     stage->heap = true;
     status = flame_stage_play(stage, stage->options->only_heap ? result : &unused);
@@ -89,7 +98,10 @@ static enum exit_status play_heap(struct take *take, struct flame_stage *stage,
             status = fail(take->error);
         else if (interrupt_came())
             status = STATUS_INTERRUPTED;
+        any = any || is_there(take->partial, file);
     }
+    if (status == STATUS_PASSED && !any)
+        log_warn("none of them runs on jemalloc: there are no stacks of what was allocated");
     return status;
 }
 
