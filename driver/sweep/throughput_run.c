@@ -24,8 +24,9 @@
 #define TEXT 64
 
 #define START_LIMIT_NS (60 * NS_PER_S)
-#define STOP_LIMIT_NS (60 * NS_PER_S) /* a broker has its database to write out */
-#define QUIET_NS (5 * NS_PER_S)       /* and the latency: nothing more will arrive */
+#define STOP_LIMIT_NS (60 * NS_PER_S)  /* a broker has its database to write out */
+#define QUIET_NS (5 * NS_PER_S)        /* and the latency: nothing more will arrive */
+#define LATE_LIMIT_NS (900 * NS_PER_S) /* events under way to slow subscribers */
 /* What a delay line may be wrong by, of what it is to add: 5 % and 1 ms. */
 #define TOLERANCE_SHARE 0.05
 #define TOLERANCE_MS 1.0
@@ -356,8 +357,8 @@ static enum troupe_outcome await_subscribers(struct act *act)
                                 .enough_ns = QUIET_NS + 2 * act->latency_ms * NS_PER_MS};
     enum troupe_outcome outcome;
 
-    outcome = troupe_await(act->troupe, is_over, &patience, UINT64_MAX / 4, act->error,
-                           sizeof act->error);
+    outcome =
+        troupe_await(act->troupe, is_over, &patience, LATE_LIMIT_NS, act->error, sizeof act->error);
     if (outcome == TROUPE_DONE && member_lives(act->subscribers))
         outcome = troupe_stop(act->troupe, act->subscribers, STOP_LIMIT_NS, act->error,
                               sizeof act->error);

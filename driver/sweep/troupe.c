@@ -229,7 +229,7 @@ static enum troupe_outcome await(struct troupe *troupe, const struct wait *w, ch
         snprintf(error, cap, "the %s did not %s in %.0f s (log: %s)", w->who->name, w->what,
                  (double)w->limit_ns / 1e9, w->who->log_path);
     else
-        snprintf(error, cap, "%s: not in %.0f s", w->what, (double)w->limit_ns / 1e9);
+        snprintf(error, cap, "%s in %.0f s", w->what, (double)w->limit_ns / 1e9);
     return TROUPE_LATE;
 }
 
@@ -237,8 +237,10 @@ enum troupe_outcome troupe_await(struct troupe *troupe, bool (*done)(void *user)
                                  uint64_t limit_ns, char *error, size_t cap)
 {
     return await(troupe,
-                 &(struct wait){
-                     .done = done, .user = user, .limit_ns = limit_ns, .what = "what was awaited"},
+                 &(struct wait){.done = done,
+                                .user = user,
+                                .limit_ns = limit_ns,
+                                .what = "what was awaited did not come"},
                  error, cap);
 }
 
