@@ -101,11 +101,11 @@ count_results()
 {
     awk '
         /^Testsuite summary for/ { summary = 1 }
-        /^See / { summary = 0 }
         !summary { next }
         /^# (PASS|XFAIL): / { passed += $3 }
         /^# (FAIL|XPASS|ERROR): / { failed += $3 }
         /^# SKIP: / { skipped += $3 }
+        /^# ERROR: / { summary = 0 }
         END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 

@@ -13,7 +13,7 @@ from program import SERVER, Server
 from tap import Tap
 
 JS = os.path.join(os.environ["top_srcdir"], "tests", "interop", "js")
-CASES = 22
+CASES = 24
 
 tap = Tap()
 

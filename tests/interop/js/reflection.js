@@ -9,6 +9,7 @@ const grpc = require("@grpc/grpc-js");
 const { GrpcReflection } = require("grpc-js-reflection-client");
 
 const METHODS = {
+  "flatline.v1.Relay": "Publish PublishStream Subscribe",
   "flatline.v1.Stress": "BidiStreaming ClientStreaming NonStreaming ServerStreaming",
   "grpc.health.v1.Health": "Check Watch",
   "grpc.reflection.v1.ServerReflection": "ServerReflectionInfo",
@@ -35,7 +36,7 @@ async function check(what, work) {
 
 function unary(client, method, request) {
   return new Promise((resolve, reject) => {
-    const deadline = Date.now() + 30000;
+    const deadline = Date.now() + 200000;
     client[method](request, { deadline }, (error, reply) => (error ? reject(error) : resolve(reply)));
   });
 }
