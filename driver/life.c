@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FORCE_NS (3 * NS_PER_S)    /* a chaos victim's drain (500 ms by default) and slack */
-#define SIGKILL_NS (15 * NS_PER_S) /* nothing survives it, but exits were seen to stall for 7 s */
-#define STAGGER_NS (5 * NS_PER_MS) /* between the first starts, so that sampling stays on time */
+#define FORCE_NS (3 * NS_PER_S)       /* a chaos victim's drain (500 ms by default) and slack */
+#define SIGKILL_NS (60 * NS_PER_S)    /* nothing survives it, but exits were seen to stall 16 s */
+#define STAGGER_NS (5 * NS_PER_MS)    /* between the first starts, so that sampling stays on time */
 #define THAW_POLL_NS (20 * NS_PER_MS) /* a kill that fell due in a freeze asks so often */
 #define LOG_NAME (COMPONENT_NAME + 32)
 
