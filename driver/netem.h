@@ -58,4 +58,7 @@ void netem_free(struct netem *n);
  */
 char *const *netem_prefix(const struct netem *n, enum netem_side side);
 
+/* A TCP socket (IPv4, close-on-exec) that lives on that side; -1 with errno. */
+int netem_socket(const struct netem *n, enum netem_side side);
+
 #endif

@@ -62,8 +62,12 @@ static int dial(const struct round_trip_plan *plan, char *error, size_t cap)
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)plan->port),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    int fd = plan->netem == NULL ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)
+                                 : netem_socket(plan->netem, NETEM_NEAR),
+        on = 1;
 
+    if (plan->netem != NULL)
+        inet_pton(AF_INET, NETEM_ADDRESS_FAR, &address.sin_addr);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         return fd;

@@ -1,10 +1,12 @@
 /*
  * How long a round trip to a server takes, looked at from outside: by PING frames of HTTP/2 (RFC
  * 9113, 6.7), or where TLS is spoken by bytes that are none, to which the answer is an alert or the
- * end of the connection. Loopback only.
+ * end of the connection. On loopback, or from the near to the far side of a netem.
  */
 #ifndef FLATLINE_DRIVER_SWEEP_ROUND_TRIP_H
 #define FLATLINE_DRIVER_SWEEP_ROUND_TRIP_H
+
+#include "driver/netem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +15,7 @@
 struct round_trip_plan {
     int port;
     bool tls;
+    const struct netem *netem; /* NULL: loopback */
     uint64_t
         expect_ns; /* about so long, so that a delayed handshake is over before the first try */
     uint64_t enough_ns; /* no more tries after one that is not longer */

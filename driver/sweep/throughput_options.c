@@ -119,6 +119,19 @@ static bool set_policy(void *into, const struct option_spec *spec, const char *v
     return false;
 }
 
+static bool set_means(void *into, const struct option_spec *spec, const char *value, char *why,
+                      size_t cap)
+{
+    struct throughput_options *o = into;
+
+    (void)spec;
+    o->netem = strcmp(value, "netem") == 0;
+    if (o->netem || strcmp(value, "delay") == 0)
+        return true;
+    snprintf(why, cap, "'%s' is none of delay, netem", value);
+    return false;
+}
+
 static const struct option_spec specs[] = {
     {"out", 'o', "DIR", "where the results go; made if need be", options_set_text, MEMBER(out)},
     {"events", 0, "N", "events of each run, split among its authors (1000)", options_set_u64,
@@ -128,6 +141,8 @@ static const struct option_spec specs[] = {
     {"latency", 0, "TIME,...",
      "round trips to add between authors and broker, and between broker and subscribers (0ms,20ms)",
      set_latency, 0},
+    {"latency-by", 0, "HOW",
+     "delay: delay lines; netem: the kernel, between two network namespaces (delay)", set_means, 0},
     {"runs", 0, "N", "of each pair of the two (3)", options_set_u64, MEMBER(runs)},
     {"subscribers", 0, "N", "who each get every event (1)", options_set_u64, MEMBER(subscribers)},
     {"connection-per-event", 0, NULL, "authors connect anew for every event", options_set_flag,
@@ -219,11 +234,12 @@ static json_t *list(const char *const *texts, size_t count, const char *unit)
 json_t *throughput_options_settings(const struct throughput_options *o)
 {
     json_t *settings = json_pack(
-        "{s:I, s:o, s:o, s:I, s:I, s:b, s:b, s:I, s:b}", "events", (json_int_t)o->events, "clients",
-        list(o->client_texts, o->client_count, ""), "latency",
-        list(o->latency_texts, o->latency_count, "ms"), "runs", (json_int_t)o->runs, "subscribers",
-        (json_int_t)o->subscribers, "connection-per-event", o->connection_per_event,
-        "publish-stream", o->stream, "event-size", (json_int_t)o->event_size, "secure", o->secure);
+        "{s:I, s:o, s:o, s:s, s:I, s:I, s:b, s:b, s:I, s:b}", "events", (json_int_t)o->events,
+        "clients", list(o->client_texts, o->client_count, ""), "latency",
+        list(o->latency_texts, o->latency_count, "ms"), "latency-by", o->netem ? "netem" : "delay",
+        "runs", (json_int_t)o->runs, "subscribers", (json_int_t)o->subscribers,
+        "connection-per-event", o->connection_per_event, "publish-stream", o->stream, "event-size",
+        (json_int_t)o->event_size, "secure", o->secure);
 
     if (o->relay_queue != 0)
         json_object_set_new(settings, "relay-queue", json_integer((json_int_t)o->relay_queue));

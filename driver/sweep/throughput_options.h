@@ -14,6 +14,7 @@ struct throughput_options {
     const char *slow_subscriber; /* NULL: as the server has it */
     const char *out, *event_dir;
     bool connection_per_event, stream, secure, resume, verbose;
+    bool netem; /* instead of delay lines */
     /* The axes, as numbers and as texts. */
     size_t latency_count, client_count;
     uint64_t latency_ms[SWEEP_VALUES_MAX], clients[SWEEP_VALUES_MAX];

@@ -2,10 +2,10 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "driver/sweep/distance.h"
 #include "driver/sweep/figures.h"
 #include "driver/sweep/interrupt.h"
 #include "driver/sweep/manifest.h"
-#include "driver/sweep/round_trip.h"
 #include "driver/sweep/tree.h"
 #include "driver/sweep/troupe.h"
 
@@ -27,9 +27,6 @@
 #define STOP_LIMIT_NS (60 * NS_PER_S)  /* a broker has its database to write out */
 #define QUIET_NS (5 * NS_PER_S)        /* and the latency: nothing more will arrive */
 #define LATE_LIMIT_NS (900 * NS_PER_S) /* events under way to slow subscribers */
-/* What a delay line may be wrong by, of what it is to add: 5 % and 1 ms. */
-#define TOLERANCE_SHARE 0.05
-#define TOLERANCE_MS 1.0
 
 /* For predictions; time_left corrects them by what runs really took. */
 #define RUN_NS (600 * NS_PER_MS) /* processes, databases, whatever the events */
@@ -46,6 +43,8 @@ struct act {
     const struct throughput_options *options;
     const struct sweep_run *run;
     uint64_t latency_ms, clients;
+    struct netem *netem; /* NULL: the way leads over delay lines, or straight on */
+    char netem_log[PATH_MAX];
     struct troupe *troupe;
     struct member *broker, *author_line, *subscriber_line, *subscribers, *authors;
     char events[PATH_MAX]; /* the folder of the event databases, while they are written */
@@ -92,9 +91,14 @@ __attribute__((format(printf, 2, 3))) static void add(struct act *act, const cha
     act->argv[++act->argc] = NULL;
 }
 
-static void begin(struct act *act, const char *program)
+/* Of a program on that side of the netem, if there is one. */
+static void begin(struct act *act, const char *program, enum netem_side side)
 {
+    char *const *prefix = act->netem != NULL ? netem_prefix(act->netem, side) : NULL;
+
     act->argc = 0;
+    for (; prefix != NULL && *prefix != NULL; prefix++)
+        add(act, "%s", *prefix);
     add(act, "%s", program);
 }
 
@@ -118,9 +122,14 @@ static void add_file(struct act *act, const char *option, enum role role)
 
 static void add_client(struct act *act, const struct member *to)
 {
-    begin(act, act->stage->programs.client);
+    begin(act, act->stage->programs.client, NETEM_NEAR);
     add_number(act, "--port", (uint64_t)member_port(to));
-    if (act->options->secure) {
+    if (act->netem != NULL)
+        add_text(act, "--host", NETEM_ADDRESS_FAR);
+    if (act->options->secure && act->netem != NULL) {
+        add(act, "--secure");
+        add(act, "--no-server-validation"); /* the certificate is localhost's */
+    } else if (act->options->secure) {
         add(act, "--secure");
         add(act, "--cert-store-from-path");
         add(act, "%s/cert.pem", act->stage->tls_dir);
@@ -143,8 +152,10 @@ static enum troupe_outcome start_broker(struct act *act)
 {
     const struct throughput_options *o = act->options;
 
-    begin(act, act->stage->programs.server);
+    begin(act, act->stage->programs.server, NETEM_FAR);
     add_number(act, "--port", 0);
+    if (act->netem != NULL)
+        add_text(act, "--host", NETEM_ADDRESS_FAR);
     add_file(act, "--event-db", ROLE_BROKER);
     if (o->relay_queue != 0)
         add_number(act, "--relay-queue", o->relay_queue);
@@ -164,7 +175,7 @@ static enum troupe_outcome start_broker(struct act *act)
 
 static enum troupe_outcome start_line(struct act *act, const char *name, struct member **out)
 {
-    begin(act, act->stage->driver);
+    begin(act, act->stage->driver, NETEM_NEAR);
     add(act, "delay");
     add_text(act, "--listen", "0");
     add(act, "--to");
@@ -176,13 +187,27 @@ static enum troupe_outcome start_line(struct act *act, const char *name, struct 
                  out);
 }
 
+/* Made first, since the broker starts on its far side; without latency it is the pair alone. */
+static enum troupe_outcome lay_netem(struct act *act)
+{
+    const struct netem_settings settings = {.rtt_ns = act->latency_ms * NS_PER_MS,
+                                            .plain = act->latency_ms == 0};
+
+    if (!act->options->netem)
+        return TROUPE_DONE;
+    snprintf(act->netem_log, sizeof act->netem_log, "%s/logs/netem.log", act->run->dir);
+    act->netem =
+        netem_new(&settings, act->stage->guardian, act->netem_log, act->error, sizeof act->error);
+    return act->netem != NULL ? TROUPE_DONE : TROUPE_DIED;
+}
+
 /* Without latency there is nothing in between. */
 static enum troupe_outcome start_lines(struct act *act)
 {
     enum troupe_outcome outcome;
 
     act->author_line = act->subscriber_line = act->broker;
-    if (act->latency_ms == 0)
+    if (act->latency_ms == 0 || act->netem != NULL)
         return TROUPE_DONE;
     outcome = start_line(act, "author-delay", &act->author_line);
     return outcome == TROUPE_DONE ? start_line(act, "subscriber-delay", &act->subscriber_line)
@@ -221,67 +246,22 @@ static enum troupe_outcome start_authors(struct act *act)
                  &act->authors);
 }
 
-/* --- the latency, as it is ------------------------------------------------------------------- */
-
-static double ms(uint64_t ns)
-{
-    return (double)ns / 1e6;
-}
-
-static bool measure(struct act *act, const struct member *to, uint64_t enough_ns, double *took_ms)
-{
-    const struct round_trip_plan plan = {.port = member_port(to),
-                                         .tls = act->options->secure,
-                                         .expect_ns =
-                                             to == act->broker ? 0 : act->latency_ms * NS_PER_MS,
-                                         .enough_ns = enough_ns};
-    uint64_t took;
-    bool done = round_trip_measure(&plan, &took, act->error, sizeof act->error);
-
-    *took_ms = ms(took);
-    return done;
-}
-
-/* Through the line, in addition to what it takes without. */
-static bool measure_line(struct act *act, const struct member *line, double direct_ms,
-                         double *added_ms)
-{
-    double wanted = (double)act->latency_ms, took;
-    double most = wanted + wanted * TOLERANCE_SHARE / 2 + TOLERANCE_MS / 2 + direct_ms;
-
-    if (!measure(act, line, (uint64_t)(most * 1e6), &took))
-        return false;
-    *added_ms = took - direct_ms;
-    return true;
-}
-
-static bool is_right(const struct act *act, double added_ms)
-{
-    double wanted = (double)act->latency_ms, off = added_ms - wanted;
-
-    return (off < 0 ? -off : off) <= wanted * TOLERANCE_SHARE + TOLERANCE_MS;
-}
+/* --- the way between them --------------------------------------------------------------------- */
 
 static bool record_latency(struct act *act)
 {
-    double direct, author = 0, subscriber = 0;
-    bool right, delayed = act->latency_ms != 0;
+    const struct distance distance = {.latency_ms = act->latency_ms,
+                                      .tls = act->options->secure,
+                                      .broker_port = member_port(act->broker),
+                                      .author_port = member_port(act->author_line),
+                                      .subscriber_port = member_port(act->subscriber_line),
+                                      .netem = act->netem,
+                                      .name = act->run->dir};
+    json_t *latency = distance_measure(&distance, act->error, sizeof act->error);
 
-    if (!measure(act, act->broker, 0, &direct) ||
-        (delayed && (!measure_line(act, act->author_line, direct, &author) ||
-                     !measure_line(act, act->subscriber_line, direct, &subscriber))))
-        return false;
-    right = is_right(act, author) && is_right(act, subscriber);
-    if (!right)
-        log_warn("%s: the delay lines add %.1f and %.1f ms instead of %" PRIu64
-                 " ms: this run is not to be trusted",
-                 act->run->dir, author, subscriber, act->latency_ms);
-    json_object_set_new(
-        act->run->manifest, "latency",
-        json_pack("{s:s, s:I, s:{s:f, s:f, s:f}, s:b}", "means", delayed ? "delay line" : "none",
-                  "wanted_ms", (json_int_t)act->latency_ms, "measured_ms", "direct", direct,
-                  "added_author", author, "added_subscriber", subscriber, "verified", right));
-    return true;
+    if (latency != NULL)
+        json_object_set_new(act->run->manifest, "latency", latency);
+    return latency != NULL;
 }
 
 /* --- the play -------------------------------------------------------------------------------- */
@@ -378,7 +358,8 @@ static enum troupe_outcome stop_rest(struct act *act)
 
 static enum troupe_outcome play(struct act *act)
 {
-    static enum troupe_outcome (*const before[])(struct act *) = {start_broker, start_lines};
+    static enum troupe_outcome (*const before[])(struct act *) = {lay_netem, start_broker,
+                                                                  start_lines};
     static enum troupe_outcome (*const after[])(struct act *) = {
         start_subscribers, start_authors, await_authors, await_subscribers, stop_rest};
     enum troupe_outcome outcome = TROUPE_DONE;
@@ -463,6 +444,7 @@ static enum exit_status perform(struct act *act)
     }
     outcome = play(act);
     troupe_free(act->troupe);
+    netem_free(act->netem);
     if (outcome == TROUPE_INTERRUPTED || interrupt_came())
         return STATUS_INTERRUPTED;
     if (outcome != TROUPE_DONE || !move_files(act) || !record_figures(act))

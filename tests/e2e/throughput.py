@@ -161,6 +161,28 @@ def test_other_ways():
     check_clean("other ways")
 
 
+def test_netem():
+    """All but the delays themselves needs no more than namespaces; those need a kernel that few test machines have."""
+    options = ("--latency-by", "netem", "--clients", "4", "--runs", "1", "--events", "40")
+    status, out, err = run("netem", *options, "--latency", "0", "--secure")
+    if status == 3 and "netem cannot be used here" in err:
+        tap.skip("netem, the pair alone: " + err.splitlines()[-1])
+    else:
+        tap.check("netem, the pair alone: passes", status == 0, out, err)
+        check_summary("netem")
+        said = load("netem", "0ms/4c/run1/manifest.json")["latency"]
+        tap.check("netem: the manifest says so, and how long the way is", said["means"] == "netem" and
+                  said["measured_ms"]["direct"] is None and said["measured_ms"]["added_author"] > 0, said)
+    status, out, err = run("netem-20", *options, "--latency", "20ms")
+    if status == 0:
+        said = load("netem-20", "20ms/4c/run1/manifest.json")["latency"]
+        tap.check("netem with a delay: it is measured", said["measured_ms"]["added_subscriber"] > 18, said)
+    else:
+        tap.check("netem with a delay, where the kernel has none: said, ends with 3", status == 3 and
+                  "netem cannot be used here" in err, status, err)
+    check_clean("netem")
+
+
 def interrupt(how, *options):
     """A sweep whose second run takes longer than any patience, and is ended within it."""
     partial = os.path.join(root, "interrupted/300ms/1c/run1.partial/logs/author.log")
@@ -199,6 +221,7 @@ def test_wrong_words():
             (("--out", "x", "--clients", "8,64", "--events", "50"), "64 authors have not an event each"),
             (("--out", "x", "--latency", "1.5ms"), "'1.5ms' is not a latency"),
             (("--out", "x", "--latency", "20ms,0.02s"), "has 0.02s twice"),
+            (("--out", "x", "--latency-by", "magic"), "none of delay, netem"),
             (("--out", "x", "--runs", "0"), "--runs: 1 to"),
             (("--out", "x", "--slow-subscriber", "wait"), "none of drop-oldest"),
             (("--out", "x", "--publish-stream", "--connection-per-event"), "contradicts"),
@@ -264,6 +287,7 @@ try:
     test_small()
     test_again()
     test_other_ways()
+    test_netem()
     test_interrupted()
     test_wrong_words()
     test_full_disk()
