@@ -165,6 +165,7 @@ enum exit_status capacity_main(int argc, char **argv)
     char error[LINE];
 
     capacity_options_take(&options, argc, argv);
+    log_init("driver capacity", options.verbose ? LOG_DEBUG : LOG_INFO, false);
     if (!preflight_programs(&programs, error, sizeof error) ||
         !charts_check_gnuplot(error, sizeof error) ||
         (setting.guardian = guardian_new(NULL, error, sizeof error)) == NULL) {

@@ -29,7 +29,7 @@ struct capacity_options {
     uint64_t rate; /* turns a second; UINT64_MAX: not given */
     uint64_t reply_limit_ns;
     uint64_t runs, seed;
-    bool hold, secure, resume;
+    bool hold, secure, resume, verbose;
     const char *server; /* as typed; NULL: ours */
     char *server_text;  /* cut into words, which live in it */
     char *server_words[CAPACITY_COMMAND_WORDS + 1];

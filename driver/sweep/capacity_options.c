@@ -162,6 +162,7 @@ static const struct option_spec specs[] = {
      MEMBER(up_to)},
     {"rtt-bound", 0, "TIME", "p99 round trip, all sending at once, that is still fine (1s)",
      options_set_duration, MEMBER(rtt_bound_ns)},
+    {"verbose", 'v', NULL, "say more", options_set_flag, MEMBER(verbose)},
     {0},
 };
 

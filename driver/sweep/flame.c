@@ -70,6 +70,20 @@ static enum exit_status prepare(struct take *take, const char *name)
     return STATUS_PASSED;
 }
 
+/* For --resume; its own draft is of no use then. */
+static bool is_done(struct take *take)
+{
+    char path[2 * PATH_MAX];
+
+    if (!take->options->resume || !flame_result_find(take->options, &take->impl, path, sizeof path))
+        return false;
+    log_info("%s is there already", path);
+    if (!tree_remove(take->partial, take->error, sizeof take->error))
+        log_warn("%s", take->error);
+    take->partial[0] = '\0';
+    return true;
+}
+
 static bool is_there(const char *dir, const char *file)
 {
     char path[PATH_MAX + 64];
@@ -166,10 +180,11 @@ static enum exit_status record_one(const struct flame_options *o, const struct p
     struct flame_result result = {0};
     enum exit_status status = prepare(&take, name);
 
-    if (status == STATUS_PASSED)
+    if (status == STATUS_PASSED && !is_done(&take)) {
         status = play(&take, &result);
-    if (status == STATUS_PASSED)
-        status = finish(&take, &result);
+        if (status == STATUS_PASSED)
+            status = finish(&take, &result);
+    }
     leave(&take, status);
     return status;
 }
@@ -193,7 +208,8 @@ static enum exit_status record(const struct flame_options *o)
     interrupt_end();
     guardian_free(guardian);
     if (status == STATUS_INTERRUPTED)
-        log_info("interrupted; results that were finished before are kept");
+        log_info("interrupted; results that were finished are kept; the same command with --resume "
+                 "goes on");
     if (status == STATUS_PASSED)
         flame_table_print(o->out, stdout);
     return status;
@@ -232,7 +248,7 @@ enum exit_status flame_main(int argc, char **argv)
     enum exit_status status;
 
     flame_options_take(&options, argc, argv);
-    log_init("driver", options.verbose ? LOG_DEBUG : LOG_INFO, false);
+    log_init("driver flame", options.verbose ? LOG_DEBUG : LOG_INFO, false);
     status = tasks[options.task](&options);
     free(options.storage);
     if (fflush(stdout) != 0 && status == STATUS_PASSED) {

@@ -117,6 +117,8 @@ static const struct option_spec specs[] = {
      MEMBER(call_graph)},
     {"only", 0, "WHAT", "cpu or heap, instead of both", set_only, 0},
     {"out", 0, "DIR", "the results: DIR/NAME/DATE-VERSION-...", options_set_text, MEMBER(out)},
+    {"resume", 0, NULL, "only what has no finished result of the same traffic there yet",
+     options_set_flag, MEMBER(resume)},
     {NULL, 0, NULL, "Look at results", NULL, 0},
     {"diff", 0, NULL, "draw what differs from result A to result B, into --out DIR", set_diff, 0},
     {"table", 0, "DIR", "print time, CPU per message and memory of the results in DIR", set_table,
@@ -171,7 +173,7 @@ static void check(const struct flame_options *o, int operands)
 {
     bool recording = o->impl_count > 0 || o->scenario_file != NULL || o->streams > 0 ||
                      o->per_stream_text != NULL || o->per_packet_text != NULL || o->observer ||
-                     o->debug || o->only_cpu || o->only_heap || o->call_graph != NULL;
+                     o->debug || o->only_cpu || o->only_heap || o->call_graph != NULL || o->resume;
 
     if (o->task != FLAME_RECORD && recording)
         options_exit_bad(&set, "%s takes nothing of what records",

@@ -22,7 +22,7 @@ struct flame_options {
     const char *scenario_file;                /* NULL: the one that is shipped for each */
     uint64_t streams, per_stream, per_packet; /* bytes the last two, and bodies alone */
     const char *per_stream_text, *per_packet_text;
-    bool observer, debug, only_cpu, only_heap, verbose;
+    bool observer, debug, only_cpu, only_heap, resume, verbose;
     const char *call_graph; /* "fp", "dwarf", or NULL: as it fits the program */
     const char *out;
     const char *table;

@@ -5,6 +5,8 @@
 #include "driver/sweep/perf.h"
 #include "driver/sweep/tree.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -65,6 +67,55 @@ static json_t *samples(const struct flame_options *options, const struct flame_r
     return samples;
 }
 
+static json_t *settings_of(const struct flame_options *options, const struct flame_impl *impl)
+{
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:b, s:b, s:s, s:s}", "impl", impl->name,
+                     "scenario", options->scenario_file != NULL ? options->scenario_file : "",
+                     "streams", (json_int_t)options->streams, "per_stream_bytes",
+                     (json_int_t)options->per_stream, "per_packet_bytes",
+                     (json_int_t)options->per_packet, "observer", options->observer, "debug",
+                     options->debug, "call_graph",
+                     options->call_graph != NULL ? options->call_graph : "", "only",
+                     options->only_cpu    ? "cpu"
+                     : options->only_heap ? "heap"
+                                          : "");
+}
+
+static bool is_of(const char *dir, const json_t *settings, const char *version)
+{
+    char error[1024];
+    json_t *manifest = manifest_read(dir, error, sizeof error);
+    const char *its =
+        json_string_value(json_object_get(json_object_get(manifest, "server"), "version"));
+    bool same = json_is_true(json_object_get(manifest, "finished")) && its != NULL &&
+                strcmp(its, version) == 0 &&
+                json_equal(json_object_get(manifest, "settings"), settings);
+
+    json_decref(manifest);
+    return same;
+}
+
+bool flame_result_find(const struct flame_options *options, const struct flame_impl *impl,
+                       char *path, size_t cap)
+{
+    json_t *settings = settings_of(options, impl);
+    const struct dirent *entry;
+    char parent[PATH_MAX];
+    bool found = false;
+    DIR *dir;
+
+    snprintf(parent, sizeof parent, "%s/%s", options->out, impl->name);
+    dir = opendir(parent);
+    while (dir != NULL && !found && (entry = readdir(dir)) != NULL) {
+        snprintf(path, cap, "%s/%s", parent, entry->d_name);
+        found = is_of(path, settings, impl->version);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    json_decref(settings);
+    return found;
+}
+
 void flame_result_describe(json_t *manifest, const struct flame_options *options,
                            const struct flame_impl *impl, const struct flame_result *result)
 {
@@ -72,12 +123,7 @@ void flame_result_describe(json_t *manifest, const struct flame_options *options
                               "wall_s", result->wall_s, "client_cpu_s", result->client_cpu_s,
                               "server_cpu_s", result->server_cpu_s);
 
-    json_object_set_new(manifest, "settings",
-                        json_pack("{s:s, s:I, s:I, s:I, s:b, s:b}", "impl", impl->name, "streams",
-                                  (json_int_t)options->streams, "per_stream_bytes",
-                                  (json_int_t)options->per_stream, "per_packet_bytes",
-                                  (json_int_t)options->per_packet, "observer", options->observer,
-                                  "debug", options->debug));
+    json_object_set_new(manifest, "settings", settings_of(options, impl));
     json_object_set_new(manifest, "server",
                         json_pack("{s:s, s:s, s:s}", "program", impl->program, "version",
                                   impl->version, "says", impl->version_line));

@@ -37,6 +37,13 @@ char *flame_result_name(const struct flame_options *options, const struct flame_
 void flame_result_describe(json_t *manifest, const struct flame_options *options,
                            const struct flame_impl *impl, const struct flame_result *result);
 
+/*
+ * Whether OUT/IMPL has a finished result of the same settings and version of the server; its folder
+ * into *path.
+ */
+bool flame_result_find(const struct flame_options *options, const struct flame_impl *impl,
+                       char *path, size_t cap);
+
 /* DIR/duration: wall and CPU seconds of the client. False: *error holds one line. */
 bool flame_result_write_duration(const char *dir, const struct flame_result *result, char *error,
                                  size_t cap);

@@ -158,7 +158,8 @@ static void survey(struct sweep *s)
     if (s->done > 0)
         log_info("%u of %u runs are there already", s->done, s->total);
     if (s->done < s->total)
-        log_info("%u runs, predicted to take %s", s->total - s->done,
+        log_info("%u %s, predicted to take %s", s->total - s->done,
+                 s->total - s->done == 1 ? "run" : "runs",
                  rough(s->predicted_ns, text, sizeof text));
 }
 

@@ -126,6 +126,9 @@ def check_ours():
               re.search(r"/\d{8}T\d{6}Z-\d[\w.]*-2_16M_1K-debug_off$", folder), folder)
     with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as file:
         manifest = json.load(file)
+    again = flame("--impl", "ours", *SIZES, "--observer", "--out", "out", "--resume")
+    tap.check("--resume: what is finished is not made again", again.returncode == 0 and
+              "is there already" in again.stderr and only_result("ours") == folder, again.stderr)
     result = manifest["result"]
     tap.check("the manifest tells the traffic",
               manifest["finished"] and result["messages"] == MESSAGES and result["client_cpu_s"] > 0
@@ -192,6 +195,7 @@ def check_interrupt():
     driver.send_signal(signal.SIGINT)
     said = driver.communicate(timeout=300)[1]
     tap.check("Ctrl-C: exit 130", driver.returncode == 130 and "interrupted" in said, driver.returncode, said)
+    tap.check("Ctrl-C: it says how to go on", "--resume" in said, said)
     tap.check("what was not finished is gone", os.listdir(os.path.join(out, "ours")) == [])
     tap.check("and so are the processes", not left_over(), left_over())
 
