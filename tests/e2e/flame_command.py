@@ -30,6 +30,9 @@ servers:
 clients:
   - {name: plain, server: node, pattern: bidi-stream}
 """
+# Functions that any sampling meets one of. Not main alone: the part of a stack that perf keeps, 8 KB, is less than
+# sanitizers make of it.
+OURS = {"main", "ev_run", "ev_invoke_pending", "on_readable", "plain_read", "plain_write", "read_session", "write_some"}
 USAGE = {
     "": "--out is missing",
     "--out x": "--impl is missing",
@@ -150,7 +153,7 @@ def check_ours():
         for role in ("c1", "s1"):
             frames = frames_of(tree_of(os.path.join(folder, role + ".html")))
             tap.check("%s: frames have names, the kernel's too" % role,
-                      "main" in frames and any(name.endswith("_[k]") for name in frames), sorted(frames))
+                      OURS & frames and any(name.endswith("_[k]") for name in frames), sorted(frames))
     if PAGES and JEMALLOC:
         frames = frames_of(tree_of(os.path.join(folder, "c1-heap.html")))
         tap.check("and those of the heap", "main" in frames and "work_run" in frames, sorted(frames))
@@ -184,7 +187,7 @@ def check_js(ours):
     tree = tree_of(os.path.join(root, "difference", "s1.html"))
     tap.check("it is one of shares", 990000 < total_of(tree) < 1010000 and abs(total_of(tree, "d")) < 10000,
               total_of(tree), total_of(tree, "d"))
-    tap.check("of both", {"main"} <= frames_of(tree) and any(name.startswith("JS:") for name in frames_of(tree)))
+    tap.check("of both", OURS & frames_of(tree) and any(name.startswith("JS:") for name in frames_of(tree)))
 
 
 def check_interrupt():
