@@ -7,6 +7,7 @@
 #include "driver/keepsake.h"
 #include "driver/rest.h"
 #include "driver/suspects.h"
+#include "driver/victims.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct autopsy {
     char *repeat;
     struct inquest inquests[SUSPECTS_MAX];
     size_t count;
+    struct victims victims;
     struct rest *rest;
     uint64_t rest_ns; /* since when all rest; 0: they do not */
     bool quiet;       /* they have fallen quiet, or had time enough for it */
@@ -136,6 +138,8 @@ static void begin_looking(struct autopsy *a)
     (void)run_writer_meta_int(a->settings.writer, "evidence_ns", (int64_t)a->begun_ns);
     for (size_t i = 0; i < a->count; i++)
         supervisor_revive(a->settings.supervisor, a->inquests[i].index);
+    victims_begin(&a->victims, a->settings.supervisor, a->settings.fleet->scenario, a->inquests,
+                  a->count);
     a->phase = PHASE_LOOKING;
 }
 
@@ -190,7 +194,8 @@ static void call_for_rest(struct autopsy *a, uint64_t now_ns)
         wanting += inquest_wants_rest(s, process_of(a, s), now_ns);
         waiting += s->step < INQUEST_STACKS;
     }
-    if (wanting > 0 && (wanting == waiting || now_ns >= a->begun_ns + PATIENCE_NS))
+    if (wanting > 0 && (wanting == waiting || now_ns >= a->begun_ns + PATIENCE_NS) &&
+        victims_are_back(&a->victims, now_ns))
         begin_rest(a, now_ns);
 }
 
@@ -209,10 +214,12 @@ static void look_into(struct autopsy *a, uint64_t now_ns)
 {
     bool over = true;
 
-    if (a->rest_ns == 0)
+    if (a->rest_ns == 0) {
+        victims_step(&a->victims, now_ns);
         call_for_rest(a, now_ns);
-    else
+    } else {
         keep_rest(a, now_ns);
+    }
     for (size_t i = 0; i < a->count; i++) {
         struct inquest *s = &a->inquests[i];
 

@@ -1,10 +1,10 @@
 /*
  * The evidence phase: when the judged part of a run has ended and somebody's memory failed, traffic
  * goes on, unjudged, for 30 s at most, while the suspects are looked into: a dead one is started
- * again, caps are raised, the heap profiler runs, two dumps are taken, and their difference is kept
- * as collapsed stacks beside the list of open descriptors, the last log lines and the command that
- * repeats the run, all in RUN/evidence/NAME/. Whatever fails is said there (why.txt) and changes no
- * verdict.
+ * again, caps are raised, their unstable peers die now and then (victims.h), the heap profiler
+ * runs, two dumps are taken, and their difference is kept as collapsed stacks beside the list of
+ * open descriptors, the last log lines and the command that repeats the run, all in
+ * RUN/evidence/NAME/. Whatever fails is said there (why.txt) and changes no verdict.
  *
  * Who is a suspect is asked of `driver suspects`, another process, since judging a long run takes
  * longer than the loop may stand still.

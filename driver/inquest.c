@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define SETTLE_NS (3 * NS_PER_S) /* whoever was being restarted is connected again */
+/* A peer that dies within so much of it is connected again at its end. */
+#define SETTLE_DEATHS_NS NS_PER_S
 #define GATHER_NS (8 * NS_PER_S)
 /* A slow leak needs longer to stand out from a connection more or less. */
 #define GATHER_SLOW_NS (15 * NS_PER_S)
@@ -260,6 +262,14 @@ bool inquest_needs_rest(const struct inquest *s, uint64_t rest_ns)
 {
     return s->step == INQUEST_FIRST || s->step == INQUEST_SECOND ||
            (waits_for_rest(s) && s->since_ns < rest_ns);
+}
+
+bool inquest_bears_deaths(const struct inquest *s, uint64_t now_ns)
+{
+    if (s->step == INQUEST_SETTLED)
+        return now_ns < s->since_ns + SETTLE_DEATHS_NS;
+    return s->step == INQUEST_GATHERED &&
+           now_ns < s->since_ns + gather_ns(s->growth) - SETTLE_NS + SETTLE_DEATHS_NS;
 }
 
 void inquest_step(struct inquest *s, struct process *p, uint64_t now_ns, uint64_t rest_ns)

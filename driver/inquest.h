@@ -62,6 +62,12 @@ bool inquest_wants_rest(const struct inquest *s, const struct process *process, 
 /* Whether it waits for a profile to be written in the rest that began at rest_ns. */
 bool inquest_needs_rest(const struct inquest *s, uint64_t rest_ns);
 
+/*
+ * Whether a peer may die now and be seen in its profiles: soon after the profiler was started, or
+ * between the two dumps, and in time to be connected again at the next one.
+ */
+bool inquest_bears_deaths(const struct inquest *s, uint64_t now_ns);
+
 /* Its time is over: what has been gathered stays, and `why` nothing more is to come. */
 void inquest_end(struct inquest *s, const char *why);
 

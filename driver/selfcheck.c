@@ -120,17 +120,14 @@ static bool find_culprit(const struct selfcheck_plant *plant, char *out, size_t 
     return true;
 }
 
-/*
- * What the evidence phase says of a planted leak must begin with who planted it. Chaos rests then,
- * and with it the leaks that it brings about.
- */
+/* What the evidence phase says of a planted leak must begin with who planted it. */
 static void compare_stack(struct row row, const char *run_dir, struct tally *tally, json_t *rows)
 {
     struct verdict v = {.outcome = OUTCOME_FAIL, .value = NAN};
     struct run_guilty guilty;
     char culprit[64];
 
-    if (row.plant.by_chaos || !find_culprit(&row.plant, culprit, sizeof culprit) ||
+    if (!find_culprit(&row.plant, culprit, sizeof culprit) ||
         !run_guilty_read(&guilty, run_dir, row.component))
         return;
     row.rule = EVIDENCE;

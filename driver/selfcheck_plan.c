@@ -206,11 +206,10 @@ bool selfcheck_find(const char *component, struct selfcheck_plant *out)
     for (size_t i = 0; i < HOUSES; i++) {
         bool server = strncmp(component, "server-", 7) == 0;
         const struct end *end = server ? &houses[i].server : &houses[i].client;
-        const struct end *other = server ? &houses[i].client : &houses[i].server;
 
         if (strcmp(component + 7, houses[i].name) != 0)
             continue;
-        *out = (struct selfcheck_plant){planted(end), end->rule, other->unstable};
+        *out = (struct selfcheck_plant){planted(end), end->rule};
         return true;
     }
     return false;

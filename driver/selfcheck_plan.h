@@ -14,7 +14,6 @@
 struct selfcheck_plant {
     const char *planted; /* SHAPE:BYTES/EVERY, or the name of what grows by nature; NULL: clean */
     const char *rule;    /* that must fail on it; NULL: none may */
-    bool by_chaos;       /* its events are deaths of its peer */
 };
 
 /* Whether each word of "call,fd,cache" is a shape that is planted. False: *why says which not. */

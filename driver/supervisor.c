@@ -173,6 +173,12 @@ void supervisor_calm(struct supervisor *s)
     s->shared.unjudged = true;
 }
 
+void supervisor_kill(struct supervisor *s, size_t i)
+{
+    if (s->lives[i].state == LIFE_UP)
+        life_dispatch(&s->lives[i], LIFE_HURRY);
+}
+
 void supervisor_revive(struct supervisor *s, size_t i)
 {
     if (!s->lives[i].lives)

@@ -66,6 +66,12 @@ void supervisor_start(struct supervisor *s);
  */
 void supervisor_calm(struct supervisor *s);
 
+/*
+ * Kills component i by SIGKILL if it is up; only after supervisor_calm. It counts as stopped, not
+ * as a victim of chaos: it stays dead until it is revived, and no recovery is expected.
+ */
+void supervisor_kill(struct supervisor *s, size_t i);
+
 /* Starts component i again if it has died; only after supervisor_calm. */
 void supervisor_revive(struct supervisor *s, size_t i);
 

@@ -36,8 +36,8 @@ struct world {
                        */
     uint64_t begun_ns, over_ns;
     char breach[512];
-    bool calm,
-        revived; /* calm from the begin, when component 1 is told to die; then it is revived */
+    bool calm, revived; /* calm from the begin, when component 1 is told to die and 2 is killed;
+                           then both are revived */
     ev_timer end_timer;
 };
 
@@ -58,6 +58,7 @@ static void on_end(struct ev_loop *loop, ev_timer *watcher, int revents)
     } else if (w.calm && !w.revived) {
         w.revived = true;
         supervisor_revive(w.f.supervisor, 1);
+        supervisor_revive(w.f.supervisor, 2);
         look_again(0.01);
     } else {
         supervisor_stop(w.f.supervisor);
@@ -84,6 +85,7 @@ static void begun(void *user, uint64_t now_ns)
     if (w.calm) {
         supervisor_calm(w.f.supervisor);
         page_order(supervisor_process(w.f.supervisor, 1)->page, PAGE_COMMAND_PUBLISH, 0);
+        supervisor_kill(w.f.supervisor, 2);
     }
     if (w.stand_still)
         stand_still();
@@ -363,10 +365,14 @@ static void a_stalled_loop_loses_no_status(void **state)
     assert_no_child_is_left();
 }
 
-static bool the_dead_one_is_known_or_back(void)
+static bool the_dead_are_known_or_back(void)
 {
-    return w.revived ? supervisor_is_up(w.f.supervisor, 1)
-                     : supervisor_process(w.f.supervisor, 1) == NULL;
+    for (size_t i = 1; i <= 2; i++) {
+        if (w.revived ? !supervisor_is_up(w.f.supervisor, i)
+                      : supervisor_process(w.f.supervisor, i) != NULL)
+            return false;
+    }
+    return true;
 }
 
 static void what_dies_after_the_judged_part_is_no_breach(void **state)
@@ -374,16 +380,23 @@ static void what_dies_after_the_judged_part_is_no_breach(void **state)
     (void)state;
     add("server", true, true, "");
     add("a", false, true, "--when-told --exit 7");
-    add("b", false, true, "");
+    add("b", false, false, "");
+    add("c", false, true, "");
     w.calm = true;
-    w.enough = the_dead_one_is_known_or_back;
+    w.enough = the_dead_are_known_or_back;
     run();
     assert_string_equal(w.breach, "");
     assert_reason("a", 1, REASON_ERROR_EXIT);
     assert_non_null(incarnation("a", 2));
     assert_true(incarnation("a", 2)->ready_ns > incarnation("a", 1)->exit_ns);
-    assert_null(incarnation("b", 2));
     assert_reason("b", 1, REASON_STOPPED);
+    assert_int_equal(incarnation("b", 1)->exit_signal, SIGKILL);
+    assert_non_null(incarnation("b", 2));
+    assert_true(incarnation("b", 2)->ready_ns > incarnation("b", 1)->exit_ns);
+    assert_reason("b", 2, REASON_STOPPED);
+    assert_int_equal(incarnation("b", 2)->ordered_signal, SIGTERM);
+    assert_null(incarnation("c", 2));
+    assert_reason("c", 1, REASON_STOPPED);
     assert_no_child_is_left();
 }
 

@@ -1,9 +1,13 @@
-/* Suspects that cannot be profiled: each is given up at once, and its folder says why. */
+/*
+ * Suspects that cannot be profiled: each is given up at once, and its folder says why. And whose
+ * peers are to die while one is profiled, and when.
+ */
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/run/stacks.h"
 #include "driver/inquest.h"
 #include "driver/keepsake.h"
+#include "driver/victims.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,6 +135,83 @@ static void a_seed_that_was_drawn_is_in_the_command(void **state)
     free(as_given);
 }
 
+#define ALL 12
+
+/* Two servers, the second unstable; each has clients, of which the even ones are unstable. */
+static void people(struct scenario *scenario, struct component *components)
+{
+    memset(components, 0, ALL * sizeof *components);
+    for (int i = 0; i < ALL; i++) {
+        components[i].server = i < 2;
+        components[i].stable = i == 0 || (i > 2 && i % 2 == 1);
+        components[i].peer = i < 2 ? -1 : i < 6 ? 0 : 1;
+    }
+    components[1].stable = false;
+    *scenario = (struct scenario){.components = components, .count = ALL};
+}
+
+static void unstable_peers_of_suspects_are_to_die(void **state)
+{
+    struct component components[ALL];
+    struct scenario scenario;
+    struct inquest suspects[2] = {{.index = 0}, {.index = 7}};
+    size_t chosen[VICTIMS_MAX];
+
+    (void)state;
+    people(&scenario, components);
+    /* Of the server its unstable clients, of the client its server; no stable one. */
+    assert_int_equal(victims_choose(&scenario, suspects, 2, chosen), 3);
+    assert_int_equal(chosen[0], 2);
+    assert_int_equal(chosen[1], 4);
+    assert_int_equal(chosen[2], 1);
+    /* Nobody who is looked into, and not who chaos is to kill in another way. */
+    suspects[1].index = 2;
+    assert_int_equal(victims_choose(&scenario, suspects, 2, chosen), 1);
+    assert_int_equal(chosen[0], 4);
+    components[4].kill = KILL_TERM;
+    assert_int_equal(victims_choose(&scenario, suspects, 2, chosen), 0);
+    /* A server that two of them have in common dies for both, and is one. */
+    suspects[0].index = 8;
+    suspects[1].index = 9;
+    assert_int_equal(victims_choose(&scenario, suspects, 2, chosen), 1);
+    assert_int_equal(chosen[0], 1);
+    /* Its stable server is not to die for a client. */
+    suspects[0].index = 3;
+    assert_int_equal(victims_choose(&scenario, suspects, 1, chosen), 0);
+}
+
+static void no_more_are_to_die_than_there_is_room_for(void **state)
+{
+    struct component components[1 + 2 * VICTIMS_EACH] = {{.server = true, .peer = -1}};
+    struct scenario scenario = {.components = components, .count = 1 + 2 * VICTIMS_EACH};
+    struct inquest suspect = {.index = 0};
+    size_t chosen[VICTIMS_MAX];
+
+    (void)state;
+    assert_int_equal(victims_choose(&scenario, &suspect, 1, chosen), VICTIMS_EACH);
+    assert_int_equal(chosen[VICTIMS_EACH - 1], VICTIMS_EACH);
+}
+
+static void peers_die_between_the_profiles_and_not_near_them(void **state)
+{
+    const uint64_t since = 1000 * NS_PER_S;
+    struct inquest s = {.since_ns = since};
+
+    (void)state;
+    for (int step = 0; step < INQUEST_STEPS; step++) {
+        s.step = (enum inquest_step)step;
+        assert_int_equal(inquest_bears_deaths(&s, since),
+                         step == INQUEST_SETTLED || step == INQUEST_GATHERED);
+    }
+    s.step = INQUEST_SETTLED;
+    assert_false(inquest_bears_deaths(&s, since + 2 * NS_PER_S));
+    s.step = INQUEST_GATHERED;
+    assert_true(inquest_bears_deaths(&s, since + 10 * NS_PER_S));
+    assert_false(inquest_bears_deaths(&s, since + 14 * NS_PER_S));
+    s.growth = 1e6; /* is profiled for a shorter time */
+    assert_false(inquest_bears_deaths(&s, since + 10 * NS_PER_S));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -141,6 +222,9 @@ int main(void)
         TEST(a_program_of_others_is_not_profiled),
         TEST(a_process_that_died_is_given_up),
         TEST(a_seed_that_was_drawn_is_in_the_command),
+        cmocka_unit_test(unstable_peers_of_suspects_are_to_die),
+        cmocka_unit_test(no_more_are_to_die_than_there_is_room_for),
+        cmocka_unit_test(peers_die_between_the_profiles_and_not_near_them),
     };
 
     log_init("test", LOG_ERROR, false);
