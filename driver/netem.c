@@ -1,6 +1,7 @@
 #include "driver/netem.h"
 
 #include "common/base/clock.h"
+#include "common/base/thread.h"
 #include "driver/command.h"
 #include "driver/spawn.h"
 
@@ -8,7 +9,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -285,7 +285,7 @@ int netem_socket(const struct netem *n, enum netem_side side)
 {
     struct errand errand = {n->sides[side].pid, -1, 0};
     pthread_t thread;
-    int error = pthread_create(&thread, NULL, fetch_socket, &errand);
+    int error = thread_start(&thread, 0, fetch_socket, &errand);
 
     if (error == 0) {
         pthread_join(thread, NULL);

@@ -1,12 +1,12 @@
 #include "driver/pss.h"
 
 #include "common/base/clock.h"
+#include "common/base/thread.h"
 #include "driver/proc.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -48,19 +48,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* The thread takes no signals: they are the loop's. */
-static int start_thread(struct pss *pss)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&pss->thread, NULL, run, pss);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 struct pss *pss_new(size_t slots, uint64_t period_ns)
 {
     struct pss *pss = calloc(1, sizeof *pss + slots * sizeof *pss->slots);
@@ -74,7 +61,7 @@ struct pss *pss_new(size_t slots, uint64_t period_ns)
         free(pss);
         return NULL;
     }
-    errno = start_thread(pss);
+    errno = thread_start(&pss->thread, 0, run, pss);
     if (errno != 0) {
         close(pss->stop_fd);
         free(pss);

@@ -1,5 +1,6 @@
 #include "stress-server/worker.h"
 
+#include "common/base/thread.h"
 #include "common/child/healthy.h"
 #include "common/child/leak.h"
 #include "common/engine/mem.h"
@@ -7,7 +8,6 @@
 #include "stress-server/services.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -268,20 +268,10 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's: a new thread inherits the mask of its maker. */
 bool worker_start(struct worker *worker, char *error, size_t cap)
 {
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    int failed;
+    int failed = thread_start(&worker->thread, STACK_SIZE, thread_main, worker);
 
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&worker->thread, &attributes, thread_main, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
     if (failed != 0)
         snprintf(error, cap, "cannot start a thread: %s", strerrordesc_np(failed));
     worker->threaded = failed == 0;

@@ -1,6 +1,7 @@
 #include "common/events/event_db.h"
 
 #include "common/base/clock.h"
+#include "common/base/thread.h"
 #include "common/engine/mem.h"
 #include "common/run/db.h"
 
@@ -8,7 +9,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -181,20 +181,10 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's. */
 static bool start_thread(struct event_db *db)
 {
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    int failed;
+    int failed = thread_start(&db->thread, STACK_SIZE, thread_main, db);
 
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&db->thread, &attributes, thread_main, db);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
     return failed == 0 || run_db_refuse(&db->run, "no thread for %s: %s", db->config.path,
                                         strerrordesc_np(failed));
 }
