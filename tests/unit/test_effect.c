@@ -197,6 +197,11 @@ static void a_way_that_stays_long_is_no_effect_yet(void **state)
         both(3, NEMESIS_LATENCY_NS + NS_PER_MS);
         assert_false(seen());
     }
+    /* One that is short among them does not end it. */
+    for (size_t i = ONE; i <= OTHER; i++)
+        histogram_record(&pages[i].rtt, NS_PER_MS);
+    both(3, NEMESIS_LATENCY_NS + NS_PER_MS);
+    assert_false(seen());
 }
 
 int main(void)
