@@ -110,14 +110,7 @@ static bool set_interop_case(void *into, const struct option_spec *spec, const c
 static bool set_message_size(void *into, const struct option_spec *spec, const char *value,
                              char *why, size_t cap)
 {
-    const struct options *options = into;
-
-    if (!options_set_size(into, spec, value, why, cap))
-        return false;
-    if (options->message_size > 0 && options->message_size <= PAYLOAD_BODY_MOST)
-        return true;
-    snprintf(why, cap, "'%s' is not between 1 and %u bytes", value, PAYLOAD_BODY_MOST);
-    return false;
+    return options_set_size_within(into, spec, value, 1, PAYLOAD_BODY_MOST, why, cap);
 }
 
 static bool parse_count(const char *value, uint64_t *count, char *why, size_t cap)
@@ -225,9 +218,9 @@ static const struct option_spec specs[] = {
      MEMBER(system_store)},
     {"no-server-validation", 0, NULL, "accept any certificate", options_set_flag,
      MEMBER(no_validation)},
-    {"keepalive", 0, "TIME", "send it a PING so often (never)", options_set_duration,
+    {"keepalive", 0, "TIME", "send it a PING so often (never)", options_set_period,
      MEMBER(keepalive_ns)},
-    {"keepalive-timeout", 0, "T", "without an answer for T it is lost (20s)", options_set_duration,
+    {"keepalive-timeout", 0, "T", "without an answer for T it is lost (20s)", options_set_period,
      MEMBER(keepalive_timeout_ns)},
     {"connect-timeout", 0, "T", "until a connection can be used (20s)", options_set_duration,
      MEMBER(connect_timeout_ns)},
@@ -351,9 +344,7 @@ static void check_security(const struct options *o)
 
 static void check_keepalive(const struct options *o)
 {
-    if (o->keepalive_ns == 0 || o->keepalive_timeout_ns == 0)
-        options_exit_bad(&set, "--keepalive and its timeout must be longer than 0");
-    if (o->keepalive_ns == UINT64_MAX && o->keepalive_timeout_ns != UINT64_MAX)
+    if (o->keepalive_ns == 0 && o->keepalive_timeout_ns != 0)
         options_exit_bad(&set, "--keepalive-timeout needs --keepalive");
 }
 
@@ -470,10 +461,6 @@ static void set_defaults(struct options *o)
     if (o->swarm.messages_from == 0)
         o->swarm.messages_from = o->swarm.messages_to = 1;
     relay_options_set_defaults(&o->relay);
-    if (o->keepalive_ns == UINT64_MAX)
-        o->keepalive_ns = 0;
-    if (o->keepalive_timeout_ns == UINT64_MAX)
-        o->keepalive_timeout_ns = 0;
     if (o->soak_iterations == UINT64_MAX)
         o->soak_iterations = SOAK_ITERATIONS;
     if (o->soak_latency_ns == UINT64_MAX)
@@ -486,8 +473,6 @@ void options_read(struct options *options, int argc, char **argv)
 {
     *options = (struct options){.host = "127.0.0.1",
                                 .port = -1,
-                                .keepalive_ns = UINT64_MAX,
-                                .keepalive_timeout_ns = UINT64_MAX,
                                 .retry = UINT64_MAX,
                                 .telemetry_fd = -1,
                                 .soak_iterations = UINT64_MAX,

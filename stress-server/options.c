@@ -87,26 +87,7 @@ static bool set_policy(void *into, const struct option_spec *spec, const char *v
 static bool set_message_size(void *into, const struct option_spec *spec, const char *value,
                              char *why, size_t cap)
 {
-    const struct options *options = into;
-
-    if (!options_set_size(into, spec, value, why, cap))
-        return false;
-    if (options->message_size > 0 && options->message_size <= PAYLOAD_BODY_MOST)
-        return true;
-    snprintf(why, cap, "'%s' is not between 1 and %u bytes", value, PAYLOAD_BODY_MOST);
-    return false;
-}
-
-/* A time that 0 is not, since it stands for "not given". */
-static bool set_time(void *into, const struct option_spec *spec, const char *value, char *why,
-                     size_t cap)
-{
-    if (!options_set_duration(into, spec, value, why, cap))
-        return false;
-    if (*(const uint64_t *)((const char *)into + spec->offset) != 0)
-        return true;
-    snprintf(why, cap, "must be longer than 0");
-    return false;
+    return options_set_size_within(into, spec, value, 1, PAYLOAD_BODY_MOST, why, cap);
 }
 
 #define MEMBER(name) offsetof(struct options, name)
@@ -122,12 +103,12 @@ static const struct option_spec specs[] = {
     {"tls-priv", 0, "KEY", "private key, PEM", options_set_text, MEMBER(tls_priv)},
     {"drain", 0, "TIME", "on SIGTERM, let calls finish for so long (500ms)", options_set_duration,
      MEMBER(drain_ns)},
-    {"keepalive", 0, "TIME", "send each client a PING so often (never)", set_time,
+    {"keepalive", 0, "TIME", "send each client a PING so often (never)", options_set_period,
      MEMBER(keepalive_ns)},
-    {"keepalive-timeout", 0, "T", "without an answer for T it is given up (20s)", set_time,
-     MEMBER(keepalive_timeout_ns)},
-    {"permit-keepalive", 0, "T", "clients may PING so often with no reply due (5m)", set_time,
-     MEMBER(permit_keepalive_ns)},
+    {"keepalive-timeout", 0, "T", "without an answer for T it is given up (20s)",
+     options_set_period, MEMBER(keepalive_timeout_ns)},
+    {"permit-keepalive", 0, "T", "clients may PING so often with no reply due (5m)",
+     options_set_period, MEMBER(permit_keepalive_ns)},
     {"threads", 0, "N", "event loops, each on a thread of its own (1)", options_set_threads,
      MEMBER(threads)},
     {"relay-queue", 0, "N", "events that a subscriber may be behind (1024)", options_set_u64,

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #define OPTIONS_THREADS_MAX 32 /* of a server; the accounting of memory has room for them */
@@ -71,6 +72,11 @@ option_apply_fn options_set_port;     /* int; 0 to 65535, so -1 can stand for "n
 option_apply_fn options_set_threads;  /* int; 1 to OPTIONS_THREADS_MAX */
 option_apply_fn options_set_fd;       /* int; 0 and up, so -1 can stand for "not given" */
 option_apply_fn options_set_duration; /* uint64_t ns, by units_parse_duration */
+option_apply_fn options_set_period;   /* the same, longer than 0, which can stand for "not given" */
 option_apply_fn options_set_size;     /* uint64_t bytes, by units_parse_size */
+
+/* For an apply function of a size with limits, both included. */
+bool options_set_size_within(void *into, const struct option_spec *spec, const char *value,
+                             uint64_t least, uint64_t most, char *why, size_t cap);
 
 #endif

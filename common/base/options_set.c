@@ -2,8 +2,8 @@
 #include "common/base/options.h"
 #include "common/base/units.h"
 
+#include <inttypes.h>
 #include <limits.h>
-#include <stdint.h>
 
 static void *member(void *into, const struct option_spec *spec)
 {
@@ -89,11 +89,36 @@ bool options_set_duration(void *into, const struct option_spec *spec, const char
     return false;
 }
 
+bool options_set_period(void *into, const struct option_spec *spec, const char *value, char *why,
+                        size_t cap)
+{
+    if (!options_set_duration(into, spec, value, why, cap))
+        return false;
+    if (*(const uint64_t *)member(into, spec) != 0)
+        return true;
+    snprintf(why, cap, "must be longer than 0");
+    return false;
+}
+
 bool options_set_size(void *into, const struct option_spec *spec, const char *value, char *why,
                       size_t cap)
 {
     if (units_parse_size(value, member(into, spec)))
         return true;
     snprintf(why, cap, "'%s' is not a size (such as 16, 4K, 400M)", value);
+    return false;
+}
+
+bool options_set_size_within(void *into, const struct option_spec *spec, const char *value,
+                             uint64_t least, uint64_t most, char *why, size_t cap)
+{
+    uint64_t size;
+
+    if (!options_set_size(into, spec, value, why, cap))
+        return false;
+    size = *(const uint64_t *)member(into, spec);
+    if (size >= least && size <= most)
+        return true;
+    snprintf(why, cap, "'%s' is not between %" PRIu64 " and %" PRIu64 " bytes", value, least, most);
     return false;
 }

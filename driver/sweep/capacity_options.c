@@ -141,7 +141,7 @@ static const struct option_spec specs[] = {
     {"rate", 0, "N", "begin N clients a second (so many that a way takes 10 s); 0: no limit",
      options_set_u64, MEMBER(rate)},
     {"reply-timeout", 0, "TIME", "a client that waits longer is not served (5s)",
-     options_set_duration, MEMBER(reply_limit_ns)},
+     options_set_period, MEMBER(reply_limit_ns)},
     {"runs", 0, "N", "repeat so often (1)", options_set_u64, MEMBER(runs)},
     {"resume", 0, NULL, "go on with what an earlier call began in DIR", options_set_flag,
      MEMBER(resume)},
@@ -183,8 +183,6 @@ static void check(const struct capacity_options *o)
         options_exit_bad(&set, "--out is missing: where are the results to go?");
     if (o->runs == 0)
         options_exit_bad(&set, "--runs 0: nothing to do");
-    if (o->reply_limit_ns == 0)
-        options_exit_bad(&set, "--reply-timeout must be longer than 0");
     if (o->server != NULL && o->threads != NULL)
         options_exit_bad(&set, "--server-threads is of our server: put it into --server");
     if (o->find == FIND_NOTHING && (o->up_to != 0 || o->rtt_bound_ns != 0))

@@ -13,7 +13,7 @@
 struct values {
     bool flag;
     const char *text;
-    uint64_t number, duration, size;
+    uint64_t number, duration, period, size, body;
     int port, fd;
     char order[16]; /* letters in the order in which `order` options were applied */
 };
@@ -33,6 +33,12 @@ static bool append(void *into, const struct option_spec *spec, const char *value
     return true;
 }
 
+static bool set_body(void *into, const struct option_spec *spec, const char *value, char *why,
+                     size_t cap)
+{
+    return options_set_size_within(into, spec, value, 1, 4096, why, cap);
+}
+
 #define MEMBER(name) offsetof(struct values, name)
 
 static const struct option_spec specs[] = {
@@ -41,7 +47,9 @@ static const struct option_spec specs[] = {
     {"text", 't', "TEXT", "a text", options_set_text, MEMBER(text)},
     {"number", 0, "N", "a number", options_set_u64, MEMBER(number)},
     {"duration", 0, "TIME", "a duration", options_set_duration, MEMBER(duration)},
+    {"period", 0, "TIME", "a period", options_set_period, MEMBER(period)},
     {"size", 0, "SIZE", "a size", options_set_size, MEMBER(size)},
+    {"body", 0, "SIZE", "a size within limits", set_body, MEMBER(body)},
     {"port", 0, "PORT", "a port", options_set_port, MEMBER(port)},
     {"descriptor", 0, "N",
      "a file descriptor, with an explanation so long that it has to be continued on another line "
@@ -61,7 +69,7 @@ static struct option_set set = {
 static enum options_outcome parse(struct values *v, int *first, char *error, size_t cap,
                                   const char *const *args)
 {
-    char *argv[16];
+    char *argv[32];
     int argc = 0;
 
     for (; args[argc] != NULL; argc++)
@@ -79,13 +87,16 @@ static void test_every_type(void **state)
     (void)state;
     assert_int_equal(PARSE(&v, NULL, error, "-f", "--text", "hello",
                            "--number=18446744073709551615", "--duration", "1.5s", "--size", "4K",
-                           "--port", "65535", "--descriptor", "7"),
+                           "--port", "65535", "--descriptor", "7", "--period", "1ms", "--body",
+                           "4K"),
                      OPTIONS_RUN);
     assert_true(v.flag);
     assert_string_equal(v.text, "hello");
     assert_true(v.number == UINT64_MAX);
     assert_true(v.duration == 1500 * NS_PER_MS);
     assert_true(v.size == 4096);
+    assert_true(v.period == NS_PER_MS);
+    assert_true(v.body == 4096);
     assert_int_equal(v.port, 65535);
     assert_int_equal(v.fd, 7);
 }
@@ -121,6 +132,11 @@ static void test_bad_input_is_named(void **state)
     BAD("--descriptor: '2147483648' is not a file descriptor", "--descriptor", "2147483648");
     BAD("--duration: 'soon' is not a duration (such as 500ms, 60s, 5m)", "--duration", "soon");
     BAD("--size: '1T' is not a size (such as 16, 4K, 400M)", "--size", "1T");
+    BAD("--period: must be longer than 0", "--period", "0s");
+    BAD("--period: 'soon' is not a duration (such as 500ms, 60s, 5m)", "--period", "soon");
+    BAD("--body: '0' is not between 1 and 4096 bytes", "--body", "0");
+    BAD("--body: '4097' is not between 1 and 4096 bytes", "--body", "4097");
+    BAD("--body: 'x' is not a size (such as 16, 4K, 400M)", "--body", "x");
     BAD("--text: the value is empty", "--text", "");
     BAD("--text needs a value (TEXT)", "--text");
     BAD("--text needs a value (TEXT)", "-t");
