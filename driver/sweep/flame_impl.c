@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define VERSION_LIMIT_NS (20 * NS_PER_S)
-#define WORDS_MAX 56
 #define HOST "127.0.0.1"
 #define BASE_PORT 31300 /* of components of a scenario; none is listened on */
 
@@ -95,93 +94,38 @@ void flame_impl_clear(struct flame_impl *impl)
     scenario_clear(&impl->scenario);
 }
 
-static bool add(char **words, size_t *count, size_t room, const char *word)
+static void add_ours(const struct flame_impl *impl, int port, struct words *words)
 {
-    if (word == NULL || *count + 1 >= room)
-        return false;
-    words[*count] = strdup(word);
-    if (words[*count] == NULL)
-        return false;
-    words[++*count] = NULL;
-    /* It is freed by flame_impl_free_words. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-    return true;
-}
-
-/* What the scenario adds to its environment. */
-static bool add_environment(const struct flame_impl *impl, char **words, size_t *count, size_t room)
-{
-    const char *const *env = impl->component != NULL ? impl->component->env : NULL;
-
-    if (!add(words, count, room, "/usr/bin/env"))
-        return false;
-    for (; env != NULL && *env != NULL; env++) {
-        if (!add(words, count, room, *env))
-            return false;
-    }
-    return true;
-}
-
-static bool add_ours(const struct flame_impl *impl, const char *port, char **words, size_t *count,
-                     size_t room)
-{
-    const char *const *more = impl->component != NULL ? impl->component->arguments : NULL;
+    words_add(words, "%s", impl->program);
+    words_add_number(words, "--port", (uint64_t)port);
     /* A size, of which its replies make little use, lets it take any. */
-    const char *const own[] = {impl->program, "--port", port, "--message-size", "128"};
-
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        if (!add(words, count, room, own[i]))
-            return false;
-    }
-    for (; more != NULL && *more != NULL; more++) {
-        if (!add(words, count, room, *more))
-            return false;
-    }
-    return true;
+    words_add_number(words, "--message-size", 128);
+    if (impl->component != NULL)
+        words_add_all(words, impl->component->arguments, NULL);
 }
 
-static bool add_theirs(const struct flame_impl *impl, const char *port, char **words, size_t *count,
-                       size_t room)
+static void add_theirs(const struct flame_impl *impl, int port, struct words *words)
 {
-    const char *const *command = impl->component->command;
+    char text[16];
     const char *values[PLACEHOLDERS] = {[PLACEHOLDER_HOST] = HOST,
-                                        [PLACEHOLDER_PORT] = port,
+                                        [PLACEHOLDER_PORT] = text,
                                         [PLACEHOLDER_CERT] = "",
                                         [PLACEHOLDER_KEY] = ""};
 
-    if (!add(words, count, room, impl->program))
-        return false;
-    for (command++; *command != NULL; command++) {
-        char *word = command_expand(*command, values);
-        bool added = add(words, count, room, word);
-
-        free(word);
-        if (!added)
-            return false;
-    }
-    return true;
-}
-
-bool flame_impl_words(const struct flame_impl *impl, int port, char **words, size_t room)
-{
-    char text[16];
-    size_t count = 0;
-    bool ok;
-
-    words[0] = NULL;
     snprintf(text, sizeof text, "%d", port);
-    ok = add_environment(impl, words, &count, room) &&
-         (impl->ours ? add_ours(impl, text, words, &count, room)
-                     : add_theirs(impl, text, words, &count, room));
-    if (!ok)
-        flame_impl_free_words(words);
-    return ok;
+    words_add(words, "%s", impl->program);
+    words_add_all(words, impl->component->command + 1, values);
 }
 
-void flame_impl_free_words(char **words)
+void flame_impl_add(const struct flame_impl *impl, int port, struct words *words)
 {
-    for (size_t i = 0; words[i] != NULL; i++)
-        free(words[i]);
-    words[0] = NULL;
+    words_add(words, "/usr/bin/env");
+    if (impl->component != NULL)
+        words_add_all(words, impl->component->env, NULL);
+    if (impl->ours)
+        add_ours(impl, port, words);
+    else
+        add_theirs(impl, port, words);
 }
 
 /* The first word that begins with a number: "0.1.0", "v20.20.2" without the v. */
@@ -208,22 +152,20 @@ static void pick_version(const char *line, char out[FLAME_VERSION])
 void flame_impl_ask_version(struct flame_impl *impl, const struct guardian *guardian,
                             const char *log)
 {
-    char *words[WORDS_MAX + 1], error[1024];
-    char question[] = "--version";
+    struct words words = {0};
     struct spawn_request request = {
-        .argv = words, .envp = guardian_environment(guardian), .log_path = log, .page_fd = -1};
+        .envp = guardian_environment(guardian), .log_path = log, .page_fd = -1};
     struct spawn_end end;
-    size_t count = 0;
+    char error[1024];
     FILE *said;
 
     strcpy(impl->version, "unknown");
-    if (!flame_impl_words(impl, 0, words, WORDS_MAX))
-        return;
-    while (words[count] != NULL)
-        count++;
-    words[count] = question;
-    words[count + 1] = NULL;
-    if (!spawn_run(&request, VERSION_LIMIT_NS, &end, error, sizeof error))
+    flame_impl_add(impl, 0, &words);
+    words_add(&words, "--version");
+    request.argv = words_argv(&words);
+    if (request.argv == NULL)
+        log_debug("%s --version: no memory", impl->program);
+    else if (!spawn_run(&request, VERSION_LIMIT_NS, &end, error, sizeof error))
         log_debug("%s --version: %s", impl->program, error);
     else if (end.code == 0 && (said = fopen(log, "re")) != NULL) {
         if (fgets(impl->version_line, sizeof impl->version_line, said) != NULL)
@@ -231,6 +173,5 @@ void flame_impl_ask_version(struct flame_impl *impl, const struct guardian *guar
         fclose(said);
         pick_version(impl->version_line, impl->version);
     }
-    words[count] = NULL;
-    flame_impl_free_words(words);
+    words_clear(&words);
 }

@@ -5,6 +5,7 @@
 #include "driver/guardian.h"
 #include "driver/preflight.h"
 #include "driver/scenario.h"
+#include "driver/sweep/words.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -31,12 +32,8 @@ bool flame_impl_find(struct flame_impl *impl, const char *name, const char *scen
                      const struct programs *programs, bool *usage, char *error, size_t cap);
 void flame_impl_clear(struct flame_impl *impl);
 
-/*
- * Its command line on that port, by way of env(1) for what the scenario adds to its environment,
- * ended by NULL, in at most `room` words, for flame_impl_free_words. False: out of room or memory.
- */
-bool flame_impl_words(const struct flame_impl *impl, int port, char **words, size_t room);
-void flame_impl_free_words(char **words);
+/* Its command line on that port, by way of env(1) for what the scenario adds to its environment. */
+void flame_impl_add(const struct flame_impl *impl, int port, struct words *words);
 
 /* Asks it for its version: its command with --version behind it. log takes what it says. */
 void flame_impl_ask_version(struct flame_impl *impl, const struct guardian *guardian,

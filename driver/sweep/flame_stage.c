@@ -2,20 +2,18 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "driver/sweep/free_port.h"
 #include "driver/sweep/perf.h"
 #include "driver/sweep/troupe.h"
+#include "driver/sweep/words.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +23,6 @@
 /* What any implementation does on a loaded machine: a limit, no measure. */
 #define SLOWEST_BYTES_S 20000
 #define SLOWEST_MESSAGES_S 100
-#define WORDS_MAX 64
 #define SHELL "/bin/sh"
 /* Stops before it becomes the program, so that nothing of that is missed. */
 #define HELD "kill -STOP $$; exec \"$@\""
@@ -60,97 +57,60 @@ struct pass {
 
 /* --- command lines --------------------------------------------------------------------------- */
 
-struct words {
-    char *at[WORDS_MAX + 1];
-    size_t count;
-    bool full;
-};
-
-static void put(struct words *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct words *w, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    if (w->count == WORDS_MAX || vasprintf(&w->at[w->count], format, arguments) < 0)
-        w->full = true;
-    else
-        w->at[++w->count] = NULL;
-    va_end(arguments);
-}
-
-static void clear(struct words *w)
-{
-    flame_impl_free_words(w->at);
-    w->count = 0;
-}
-
 /* What names the frames of those who make their code at run time; what each reads, the others let
  * be. */
 static void put_environment(struct words *w, const struct flame_stage *stage, enum flame_role role)
 {
-    put(w, "/usr/bin/env");
+    words_add(w, "/usr/bin/env");
     if (role == FLAME_SERVER && !stage->heap) {
-        put(w, "NODE_OPTIONS=--perf-basic-prof --interpreted-frames-native-stack");
-        put(w, "PYTHONPERFSUPPORT=1");
+        words_add(w, "NODE_OPTIONS=--perf-basic-prof --interpreted-frames-native-stack");
+        words_add(w, "PYTHONPERFSUPPORT=1");
     }
     if (role == FLAME_SERVER && stage->options->debug) {
-        put(w, "GRPC_VERBOSITY=DEBUG");
-        put(w, "GRPC_TRACE=api,http,server,server_call,transport");
+        words_add(w, "GRPC_VERBOSITY=DEBUG");
+        words_add(w, "GRPC_TRACE=api,http,server,server_call,transport");
     }
     if (stage->heap)
-        put(w,
-            "MALLOC_CONF=prof:true,prof_active:true,prof_accum:true,prof_final:true,"
-            "lg_prof_sample:9,prof_prefix:%s/heap.%s",
-            stage->dir, role_names[role]);
+        words_add(w,
+                  "MALLOC_CONF=prof:true,prof_active:true,prof_accum:true,prof_final:true,"
+                  "lg_prof_sample:9,prof_prefix:%s/heap.%s",
+                  stage->dir, role_names[role]);
 }
 
-static bool put_server(struct words *w, const struct flame_stage *stage, int port)
+static void put_server(struct words *w, const struct flame_stage *stage, int port)
 {
-    char *words[WORDS_MAX];
-
     put_environment(w, stage, FLAME_SERVER);
-    if (!flame_impl_words(stage->impl, port, words, WORDS_MAX))
-        return false;
-    for (size_t i = 0; words[i] != NULL; i++)
-        put(w, "%s", words[i]);
-    flame_impl_free_words(words);
+    flame_impl_add(stage->impl, port, w);
     if (stage->impl->ours && stage->options->debug)
-        put(w, "--verbose");
-    return !w->full;
+        words_add(w, "--verbose");
 }
 
-static bool put_client(struct words *w, const struct flame_stage *stage, enum flame_role role,
+static void put_client(struct words *w, const struct flame_stage *stage, enum flame_role role,
                        int port)
 {
     const struct flame_options *o = stage->options;
 
     if (role == FLAME_CLIENT) {
-        put(w, SHELL);
-        put(w, "-c");
-        put(w, HELD);
-        put(w, "sh");
+        words_add(w, SHELL);
+        words_add(w, "-c");
+        words_add(w, HELD);
+        words_add(w, "sh");
     }
     put_environment(w, stage, role);
-    put(w, "%s", stage->programs->client);
-    put(w, "--port");
-    put(w, "%d", port);
+    words_add(w, "%s", stage->programs->client);
+    words_add(w, "--port");
+    words_add(w, "%d", port);
     if (o->debug)
-        put(w, "--verbose");
+        words_add(w, "--verbose");
     if (role == FLAME_OBSERVER) {
-        put(w, "--bidi-streaming");
-        put(w, "0");
-        return !w->full;
+        words_add(w, "--bidi-streaming");
+        words_add(w, "0");
+        return;
     }
-    put(w, "--json");
-    put(w, "--message-size");
-    put(w, "%" PRIu64, o->per_packet);
-    put(w, "--num-calls");
-    put(w, "%" PRIu64, o->streams);
-    put(w, "--client-streaming");
-    put(w, "%" PRIu64, flame_options_packets(o));
-    return !w->full;
+    words_add(w, "--json");
+    words_add_number(w, "--message-size", o->per_packet);
+    words_add_number(w, "--num-calls", o->streams);
+    words_add_number(w, "--client-streaming", flame_options_packets(o));
 }
 
 /* --- measuring ------------------------------------------------------------------------------- */
@@ -235,22 +195,6 @@ static bool read_summary(struct pass *pass, const char *log)
 
 /* --- the acts -------------------------------------------------------------------------------- */
 
-/* One that nobody listens on at this moment; 0: none. */
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = 0;
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-        getsockname(fd, (struct sockaddr *)&address, &size) == 0)
-        port = ntohs(address.sin_port);
-    if (fd >= 0)
-        close(fd);
-    return port;
-}
-
 static char *log_of(const struct pass *pass, enum flame_role role, char *out, size_t cap)
 {
     snprintf(out, cap, "%s/%s%s.log", pass->stage->dir, pass->stage->heap ? "heap." : "",
@@ -261,32 +205,37 @@ static char *log_of(const struct pass *pass, enum flame_role role, char *out, si
 static enum troupe_outcome start(struct pass *pass, enum flame_role role, struct troupe_part part,
                                  struct words *words)
 {
+    enum troupe_outcome outcome = TROUPE_DIED;
     char log[PATH_MAX + 64];
 
     part.name = role_names[role];
-    part.argv = words->at;
+    part.argv = words_argv(words);
     part.log_path = log_of(pass, role, log, sizeof log);
-    return troupe_start(pass->troupe, &part, READY_LIMIT_NS, &pass->members[role], pass->error,
-                        sizeof pass->error);
+    if (part.argv != NULL)
+        outcome = troupe_start(pass->troupe, &part, READY_LIMIT_NS, &pass->members[role],
+                               pass->error, sizeof pass->error);
+    else
+        snprintf(pass->error, sizeof pass->error, "no memory for the command of %s", part.name);
+    words_clear(words);
+    return outcome;
 }
 
 static enum troupe_outcome start_server(struct pass *pass)
 {
     struct troupe_part part = {.ready = TROUPE_READY_LISTENING};
     struct words words = {0};
-    enum troupe_outcome outcome = TROUPE_DIED;
+    enum troupe_outcome outcome;
 
     if (!pass->stage->impl->ours) {
-        pass->port = part.port = free_port();
+        pass->port = part.port = free_port(pass->error, sizeof pass->error);
+        if (part.port == 0)
+            return TROUPE_DIED;
         part.ready = TROUPE_READY_TCP;
     }
-    if (put_server(&words, pass->stage, pass->port))
-        outcome = start(pass, FLAME_SERVER, part, &words);
-    else
-        snprintf(pass->error, sizeof pass->error, "the server's command is too long");
+    put_server(&words, pass->stage, pass->port);
+    outcome = start(pass, FLAME_SERVER, part, &words);
     if (outcome == TROUPE_DONE && pass->stage->impl->ours)
         pass->port = member_port(pass->members[FLAME_SERVER]);
-    clear(&words);
     return outcome;
 }
 
@@ -302,11 +251,10 @@ static enum troupe_outcome start_observer(struct pass *pass)
 {
     struct troupe_part part = {.ready = TROUPE_READY_PAGE, .page = true};
     struct words words = {0};
-    enum troupe_outcome outcome = TROUPE_DIED;
+    enum troupe_outcome outcome;
 
-    if (put_client(&words, pass->stage, FLAME_OBSERVER, pass->port))
-        outcome = start(pass, FLAME_OBSERVER, part, &words);
-    clear(&words);
+    put_client(&words, pass->stage, FLAME_OBSERVER, pass->port);
+    outcome = start(pass, FLAME_OBSERVER, part, &words);
     if (outcome != TROUPE_DONE)
         return outcome;
     page_order(member_page(pass->members[FLAME_OBSERVER]), PAGE_COMMAND_PAUSE, 0);
@@ -334,11 +282,10 @@ static enum troupe_outcome hold_client(struct pass *pass)
 {
     struct troupe_part part = {.ready = TROUPE_READY_START, .ends = true};
     struct words words = {0};
-    enum troupe_outcome outcome = TROUPE_DIED;
+    enum troupe_outcome outcome;
 
-    if (put_client(&words, pass->stage, FLAME_CLIENT, pass->port))
-        outcome = start(pass, FLAME_CLIENT, part, &words);
-    clear(&words);
+    put_client(&words, pass->stage, FLAME_CLIENT, pass->port);
+    outcome = start(pass, FLAME_CLIENT, part, &words);
     if (outcome != TROUPE_DONE)
         return outcome;
     return troupe_await(pass->troupe, is_held, pass, READY_LIMIT_NS, pass->error,

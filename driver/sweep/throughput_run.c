@@ -8,6 +8,7 @@
 #include "driver/sweep/manifest.h"
 #include "driver/sweep/tree.h"
 #include "driver/sweep/troupe.h"
+#include "driver/sweep/words.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +21,6 @@
 
 #define TOPIC "throughput"
 #define EVENT_DIR_PREFIX "flatline-events."
-#define ARGUMENTS 32
 #define TEXT 64
 
 #define START_LIMIT_NS (60 * NS_PER_S)
@@ -48,10 +48,7 @@ struct act {
     struct troupe *troupe;
     struct member *broker, *author_line, *subscriber_line, *subscribers, *authors;
     char events[PATH_MAX]; /* the folder of the event databases, while they are written */
-    /* A command line being made. */
-    char *argv[ARGUMENTS];
-    char texts[ARGUMENTS][PATH_MAX + 32];
-    size_t argc;
+    struct words words;    /* a command line being made */
     char error[TROUPE_LINE];
 };
 
@@ -78,61 +75,34 @@ uint64_t throughput_run_bytes(const struct throughput_options *o)
 
 /* --- command lines --------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3))) static void add(struct act *act, const char *format, ...)
-{
-    va_list args;
-
-    if (act->argc + 1 >= ARGUMENTS)
-        return; /* none is that long */
-    va_start(args, format);
-    vsnprintf(act->texts[act->argc], sizeof act->texts[act->argc], format, args);
-    va_end(args);
-    act->argv[act->argc] = act->texts[act->argc];
-    act->argv[++act->argc] = NULL;
-}
-
 /* Of a program on that side of the netem, if there is one. */
 static void begin(struct act *act, const char *program, enum netem_side side)
 {
-    char *const *prefix = act->netem != NULL ? netem_prefix(act->netem, side) : NULL;
-
-    act->argc = 0;
-    for (; prefix != NULL && *prefix != NULL; prefix++)
-        add(act, "%s", *prefix);
-    add(act, "%s", program);
-}
-
-static void add_number(struct act *act, const char *option, uint64_t number)
-{
-    add(act, "%s", option);
-    add(act, "%" PRIu64, number);
-}
-
-static void add_text(struct act *act, const char *option, const char *text)
-{
-    add(act, "%s", option);
-    add(act, "%s", text);
+    words_clear(&act->words);
+    if (act->netem != NULL)
+        words_add_all(&act->words, (const char *const *)netem_prefix(act->netem, side), NULL);
+    words_add(&act->words, "%s", program);
 }
 
 static void add_file(struct act *act, const char *option, enum role role)
 {
-    add(act, "%s", option);
-    add(act, "%s/%s", act->events, role_file(role));
+    words_add(&act->words, "%s", option);
+    words_add(&act->words, "%s/%s", act->events, role_file(role));
 }
 
 static void add_client(struct act *act, const struct member *to)
 {
     begin(act, act->stage->programs.client, NETEM_NEAR);
-    add_number(act, "--port", (uint64_t)member_port(to));
+    words_add_number(&act->words, "--port", (uint64_t)member_port(to));
     if (act->netem != NULL)
-        add_text(act, "--host", NETEM_ADDRESS_FAR);
+        words_add_text(&act->words, "--host", NETEM_ADDRESS_FAR);
     if (act->options->secure && act->netem != NULL) {
-        add(act, "--secure");
-        add(act, "--no-server-validation"); /* the certificate is localhost's */
+        words_add(&act->words, "--secure");
+        words_add(&act->words, "--no-server-validation"); /* the certificate is localhost's */
     } else if (act->options->secure) {
-        add(act, "--secure");
-        add(act, "--cert-store-from-path");
-        add(act, "%s/cert.pem", act->stage->tls_dir);
+        words_add(&act->words, "--secure");
+        words_add(&act->words, "--cert-store-from-path");
+        words_add(&act->words, "%s/cert.pem", act->stage->tls_dir);
     }
 }
 
@@ -143,7 +113,11 @@ static enum troupe_outcome start(struct act *act, struct troupe_part part, struc
     char log[PATH_MAX];
 
     snprintf(log, sizeof log, "%s/logs/%s.log", act->run->dir, part.name);
-    part.argv = act->argv;
+    part.argv = words_argv(&act->words);
+    if (part.argv == NULL) {
+        snprintf(act->error, sizeof act->error, "no memory for the command of the %s", part.name);
+        return TROUPE_DIED;
+    }
     part.log_path = log;
     return troupe_start(act->troupe, &part, START_LIMIT_NS, out, act->error, sizeof act->error);
 }
@@ -153,20 +127,20 @@ static enum troupe_outcome start_broker(struct act *act)
     const struct throughput_options *o = act->options;
 
     begin(act, act->stage->programs.server, NETEM_FAR);
-    add_number(act, "--port", 0);
+    words_add_number(&act->words, "--port", 0);
     if (act->netem != NULL)
-        add_text(act, "--host", NETEM_ADDRESS_FAR);
+        words_add_text(&act->words, "--host", NETEM_ADDRESS_FAR);
     add_file(act, "--event-db", ROLE_BROKER);
     if (o->relay_queue != 0)
-        add_number(act, "--relay-queue", o->relay_queue);
+        words_add_number(&act->words, "--relay-queue", o->relay_queue);
     if (o->slow_subscriber != NULL)
-        add_text(act, "--slow-subscriber", o->slow_subscriber);
+        words_add_text(&act->words, "--slow-subscriber", o->slow_subscriber);
     if (o->secure) {
-        add(act, "--secure");
-        add(act, "--tls-pub");
-        add(act, "%s/cert.pem", act->stage->tls_dir);
-        add(act, "--tls-priv");
-        add(act, "%s/key.pem", act->stage->tls_dir);
+        words_add(&act->words, "--secure");
+        words_add(&act->words, "--tls-pub");
+        words_add(&act->words, "%s/cert.pem", act->stage->tls_dir);
+        words_add(&act->words, "--tls-priv");
+        words_add(&act->words, "%s/key.pem", act->stage->tls_dir);
     }
     return start(
         act, (struct troupe_part){.name = "broker", .page = true, .ready = TROUPE_READY_LISTENING},
@@ -176,12 +150,12 @@ static enum troupe_outcome start_broker(struct act *act)
 static enum troupe_outcome start_line(struct act *act, const char *name, struct member **out)
 {
     begin(act, act->stage->driver, NETEM_NEAR);
-    add(act, "delay");
-    add_text(act, "--listen", "0");
-    add(act, "--to");
-    add(act, "127.0.0.1:%d", member_port(act->broker));
-    add(act, "--rtt");
-    add(act, "%" PRIu64 "ms", act->latency_ms);
+    words_add(&act->words, "delay");
+    words_add_text(&act->words, "--listen", "0");
+    words_add(&act->words, "--to");
+    words_add(&act->words, "127.0.0.1:%d", member_port(act->broker));
+    words_add(&act->words, "--rtt");
+    words_add(&act->words, "%" PRIu64 "ms", act->latency_ms);
     return start(act,
                  (struct troupe_part){.name = name, .page = true, .ready = TROUPE_READY_LISTENING},
                  out);
@@ -217,9 +191,9 @@ static enum troupe_outcome start_lines(struct act *act)
 static enum troupe_outcome start_subscribers(struct act *act)
 {
     add_client(act, act->subscriber_line);
-    add_text(act, "--subscribe", TOPIC);
-    add_number(act, "--subscribers", act->options->subscribers);
-    add_number(act, "--expect", act->options->events);
+    words_add_text(&act->words, "--subscribe", TOPIC);
+    words_add_number(&act->words, "--subscribers", act->options->subscribers);
+    words_add_number(&act->words, "--expect", act->options->events);
     add_file(act, "--event-db", ROLE_SUBSCRIBER);
     return start(act,
                  (struct troupe_part){
@@ -232,15 +206,15 @@ static enum troupe_outcome start_authors(struct act *act)
     const struct throughput_options *o = act->options;
 
     add_client(act, act->author_line);
-    add_text(act, "--publish", TOPIC);
-    add_number(act, "--events", o->events);
-    add_number(act, "--authors", act->clients);
-    add_number(act, "--event-size", o->event_size);
+    words_add_text(&act->words, "--publish", TOPIC);
+    words_add_number(&act->words, "--events", o->events);
+    words_add_number(&act->words, "--authors", act->clients);
+    words_add_number(&act->words, "--event-size", o->event_size);
     add_file(act, "--event-log", ROLE_AUTHOR);
     if (o->stream)
-        add(act, "--publish-stream");
+        words_add(&act->words, "--publish-stream");
     if (o->connection_per_event)
-        add(act, "--connection-per-event");
+        words_add(&act->words, "--connection-per-event");
     return start(act,
                  (struct troupe_part){.name = "author", .ends = true, .ready = TROUPE_READY_START},
                  &act->authors);
@@ -470,6 +444,7 @@ enum exit_status throughput_run(const struct throughput_stage *stage, const stru
     status = make_folders(act) ? perform(act) : fail(act);
     if (act->events[0] != '\0' && !tree_remove(act->events, error, sizeof error))
         log_warn("%s", error);
+    words_clear(&act->words);
     free(act);
     return status;
 }

@@ -3,8 +3,10 @@
 #include "common/base/clock.h"
 #include "driver/command.h"
 #include "driver/spawn.h"
+#include "driver/sweep/free_port.h"
 #include "driver/sweep/interrupt.h"
 #include "driver/sweep/troupe.h"
+#include "driver/sweep/words.h"
 
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -22,15 +24,6 @@
 #define REST_LIMIT_NS (20 * NS_PER_S)
 #define READY_LIMIT_NS (60 * NS_PER_S)
 #define STOP_LIMIT_NS (30 * NS_PER_S)
-#define WORDS_MAX 48
-#define WORD_MAX (PATH_MAX + 64)
-
-/* Command lines are made in place: words of bounded length. */
-struct words {
-    char text[WORDS_MAX][WORD_MAX];
-    char *argv[WORDS_MAX + 1];
-    size_t count;
-};
 
 struct stage {
     const struct trial_plan *plan;
@@ -44,22 +37,6 @@ struct stage {
     char *error;
     size_t cap;
 };
-
-static void add_word(struct words *words, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add_word(struct words *words, const char *format, ...)
-{
-    va_list args;
-
-    if (words->count == WORDS_MAX)
-        return;
-    va_start(args, format);
-    vsnprintf(words->text[words->count], WORD_MAX, format, args);
-    va_end(args);
-    words->argv[words->count] = words->text[words->count];
-    words->argv[++words->count] = NULL;
-}
 
 static enum exit_status status_of(enum troupe_outcome outcome)
 {
@@ -94,26 +71,7 @@ static void take_sample(void *user, const struct member *member, uint64_t now,
 
 /* ---- the server ---- */
 
-/* Below the kernel's ephemeral range, so that no client of this machine is given it meanwhile. */
-static int free_port(void)
-{
-    for (int tries = 0; tries < 200; tries++) {
-        int port = 20000 + (int)((clock_now_ns() / 1000 + (uint64_t)getpid() * 31) % 12000);
-        struct sockaddr_in address = {.sin_family = AF_INET,
-                                      .sin_port = htons((uint16_t)port),
-                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        int rv = bind(fd, (const struct sockaddr *)&address, sizeof address);
-
-        close(fd);
-        if (rv == 0)
-            return port;
-        usleep(1000);
-    }
-    return 0;
-}
-
-static bool add_foreign(struct stage *stage)
+static void add_foreign(struct stage *stage)
 {
     char port[16];
     const char *values[PLACEHOLDERS] = {[PLACEHOLDER_HOST] = HOST,
@@ -122,41 +80,27 @@ static bool add_foreign(struct stage *stage)
                                         [PLACEHOLDER_KEY] = stage->key};
 
     snprintf(port, sizeof port, "%d", stage->trial->port);
-    for (char *const *word = stage->plan->server.command; *word != NULL; word++) {
-        char *text = command_expand(*word, values);
-
-        if (text == NULL) {
-            snprintf(stage->error, stage->cap, "no memory for the server's command");
-            return false;
-        }
-        add_word(&stage->words, "%s", text);
-        free(text);
-    }
-    return true;
+    words_add_all(&stage->words, (const char *const *)stage->plan->server.command, values);
 }
 
 static void add_own(struct stage *stage)
 {
     const struct trial_server *s = &stage->plan->server;
 
-    add_word(&stage->words, "%s", stage->plan->programs->server);
-    add_word(&stage->words, "--port");
-    add_word(&stage->words, "0");
-    add_word(&stage->words, "--threads");
-    add_word(&stage->words, "%s", s->threads);
+    words_add(&stage->words, "%s", stage->plan->programs->server);
+    words_add_number(&stage->words, "--port", 0);
+    words_add_text(&stage->words, "--threads", s->threads);
     if (!s->secure)
         return;
-    add_word(&stage->words, "--secure");
-    add_word(&stage->words, "--tls-pub");
-    add_word(&stage->words, "%s", stage->cert);
-    add_word(&stage->words, "--tls-priv");
-    add_word(&stage->words, "%s", stage->key);
+    words_add(&stage->words, "--secure");
+    words_add_text(&stage->words, "--tls-pub", stage->cert);
+    words_add_text(&stage->words, "--tls-priv", stage->key);
 }
 
 static enum exit_status start_server(struct stage *stage)
 {
     const struct trial_server *s = &stage->plan->server;
-    char log[PATH_MAX + 32], program[PATH_MAX];
+    char log[PATH_MAX + 32], program[PATH_MAX], *named;
     struct troupe_part part = {.name = "server",
                                .log_path = log,
                                .heap_cap = s->heap_cap,
@@ -166,30 +110,36 @@ static enum exit_status start_server(struct stage *stage)
     enum troupe_outcome outcome;
 
     snprintf(log, sizeof log, "%s/logs/server.1.log", stage->plan->dir);
-    stage->words.count = 0;
+    words_clear(&stage->words);
     /* It sets the limit and becomes the program. */
     if (s->descriptors != 0) {
-        add_word(&stage->words, "prlimit");
-        add_word(&stage->words, "--nofile=%" PRIu64 ":%" PRIu64, s->descriptors, s->descriptors);
-        add_word(&stage->words, "--");
+        words_add(&stage->words, "prlimit");
+        words_add(&stage->words, "--nofile=%" PRIu64 ":%" PRIu64, s->descriptors, s->descriptors);
+        words_add(&stage->words, "--");
     }
     if (s->command != NULL) {
-        part.port = stage->trial->port = free_port();
-        if (!add_foreign(stage))
+        part.port = stage->trial->port = free_port(stage->error, stage->cap);
+        if (part.port == 0)
             return STATUS_ENVIRONMENT;
+        add_foreign(stage);
     } else {
         add_own(stage);
     }
-    if (!command_find_program(stage->words.argv[0], program)) {
-        snprintf(stage->error, stage->cap, "%s is no program that can be executed",
-                 stage->words.argv[0]);
+    part.argv = words_argv(&stage->words);
+    if (part.argv == NULL) {
+        snprintf(stage->error, stage->cap, "no memory for the server's command");
         return STATUS_ENVIRONMENT;
     }
-    stage->words.argv[0] = program;
-    part.argv = stage->words.argv;
+    if (!command_find_program(part.argv[0], program)) {
+        snprintf(stage->error, stage->cap, "%s is no program that can be executed", part.argv[0]);
+        return STATUS_ENVIRONMENT;
+    }
+    named = stage->words.at[0];
+    stage->words.at[0] = program;
     stage->trial->started_ns = clock_now_ns();
     outcome = troupe_start(stage->troupe, &part, READY_LIMIT_NS, &stage->server, stage->error,
                            stage->cap);
+    stage->words.at[0] = named;
     if (outcome != TROUPE_DONE)
         return status_of(outcome);
     stage->trial->ready_ns = clock_now_ns();
@@ -272,16 +222,10 @@ static void look_at_rest(struct stage *stage)
     (void)troupe_await(stage->troupe, never, NULL, REST_NS, line, sizeof line);
 }
 
-static void add_option(struct words *words, const char *name, uint64_t value)
-{
-    add_word(words, "%s", name);
-    add_word(words, "%" PRIu64, value);
-}
-
 static void add_duration(struct words *words, const char *name, uint64_t ns)
 {
-    add_word(words, "%s", name);
-    add_word(words, "%" PRIu64 "ns", ns);
+    words_add(words, "%s", name);
+    words_add(words, "%" PRIu64 "ns", ns);
 }
 
 static void add_swarm(struct stage *stage)
@@ -289,29 +233,27 @@ static void add_swarm(struct stage *stage)
     const struct trial_swarm *s = &stage->plan->swarm;
     struct words *words = &stage->words;
 
-    words->count = 0;
-    add_word(words, "%s", stage->plan->programs->client);
-    add_option(words, "--port", (uint64_t)stage->trial->port);
-    add_option(words, "--swarm", s->clients);
-    add_word(words, "--swarm-messages");
-    add_word(words, "%" PRIu64 ":%" PRIu64, s->messages_from, s->messages_to);
-    add_word(words, "--swarm-csv");
-    add_word(words, "%s", stage->csv);
+    words_clear(words);
+    words_add(words, "%s", stage->plan->programs->client);
+    words_add_number(words, "--port", (uint64_t)stage->trial->port);
+    words_add_number(words, "--swarm", s->clients);
+    words_add(words, "--swarm-messages");
+    words_add(words, "%" PRIu64 ":%" PRIu64, s->messages_from, s->messages_to);
+    words_add_text(words, "--swarm-csv", stage->csv);
     add_duration(words, "--timeout", s->reply_limit_ns);
     if (s->rate != 0)
-        add_option(words, "--swarm-rate", s->rate);
+        words_add_number(words, "--swarm-rate", s->rate);
     if (s->stay_ns != 0)
         add_duration(words, "--swarm-stay", s->stay_ns);
     if (s->hold)
-        add_word(words, "--swarm-hold");
+        words_add(words, "--swarm-hold");
     if (s->together)
-        add_word(words, "--swarm-together");
+        words_add(words, "--swarm-together");
     if (s->back)
-        add_word(words, "--swarm-back");
+        words_add(words, "--swarm-back");
     if (stage->plan->server.secure) {
-        add_word(words, "--secure");
-        add_word(words, "--cert-store-from-path");
-        add_word(words, "%s", stage->cert);
+        words_add(words, "--secure");
+        words_add_text(words, "--cert-store-from-path", stage->cert);
     }
 }
 
@@ -320,16 +262,17 @@ static enum exit_status run_swarm(struct stage *stage)
 {
     struct trial *trial = stage->trial;
     char log[PATH_MAX + 32], line[TROUPE_LINE];
-    struct troupe_part part = {.name = "swarm",
-                               .argv = stage->words.argv,
-                               .log_path = log,
-                               .page = true,
-                               .ends = true,
-                               .ready = TROUPE_READY_START};
+    struct troupe_part part = {
+        .name = "swarm", .log_path = log, .page = true, .ends = true, .ready = TROUPE_READY_START};
     enum troupe_outcome outcome;
 
     snprintf(log, sizeof log, "%s/logs/swarm.1.log", stage->plan->dir);
     add_swarm(stage);
+    part.argv = words_argv(&stage->words);
+    if (part.argv == NULL) {
+        snprintf(stage->error, stage->cap, "no memory for the swarm's command");
+        return STATUS_ENVIRONMENT;
+    }
     trial->swarm_ns = clock_now_ns();
     outcome = troupe_start(stage->troupe, &part, READY_LIMIT_NS, &stage->client, stage->error,
                            stage->cap);
@@ -474,6 +417,7 @@ enum exit_status trial_run(const struct trial_plan *plan, struct trial *trial, c
     if (status == STATUS_PASSED && !trial->server_died)
         (void)troupe_stop(stage->troupe, stage->server, STOP_LIMIT_NS, line, sizeof line);
     troupe_free(stage->troupe);
+    words_clear(&stage->words);
     free(stage);
     return status;
 }
