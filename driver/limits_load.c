@@ -1,6 +1,6 @@
 #include "driver/limits_load.h"
 
-#include "driver/doc.h"
+#include "common/doc/doc.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "driver/scenario.h"
 
-#include "driver/near.h"
+#include "common/base/near.h"
 
 #include <stdlib.h>
 #include <string.h>

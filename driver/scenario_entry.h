@@ -2,7 +2,7 @@
 #ifndef FLATLINE_DRIVER_SCENARIO_ENTRY_H
 #define FLATLINE_DRIVER_SCENARIO_ENTRY_H
 
-#include "driver/doc.h"
+#include "common/doc/doc.h"
 #include "driver/scenario.h"
 
 /* Rows of driver/scenario_keys.h as a table for doc_take. */

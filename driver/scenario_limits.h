@@ -2,7 +2,7 @@
 #ifndef FLATLINE_DRIVER_SCENARIO_LIMITS_H
 #define FLATLINE_DRIVER_SCENARIO_LIMITS_H
 
-#include "driver/doc.h"
+#include "common/doc/doc.h"
 #include "driver/scenario.h"
 
 #include <stdio.h>

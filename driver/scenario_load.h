@@ -2,7 +2,7 @@
 #ifndef FLATLINE_DRIVER_SCENARIO_LOAD_H
 #define FLATLINE_DRIVER_SCENARIO_LOAD_H
 
-#include "driver/doc.h"
+#include "common/doc/doc.h"
 #include "driver/scenario.h"
 
 /*

@@ -15,6 +15,7 @@ from tap import Tap
 # Folder: what it may include besides itself. Generated headers count as part of proto.
 ARROWS = {
     "common/base": [],
+    "common/doc": ["common/base"],
     "common/contract": ["common/base"],
     "common/engine": ["common/contract", "common/base"],
     "common/run": ["common/contract", "common/base"],
@@ -25,12 +26,12 @@ ARROWS = {
         "common/child", "common/events", "common/engine", "proto", "common/contract", "common/base",
     ],
     "stress-client": [
-        "common/child", "common/events", "common/engine", "proto", "common/contract", "common/base",
+        "common/child", "common/events", "common/engine", "proto", "common/doc", "common/contract", "common/base",
     ],
     "probe": ["common/contract", "common/base"],
     "charts": ["common/run", "common/contract", "common/base"],
-    "driver": ["charts", "common/run", "common/contract", "common/base"],
-    "driver/sweep": ["driver", "charts", "common/run", "common/contract", "common/base"],
+    "driver": ["charts", "common/doc", "common/run", "common/contract", "common/base"],
+    "driver/sweep": ["driver", "charts", "common/doc", "common/run", "common/contract", "common/base"],
     "driver/cli": ["driver/sweep", "driver", "charts", "common/run", "common/contract", "common/base"],
 }
 TESTS = "tests"  # may include anything; nothing may include it

@@ -478,7 +478,7 @@ static void files_that_cannot_be_read_are_named(void **state)
     assert_false(scenario_load("/", &settings, &s, error, sizeof error));
     assert_string_equal(error, "/: Is a directory");
     assert_false(scenario_load("/dev/zero", &settings, &s, error, sizeof error));
-    assert_string_equal(error, "/dev/zero: larger than 1048576 bytes: not a scenario");
+    assert_string_equal(error, "/dev/zero: larger than 1048576 bytes: is it the right file?");
 }
 
 int main(void)

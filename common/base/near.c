@@ -1,4 +1,4 @@
-#include "driver/near.h"
+#include "common/base/near.h"
 
 #include <string.h>
 

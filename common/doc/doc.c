@@ -1,7 +1,7 @@
-#include "driver/doc.h"
+#include "common/doc/doc.h"
 
+#include "common/base/near.h"
 #include "common/base/units.h"
-#include "driver/near.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#define SIZE_MAX_READ (1 << 20) /* a scenario is a page, not a book */
+#define SIZE_MAX_READ (1 << 20) /* what people write is a page, not a book */
 #define LINE (PATH_MAX + 512)
 
 struct doc {
@@ -82,7 +82,8 @@ struct doc *doc_new(const char *path, char *error, size_t cap)
         if (ferror(file))
             snprintf(error, cap, "%s: %s", path, strerror(errno));
         else if (size > SIZE_MAX_READ)
-            snprintf(error, cap, "%s: larger than %d bytes: not a scenario", path, SIZE_MAX_READ);
+            snprintf(error, cap, "%s: larger than %d bytes: is it the right file?", path,
+                     SIZE_MAX_READ);
         else
             doc = doc_new_text(path, text, size, error, cap);
     }

@@ -3,8 +3,8 @@
  * and who takes each value. The first thing that is wrong is kept as one line,
  * "FILE:LINE:COLUMN: what, and what to do".
  */
-#ifndef FLATLINE_DRIVER_DOC_H
-#define FLATLINE_DRIVER_DOC_H
+#ifndef FLATLINE_COMMON_DOC_DOC_H
+#define FLATLINE_COMMON_DOC_DOC_H
 
 #include <stdbool.h>
 #include <stddef.h>

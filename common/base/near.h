@@ -1,6 +1,6 @@
 /* How unlike two names are: for "did you mean". */
-#ifndef FLATLINE_DRIVER_NEAR_H
-#define FLATLINE_DRIVER_NEAR_H
+#ifndef FLATLINE_BASE_NEAR_H
+#define FLATLINE_BASE_NEAR_H
 
 /* Levenshtein distance of the first NEAR_LENGTH characters. */
 #define NEAR_LENGTH 64
