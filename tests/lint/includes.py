@@ -28,6 +28,7 @@ ARROWS = {
     "stress-client": [
         "common/child", "common/events", "common/engine", "proto", "common/doc", "common/contract", "common/base",
     ],
+    "results-server": ["common/run", "common/contract", "common/base"],
     "probe": ["common/contract", "common/base"],
     "charts": ["common/run", "common/contract", "common/base"],
     "driver": ["charts", "common/doc", "common/run", "common/contract", "common/base"],
