@@ -179,6 +179,12 @@ const struct run_limit_row *run_reader_limits(const struct run_reader *r, size_t
     return r->tables.limits;
 }
 
+const struct run_host_row *run_reader_hosts(const struct run_reader *r, size_t *count)
+{
+    *count = r->tables.host_count;
+    return r->tables.hosts;
+}
+
 const char *run_reader_error(const struct run_reader *r)
 {
     return r->error;

@@ -23,6 +23,9 @@ struct run_info {
     uint64_t evidence_ns, evidence_end_ns; /* the unjudged phase behind stop_ns, if there was one */
     uint64_t duration_ns, sample_interval_ns;
     uint64_t checkpoints; /* ordered; 0 too in runs of schema version 1 */
+    uint64_t hosts;       /* of the run; 0: one, as in all runs before schema version 3 */
+    const char *place;    /* of the components on them: "spread", "replicate", or "" */
+    int rank;             /* this is the folder of one of several hosts; -1: of the whole run */
     bool interrupted;
     bool finished; /* end_ns was written: the driver came to its end */
 };
@@ -37,6 +40,7 @@ struct run_component_row {
     uint64_t heap_cap;                         /* of `data`, bytes; 0: none */
     uint64_t group_cap;                        /* of a cgroup, bytes; 0: none */
     const char *coverage, *service, *cap_kind; /* never NULL */
+    int host;                                  /* its rank; -1: the run has one */
 };
 
 struct run_incarnation_row {
@@ -78,6 +82,7 @@ struct run_checkpoint_row {
     uint64_t frozen_ns; /* no kill was ordered from then on; 0: kills were over */
     uint64_t start_ns, end_ns;
     const char *held; /* the family held back in the interval that ends here, or NULL */
+    int host;         /* the rank of the one that it was on; -1: the run has one */
 };
 
 struct run_reading_row {
@@ -105,6 +110,19 @@ struct run_limit_row {
     double value;
 };
 
+/* One of the hosts whose runs were merged into this one; see schema.h. */
+struct run_host_row {
+    int rank;
+    const char *name, *address;
+    int64_t offset_ns; /* was added to its times */
+    uint64_t offset_error_ns;
+    bool lost;                  /* not heard to its end */
+    uint64_t first_ns, last_ns; /* when it was heard first and last; 0: never */
+    int status;                 /* of its driver; -1: not known */
+    const char *verdict;        /* of its driver on its own share, or "" */
+    const char *reason;         /* what it said with it, or NULL */
+};
+
 /*
  * NULL: *error holds one line saying what and why (no run.db, not a run.db, truncated, newer schema
  * ...). `path` is the run folder or its run.db.
@@ -128,6 +146,8 @@ const struct run_hold_row *run_reader_holds(const struct run_reader *r, size_t *
 const struct run_fault_row *run_reader_faults(const struct run_reader *r, size_t *count);
 /* In order of name. */
 const struct run_limit_row *run_reader_limits(const struct run_reader *r, size_t *count);
+/* In order of rank; none in the folder that a driver wrote. */
+const struct run_host_row *run_reader_hosts(const struct run_reader *r, size_t *count);
 
 /*
  * Streams rows in order of time (samples: of one component, all its incarnations, or of all when

@@ -53,6 +53,12 @@ static uint64_t get_time(sqlite3_stmt *s, int column)
     return (uint64_t)sqlite3_column_int64(s, column); /* 0 for NULL */
 }
 
+/* -1 for NULL. */
+static int get_number(sqlite3_stmt *s, int column)
+{
+    return sqlite3_column_type(s, column) == SQLITE_NULL ? -1 : sqlite3_column_int(s, column);
+}
+
 /*
  * The array with room for one more row of `size` bytes, zeroed; NULL without memory. It doubles at
  * each power of two, so the count alone tells the capacity.
@@ -81,12 +87,14 @@ static void *grow(const struct load *load, void *items, size_t count, size_t siz
     X(evidence_end_ns, "evidence_end_ns")       \
     X(duration_ns, "duration_ns")               \
     X(sample_interval_ns, "sample_interval_ns") \
-    X(checkpoints, "checkpoints")
+    X(checkpoints, "checkpoints")               \
+    X(hosts, "hosts")
 
 #define INFO_TEXT_TABLE(X)         \
     X(version, "flatline_version") \
     X(argv, "argv")                \
-    X(host, "host")
+    X(host, "host")                \
+    X(place, "place")
 
 static bool take_meta(void *arg, sqlite3_stmt *s)
 {
@@ -109,6 +117,8 @@ static bool take_meta(void *arg, sqlite3_stmt *s)
 #undef TAKE_TEXT
     if (strcmp(key, "schema_version") == 0)
         info->schema_version = sqlite3_column_int(s, 1);
+    if (strcmp(key, "rank") == 0)
+        info->rank = sqlite3_column_int(s, 1);
     if (strcmp(key, "interrupted") == 0)
         info->interrupted = sqlite3_column_int(s, 1) != 0;
     return ok;
@@ -140,6 +150,7 @@ static bool take_component(void *arg, sqlite3_stmt *s)
     row->coverage = RUN_OWN_COVERAGE;
     row->service = RUN_OWN_SERVICE;
     row->cap_kind = RUN_OWN_CAP;
+    row->host = -1;
     if (row->id != (int64_t)t->component_count)
         return run_db_refuse(load->db, "%s: damaged: component %lld is out of order",
                              load->db->path, (long long)row->id);
@@ -173,6 +184,14 @@ static bool take_component_kind(void *arg, sqlite3_stmt *s)
         row->heap_cap = 0;
     }
     return ok;
+}
+
+static bool take_component_host(void *arg, sqlite3_stmt *s)
+{
+    const struct load *load = arg;
+
+    load->t->components[sqlite3_column_int64(s, 0) - 1].host = get_number(s, 1);
+    return true;
 }
 
 static bool take_incarnation(void *arg, sqlite3_stmt *s)
@@ -252,10 +271,19 @@ static bool take_checkpoint(void *arg, sqlite3_stmt *s)
     row->start_ns = get_time(s, 3);
     row->end_ns = get_time(s, 4);
     row->held = keep_text(load, s, 5, &ok);
+    row->host = -1;
     if (row->id != (int64_t)t->checkpoint_count)
         return run_db_refuse(load->db, "%s: damaged: checkpoint %lld is out of order",
                              load->db->path, (long long)row->id);
     return ok;
+}
+
+static bool take_checkpoint_host(void *arg, sqlite3_stmt *s)
+{
+    const struct load *load = arg;
+
+    load->t->checkpoints[sqlite3_column_int64(s, 0) - 1].host = get_number(s, 1);
+    return true;
 }
 
 static bool take_hold(void *arg, sqlite3_stmt *s)
@@ -312,6 +340,31 @@ static bool take_limit(void *arg, sqlite3_stmt *s)
     return ok;
 }
 
+static bool take_host(void *arg, sqlite3_stmt *s)
+{
+    const struct load *load = arg;
+    struct run_tables *t = load->t;
+    struct run_host_row *row = grow(load, t->hosts, t->host_count, sizeof *row);
+    bool ok = true;
+
+    if (row == NULL)
+        return false;
+    t->hosts = row;
+    row += t->host_count++;
+    row->rank = sqlite3_column_int(s, 0);
+    row->name = keep_name(load, s, 1, &ok);
+    row->address = keep_name(load, s, 2, &ok);
+    row->offset_ns = sqlite3_column_int64(s, 3);
+    row->offset_error_ns = get_time(s, 4);
+    row->lost = strcmp(keep_name(load, s, 5, &ok), RUN_HOST_DONE) != 0;
+    row->first_ns = get_time(s, 6);
+    row->last_ns = get_time(s, 7);
+    row->status = get_number(s, 8);
+    row->verdict = keep_name(load, s, 9, &ok);
+    row->reason = keep_text(load, s, 10, &ok);
+    return ok;
+}
+
 static bool take_identity(void *arg, sqlite3_stmt *s)
 {
     const struct load *load = arg;
@@ -352,13 +405,19 @@ static const struct {
      "SELECT id, component, incarnation, kind, ordered_ns, effect_ns, effect, observed"
      " FROM fault ORDER BY id"},
     {2, take_limit, "SELECT name, value FROM limit_used ORDER BY name"},
+    {3, take_component_host, "SELECT id, host FROM component ORDER BY id"},
+    {3, take_checkpoint_host, "SELECT id, host FROM checkpoint ORDER BY id"},
+    {3, take_host,
+     "SELECT rank, name, address, offset_ns, offset_error_ns, state, first_ns, last_ns, status,"
+     " verdict, reason FROM host ORDER BY rank"},
 };
 
 static bool load_meta(const struct load *load)
 {
     struct run_info *info = &load->t->info;
 
-    info->version = info->argv = info->host = "";
+    info->version = info->argv = info->host = info->place = "";
+    info->rank = -1;
     info->schema_version = 1;
     if (!run_db_each(load->db, "PRAGMA application_id", 0, take_identity, (void *)load,
                      "cannot read") ||
@@ -401,4 +460,5 @@ void run_tables_free(struct run_tables *t)
     free(t->holds);
     free(t->faults);
     free(t->limits);
+    free(t->hosts);
 }

@@ -16,8 +16,9 @@ struct run_tables {
     struct run_hold_row *holds;
     struct run_fault_row *faults;
     struct run_limit_row *limits;
+    struct run_host_row *hosts;
     size_t component_count, incarnation_count, plan_count;
-    size_t checkpoint_count, hold_count, fault_count, limit_count;
+    size_t checkpoint_count, hold_count, fault_count, limit_count, host_count;
     struct run_text *texts; /* all their strings */
 };
 

@@ -1,3 +1,4 @@
+#include "common/run/create.h"
 #include "common/run/writer_internal.h"
 
 #include <errno.h>
@@ -48,6 +49,12 @@ sqlite3_stmt *run_writer_begin(struct run_writer *w, enum statement which)
     return w->statements[which];
 }
 
+static bool create(struct run_writer *w)
+{
+    w->failed = !run_create(&w->db);
+    return !w->failed;
+}
+
 /*
  * The schema goes straight into run.db, before WAL: whatever kills the driver later, the file
  * itself says what it is. While the run goes on nothing waits for the disk: a process's death loses
@@ -55,14 +62,10 @@ sqlite3_stmt *run_writer_begin(struct run_writer *w, enum statement which)
  */
 static bool prepare(struct run_writer *w)
 {
-    char identity[64];
-
-    snprintf(identity, sizeof identity, "PRAGMA application_id=%d", RUN_APPLICATION_ID);
     sqlite3_busy_timeout(w->db.db, BUSY_MS);
     if (!execute(w, "PRAGMA cache_size=-1024; PRAGMA synchronous=NORMAL; PRAGMA temp_store=FILE",
                  "cannot set up") ||
-        !execute(w, identity, "cannot set up") ||
-        !execute(w, "BEGIN;" RUN_SCHEMA_SQL RUN_METRICS_SQL "COMMIT", "cannot create tables"))
+        !create(w))
         return false;
     for (int i = 0; i < STATEMENT_COUNT; i++) {
         if (sqlite3_prepare_v3(w->db.db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,

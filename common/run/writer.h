@@ -29,6 +29,8 @@ struct run_component {
     uint64_t heap_cap; /* bytes */
     /* NULL: as of our own programs, see schema.h. */
     const char *coverage, *service, *cap_kind;
+    bool placed; /* on one of several hosts: `host` is its rank */
+    int host;
 };
 
 struct run_exit {

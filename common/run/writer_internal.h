@@ -9,18 +9,6 @@
 
 #include <limits.h>
 
-/*
- * The samples of an incarnation lie together: charts and gate read one component at a time, and a
- * run of hours is too large to be searched once for each.
- */
-#define METRIC_COLUMN(ident, id, name, unit, kind, source) ", \"" name "\" INTEGER"
-#define METRIC_COLUMNS METRIC_TABLE(METRIC_COLUMN)
-#define RUN_METRICS_SQL                                                                    \
-    "CREATE TABLE sample (incarnation INTEGER REFERENCES incarnation, time_ns INTEGER,"    \
-    " stale INTEGER" METRIC_COLUMNS ", PRIMARY KEY (incarnation, time_ns)) WITHOUT ROWID;" \
-    "CREATE TABLE reading (checkpoint INTEGER REFERENCES checkpoint,"                      \
-    " incarnation INTEGER REFERENCES incarnation, time_ns INTEGER, valid INTEGER, why "    \
-    "TEXT" METRIC_COLUMNS ", PRIMARY KEY (incarnation, checkpoint)) WITHOUT ROWID;"
 #define METRIC_SLOT(ident, id, name, unit, kind, source) ", ?"
 #define METRIC_SLOTS METRIC_TABLE(METRIC_SLOT)
 
@@ -29,7 +17,7 @@
     X(COMMIT, "COMMIT")                                                                           \
     X(META, "INSERT OR REPLACE INTO meta VALUES (?, ?)")                                          \
     X(METRIC, "INSERT INTO metric VALUES (?, ?, ?, ?, ?)")                                        \
-    X(COMPONENT, "INSERT INTO component VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")          \
+    X(COMPONENT, "INSERT INTO component VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")       \
     X(PLAN, "INSERT INTO plan VALUES (?, ?, ?, ?, ?)")                                            \
     X(SPAWN, "INSERT INTO incarnation (id, component, number, pid, spawn_ns, log)"                \
              " VALUES (?, ?, ?, ?, ?, ?)")                                                        \
@@ -38,7 +26,8 @@
             " exit_code = ?5, exit_signal = ?6, reason = ?7, obituary = ?8 WHERE id = ?1")        \
     X(EVENT, "INSERT INTO event VALUES (?, ?, ?, ?, ?)")                                          \
     X(SAMPLE, "INSERT OR REPLACE INTO sample VALUES (?, ?, ?" METRIC_SLOTS ")")                   \
-    X(CHECKPOINT, "INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?, ?)")                             \
+    X(CHECKPOINT, "INSERT INTO checkpoint (id, kind, frozen_ns, start_ns, end_ns, held) VALUES "  \
+                  "(?, ?, ?, ?, ?, ?)")                                                           \
     X(READING, "INSERT INTO reading VALUES (?, ?, ?, ?, ?" METRIC_SLOTS ")")                      \
     X(HOLD, "INSERT INTO hold VALUES (?, ?, ?)")                                                  \
     X(FAULT, "INSERT INTO fault (id, component, incarnation, kind, ordered_ns, observed) VALUES " \

@@ -95,6 +95,10 @@ bool run_writer_component(struct run_writer *w, const struct run_component *c, i
     put_text(s, 11, c->coverage);
     put_text(s, 12, c->service);
     put_text(s, 13, c->cap_kind);
+    if (c->placed)
+        put_int(s, 14, c->host);
+    else
+        sqlite3_bind_null(s, 14);
     if (!run_writer_step(w, STATEMENT_COMPONENT, "cannot write a component"))
         return false;
     *id = ++w->components;

@@ -4,7 +4,8 @@ every report can be made of them. Then the same runs truncated, damaged, foreign
 
 A fixture is NAME.db.xz, the run.db of a run, and NAME.verdicts: its exit status and what failed or was inconclusive,
 as the driver that recorded it said. `recorded_runs.py --record NAME RUN STATUS` makes both of a run folder. "version1"
-is of a driver from before checkpoints, which wrote version 1 and no summary.json; it had passed."""
+is of a driver from before checkpoints, which wrote version 1 and no summary.json; it had passed. "version2" is of one
+from before many hosts, with nemeses."""
 
 import json
 import lzma

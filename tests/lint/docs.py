@@ -108,6 +108,7 @@ def main():
     compare(tap, "component", tables.get("component"), documented(section("component")))
     compare(tap, "plan", tables.get("plan"), documented(section("plan")))
     compare(tap, "incarnation", tables.get("incarnation"), documented(incarnation))
+    compare(tap, "host", tables.get("host"), documented(section("host")))
     for name in ("event", "histogram", "file", "metric"):
         first = re.search(r"`([^`]+)`", section(name))
         tap.check("%s: its columns are listed" % name,

@@ -197,7 +197,7 @@ static const struct bend bends[] = {
     {"no-traffic: it was held back, and paused before the hold was over",
      "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=3 AND"
      " time_ns > 1010e9; INSERT INTO hold VALUES (3, 1009.9e9, 1015.2e9);"
-     "INSERT INTO checkpoint VALUES (1, 'rest', 1014e9, 1015e9, 1020e9, NULL)",
+     "INSERT INTO checkpoint VALUES (1, 'rest', 1014e9, 1015e9, 1020e9, NULL, NULL)",
      3, "no-traffic", P, "to the end", P},
     {"no-traffic: another was held back",
      "UPDATE sample SET messages_sent=450, messages_received=450 WHERE incarnation=3 AND"

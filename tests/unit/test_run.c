@@ -355,6 +355,7 @@ static void test_first_version(void **state)
                                 "ALTER TABLE component DROP COLUMN coverage;"
                                 "ALTER TABLE component DROP COLUMN service;"
                                 "ALTER TABLE component DROP COLUMN cap_kind;"
+                                "ALTER TABLE component DROP COLUMN host; DROP TABLE host;"
                                 "ALTER TABLE sample DROP COLUMN live_boot;"
                                 "UPDATE meta SET value = 1 WHERE key = 'schema_version'");
     r = read_run();
@@ -370,10 +371,97 @@ static void test_first_version(void **state)
     assert_int_equal(count, 0);
     run_reader_limits(r, &count);
     assert_int_equal(count, 0);
+    run_reader_hosts(r, &count);
+    assert_int_equal(count, 0);
+    assert_int_equal(components[1].host, -1);
     assert_true(run_reader_readings(r, 1, see_reading, &readings));
     assert_int_equal(readings.count, 0);
     assert_true(run_reader_samples(r, 1, see_sample, &samples));
     assert_int_equal(samples.count, 3);
+    run_reader_free(r);
+}
+
+/* A run as version 2 wrote it. */
+static void test_second_version(void **state)
+{
+    const struct run_checkpoint_row *checkpoints;
+    struct run_reader *r;
+    size_t count;
+
+    (void)state;
+    struct run_writer *w = begin_run();
+    write_run(w);
+    write_checkpoints(w);
+    finish_run(w);
+    synthetic_run_bend(scratch, "ALTER TABLE component DROP COLUMN host; DROP TABLE host;"
+                                "ALTER TABLE checkpoint DROP COLUMN host;"
+                                "UPDATE meta SET value = 2 WHERE key = 'schema_version'");
+    r = read_run();
+    assert_int_equal(run_reader_info(r)->hosts, 0);
+    assert_int_equal(run_reader_info(r)->rank, -1);
+    assert_string_equal(run_reader_info(r)->place, "");
+    checkpoints = run_reader_checkpoints(r, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(checkpoints[0].host, -1);
+    run_reader_hosts(r, &count);
+    assert_int_equal(count, 0);
+    run_reader_free(r);
+}
+
+static void check_hosts(const struct run_reader *r)
+{
+    size_t count;
+    const struct run_host_row *hosts = run_reader_hosts(r, &count);
+
+    assert_int_equal(count, 2);
+    assert_int_equal(hosts[0].rank, 0);
+    assert_string_equal(hosts[0].name, "n0");
+    assert_string_equal(hosts[0].address, "127.0.0.2");
+    assert_int_equal(hosts[0].offset_ns, -7);
+    assert_int_equal(hosts[0].offset_error_ns, 3);
+    assert_false(hosts[0].lost);
+    assert_int_equal(hosts[0].first_ns, 100);
+    assert_int_equal(hosts[0].last_ns, 900);
+    assert_int_equal(hosts[0].status, 1);
+    assert_string_equal(hosts[0].verdict, "fail");
+    assert_string_equal(hosts[0].reason, "why");
+    assert_true(hosts[1].lost);
+    assert_int_equal(hosts[1].last_ns, 0);
+    assert_int_equal(hosts[1].status, -1);
+    assert_string_equal(hosts[1].verdict, "");
+    assert_null(hosts[1].reason);
+}
+
+static void test_hosts(void **state)
+{
+    struct run_component there = {
+        .name = "n1.a", .role = "server", .command = "a", .placed = true, .host = 1};
+    const struct run_component_row *components;
+    struct run_writer *w = begin_run();
+    struct run_reader *r;
+    size_t count;
+    int64_t id;
+
+    (void)state;
+    write_run(w);
+    write_checkpoints(w);
+    assert_true(run_writer_component(w, &there, &id));
+    assert_true(run_writer_meta_int(w, "hosts", 2));
+    assert_true(run_writer_meta_int(w, "rank", 1));
+    assert_true(run_writer_meta_text(w, "place", "spread"));
+    finish_run(w);
+    synthetic_run_bend(scratch, "INSERT INTO host VALUES (1, 'n1', '', 0, 0, 'lost', NULL, NULL,"
+                                " NULL, NULL, NULL), (0, 'n0', '127.0.0.2', -7, 3, 'done', 100,"
+                                " 900, 1, 'fail', 'why'); UPDATE checkpoint SET host = id - 1");
+    r = read_run();
+    check_hosts(r);
+    assert_int_equal(run_reader_info(r)->hosts, 2);
+    assert_int_equal(run_reader_info(r)->rank, 1);
+    assert_string_equal(run_reader_info(r)->place, "spread");
+    components = run_reader_components(r, &count);
+    assert_int_equal(components[0].host, -1);
+    assert_int_equal(components[2].host, 1);
+    assert_int_equal(run_reader_checkpoints(r, &count)[1].host, 1);
     run_reader_free(r);
 }
 
@@ -492,10 +580,10 @@ static void test_live_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_round_trip),    TEST(test_streams),       TEST(test_single_file),
-        TEST(test_files),         TEST(test_other_columns), TEST(test_killed_driver),
-        TEST(test_live_run),      TEST(test_checkpoints),   TEST(test_later_tables),
-        TEST(test_first_version),
+        TEST(test_round_trip),    TEST(test_streams),        TEST(test_single_file),
+        TEST(test_files),         TEST(test_other_columns),  TEST(test_killed_driver),
+        TEST(test_live_run),      TEST(test_checkpoints),    TEST(test_later_tables),
+        TEST(test_first_version), TEST(test_second_version), TEST(test_hosts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
