@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LIMIT_NS (10 * NS_PER_S)
@@ -54,7 +55,12 @@ static bool trust_both(const struct certificates *c, char *error, size_t cap)
 static bool make(const struct certificates_maker *maker, char *dir, char *error, size_t cap)
 {
     char log[PATH_MAX + 32];
-    char *argv[] = {(char *)maker->server, (char *)"--make-cert", dir, NULL};
+    char *argv[] = {(char *)maker->server,
+                    (char *)"--make-cert",
+                    dir,
+                    maker->address == NULL ? NULL : (char *)"--cert-address",
+                    (char *)maker->address,
+                    NULL};
     const struct spawn_request request = {
         .argv = argv, .envp = maker->environment, .log_path = log, .page_fd = -1};
     struct spawn_end end;
@@ -77,6 +83,56 @@ bool certificates_make(struct certificates *c, const struct certificates_maker *
         return make(maker, c->other, error, cap) && trust_both(c, error, cap);
     snprintf(c->trust, sizeof c->trust, "%.*s/cert.pem", PATH_MAX - 1, c->dir);
     return true;
+}
+
+char *certificates_own(const struct certificates *c, char *error, size_t cap)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    bool done = out != NULL && append(out, c->dir);
+
+    if (!done)
+        snprintf(error, cap, "cannot read %s/cert.pem: %s", c->dir, strerror(errno));
+    if (out != NULL && fclose(out) != 0 && done) {
+        snprintf(error, cap, "no memory");
+        done = false;
+    }
+    if (done)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* By itself one certificate is trusted where it is used; several need a file of their own. */
+static FILE *open_trust(struct certificates *c)
+{
+    char bundle[FILE_PATH];
+    FILE *out;
+    bool apart;
+
+    snprintf(bundle, sizeof bundle, "%s/trust.pem", c->dir);
+    apart = strcmp(bundle, c->trust) == 0;
+    out = fopen(bundle, apart ? "ae" : "we");
+    if (apart || out == NULL)
+        return out;
+    snprintf(c->trust, sizeof c->trust, "%.*s", (int)sizeof c->trust - 1, bundle);
+    if (append(out, c->dir))
+        return out;
+    fclose(out);
+    return NULL;
+}
+
+bool certificates_trust(struct certificates *c, const char *pem, char *error, size_t cap)
+{
+    FILE *out = open_trust(c);
+    bool done = out != NULL && fputs(pem, out) >= 0;
+
+    if (out != NULL && fclose(out) != 0)
+        done = false;
+    if (!done)
+        snprintf(error, cap, "cannot write %s: %s", c->trust, strerror(errno));
+    return done;
 }
 
 static bool exchange(const struct certificates *c, const char *name)

@@ -21,12 +21,19 @@ struct certificates_maker {
     const char *server; /* our program, which makes them */
     char *const *environment;
     const char *run_dir; /* has a folder logs/ */
+    const char *address; /* that they are for besides loopback, or NULL */
     bool both;           /* or the pair in use alone, which is all there is to trust then */
 };
 
 /* False: *error holds one line. */
 bool certificates_make(struct certificates *c, const struct certificates_maker *maker, char *error,
                        size_t cap);
+
+/* What is to be trusted besides, PEM: of another host's servers. False: *error holds one line. */
+bool certificates_trust(struct certificates *c, const char *pem, char *error, size_t cap);
+
+/* The certificate in use, PEM, for the caller to free. NULL: *error holds one line. */
+char *certificates_own(const struct certificates *c, char *error, size_t cap);
 
 /* Exchanges the pairs. False, with a line in the log: they are as they were, or half exchanged if
  * even going back failed. */

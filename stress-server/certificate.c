@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -16,6 +17,9 @@
 
 #define DAY 86400L
 #define VALID_DAYS 397
+/* What a client may call it. */
+#define NAMES "DNS:localhost,IP:127.0.0.1,IP:::1"
+#define ADDRESS ",IP:"
 #define SERIAL_BITS 127 /* positive in at most 16 octets */
 
 static bool join(char *out, size_t cap, const char *dir, const char *prefix, const char *name)
@@ -49,10 +53,14 @@ static bool set_serial(X509 *cert)
  * Not a CA, and without a key usage: strict verifiers refuse a CA as a server's own certificate,
  * and a key usage without certificate signing would deny that it signed itself.
  */
-static bool fill_certificate(X509 *cert, EVP_PKEY *key)
+static bool fill_certificate(X509 *cert, EVP_PKEY *key, const char *address)
 {
     X509_NAME *name = X509_get_subject_name(cert);
+    char names[sizeof NAMES + sizeof ADDRESS + INET6_ADDRSTRLEN] = NAMES;
     X509V3_CTX context;
+
+    if (address != NULL)
+        snprintf(names + strlen(names), sizeof names - strlen(names), ADDRESS "%s", address);
 
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, cert, cert, NULL, NULL, 0);
@@ -68,16 +76,15 @@ static bool fill_certificate(X509 *cert, EVP_PKEY *key)
            add_extension(cert, &context, NID_subject_key_identifier, "hash") &&
            /* So that whoever trusts several of ours, all of one name, can tell whose it is. */
            add_extension(cert, &context, NID_authority_key_identifier, "keyid:always") &&
-           add_extension(cert, &context, NID_subject_alt_name,
-                         "DNS:localhost,IP:127.0.0.1,IP:::1") &&
+           add_extension(cert, &context, NID_subject_alt_name, names) &&
            X509_sign(cert, key, EVP_sha256()) > 0;
 }
 
-static X509 *new_certificate(EVP_PKEY *key)
+static X509 *new_certificate(EVP_PKEY *key, const char *address)
 {
     X509 *cert = X509_new();
 
-    if (cert != NULL && fill_certificate(cert, key))
+    if (cert != NULL && fill_certificate(cert, key, address))
         return cert;
     X509_free(cert);
     return NULL;
@@ -120,7 +127,7 @@ static bool put_file(const char *dir, const char *name, X509 *cert, EVP_PKEY *ke
     return done;
 }
 
-bool certificate_make(const char *dir, char *error, size_t cap)
+bool certificate_make(const char *dir, const char *address, char *error, size_t cap)
 {
     EVP_PKEY *key = NULL;
     X509 *cert = NULL;
@@ -132,7 +139,7 @@ bool certificate_make(const char *dir, char *error, size_t cap)
     }
     key = EVP_EC_gen("P-256");
     if (key != NULL)
-        cert = new_certificate(key);
+        cert = new_certificate(key, address);
     if (cert == NULL)
         snprintf(error, cap, "OpenSSL could not make a certificate");
     else

@@ -12,9 +12,10 @@
 
 /*
  * Writes cert.pem and key.pem (mode 0600 from its creation on) into dir, which is made if missing.
- * Each file appears whole or not at all; the certificate last.
+ * Each file appears whole or not at all; the certificate last. It is also for `address`, IPv4 or
+ * IPv6, unless that is NULL.
  */
-bool certificate_make(const char *dir, char *error, size_t cap);
+bool certificate_make(const char *dir, const char *address, char *error, size_t cap);
 
 /* Whether dir holds a certificate and the key to it, and it stays valid for another day. */
 bool certificate_usable(const char *dir);

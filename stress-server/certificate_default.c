@@ -49,7 +49,7 @@ bool certificate_default(struct certificate_files *out, char *error, size_t cap)
     lock = lock_state(error, cap);
     if (lock < 0)
         return false;
-    there = certificate_usable(dir) || certificate_make(dir, error, cap);
+    there = certificate_usable(dir) || certificate_make(dir, NULL, error, cap);
     close(lock);
     return there;
 }

@@ -33,7 +33,7 @@ int main(int argc, char **argv)
     log_init("stress-server", options.verbose ? LOG_DEBUG : LOG_INFO, options.telemetry_fd >= 0);
     if (options.make_cert == NULL)
         return serve(&options);
-    if (certificate_make(options.make_cert, error, sizeof error))
+    if (certificate_make(options.make_cert, options.cert_address, error, sizeof error))
         return STATUS_PASSED;
     log_error("%s", error);
     return STATUS_ENVIRONMENT;

@@ -6,6 +6,7 @@
 #include "common/base/options.h"
 #include "proto/payload.h"
 
+#include <arpa/inet.h>
 #include <ev.h>
 #include <nghttp2/nghttp2.h>
 #include <openssl/crypto.h>
@@ -90,6 +91,17 @@ static bool set_message_size(void *into, const struct option_spec *spec, const c
     return options_set_size_within(into, spec, value, 1, PAYLOAD_BODY_MOST, why, cap);
 }
 
+static bool set_address(void *into, const struct option_spec *spec, const char *value, char *why,
+                        size_t cap)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    if (inet_pton(AF_INET, value, bytes) == 1 || inet_pton(AF_INET6, value, bytes) == 1)
+        return options_set_text(into, spec, value, why, cap);
+    snprintf(why, cap, "'%s' is no IP address", value);
+    return false;
+}
+
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
@@ -121,6 +133,8 @@ static const struct option_spec specs[] = {
      options_set_text, MEMBER(event_db)},
     {"make-cert", 0, "DIR", "make cert.pem, key.pem for localhost; exit", options_set_text,
      MEMBER(make_cert)},
+    {"cert-address", 0, "IP", "with --make-cert: for that address, too", set_address,
+     MEMBER(cert_address)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {"telemetry-fd", 0, "N", "publish to the driver's page at this descriptor", options_set_fd,
      MEMBER(telemetry_fd)},
@@ -155,6 +169,8 @@ static void check(const struct options *o)
 {
     bool files = o->tls_pub != NULL || o->tls_priv != NULL || o->tls_chain_count > 0;
 
+    if (o->cert_address != NULL && o->make_cert == NULL)
+        options_exit_bad(&set, "--cert-address needs --make-cert");
     if (o->make_cert != NULL)
         return;
     if (o->port < 0)

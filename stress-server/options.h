@@ -24,10 +24,11 @@ struct options {
     uint64_t drain_ns;
     uint64_t keepalive_ns, keepalive_timeout_ns, permit_keepalive_ns; /* server.h; 0: not given */
     struct relay_config relay;
-    uint64_t message_size; /* body bytes of each reply; 0: 128 to 256 */
-    const char *event_db;  /* file; NULL: none */
-    const char *make_cert; /* folder; NULL: serve */
-    int telemetry_fd;      /* -1: run by hand */
+    uint64_t message_size;    /* body bytes of each reply; 0: 128 to 256 */
+    const char *event_db;     /* file; NULL: none */
+    const char *make_cert;    /* folder; NULL: serve */
+    const char *cert_address; /* that its certificate is for, too; may be NULL */
+    int telemetry_fd;         /* -1: run by hand */
     const char *profile_dir;
     struct leak_spec leak;       /* bytes 0: none planted */
     struct healthy_spec healthy; /* the same */

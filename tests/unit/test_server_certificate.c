@@ -52,7 +52,7 @@ static void make(const struct scratch *s)
 {
     char error[300] = "";
 
-    assert_true(certificate_make(s->dir, error, sizeof error));
+    assert_true(certificate_make(s->dir, NULL, error, sizeof error));
     assert_string_equal(error, "");
 }
 
@@ -93,6 +93,20 @@ static void test_names_and_use(void **state)
     assert_int_equal(X509_check_host(cert, "example.org", 0, 0, NULL), 0);
     assert_int_equal(X509_check_purpose(cert, X509_PURPOSE_SSL_SERVER, 0), 1);
     assert_int_equal(X509_check_purpose(cert, X509_PURPOSE_SSL_CLIENT, 0), 0);
+    X509_free(cert);
+}
+
+static void test_one_more_address(void **state)
+{
+    const struct scratch *s = *state;
+    char error[300];
+    X509 *cert;
+
+    assert_true(certificate_make(s->dir, "10.81.7.2", error, sizeof error));
+    cert = load(s->cert);
+    assert_int_equal(X509_check_ip_asc(cert, "10.81.7.2", 0), 1);
+    assert_int_equal(X509_check_ip_asc(cert, "10.81.7.3", 0), 0);
+    assert_int_equal(X509_check_ip_asc(cert, "127.0.0.1", 0), 1);
     X509_free(cert);
 }
 
@@ -155,10 +169,10 @@ static void test_what_is_not_usable(void **state)
     fputs("not a certificate\n", file);
     fclose(file);
     assert_false(certificate_usable(s->dir));
-    assert_false(certificate_make("/nonexistent/folder", error, sizeof error));
+    assert_false(certificate_make("/nonexistent/folder", NULL, error, sizeof error));
     assert_string_equal(error,
                         "cannot make the folder /nonexistent/folder: No such file or directory");
-    assert_false(certificate_make("/proc", error, sizeof error));
+    assert_false(certificate_make("/proc", NULL, error, sizeof error));
     assert_int_equal(strncmp(error, "cannot write /proc/key.pem: ", 28), 0);
 }
 
@@ -243,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_pair_is_usable_and_the_key_private),
         CASE(test_names_and_use),
+        CASE(test_one_more_address),
         CASE(test_is_its_own_trust_anchor),
         CASE(test_two_pairs_differ),
         CASE(test_what_is_not_usable),
