@@ -42,12 +42,21 @@ static void release(char ***words)
     *words = NULL;
 }
 
+static void add_address(struct builder *b, const struct component *c)
+{
+    if (c->address != NULL) {
+        add(b, "--host");
+        add(b, "%s", c->address);
+    }
+    add(b, "--port");
+    add(b, "%d", c->port);
+}
+
 static void add_server(struct builder *b, const struct component *c,
                        const struct fleet_paths *paths)
 {
     add(b, "%s", paths->server);
-    add(b, "--port");
-    add(b, "%d", c->port);
+    add_address(b, c);
     if (c->threads > 1) {
         add(b, "--threads");
         add(b, "%d", c->threads);
@@ -65,8 +74,7 @@ static void add_client(struct builder *b, const struct component *c,
                        const struct fleet_paths *paths)
 {
     add(b, "%s", paths->client);
-    add(b, "--port");
-    add(b, "%d", c->port);
+    add_address(b, c);
     if (c->secure) {
         add(b, "--secure");
         add(b, "--cert-store-from-path");
@@ -144,7 +152,7 @@ static void find_meaning(struct meaning *m, const struct component *c,
     snprintf(m->port, sizeof m->port, "%d", c->port);
     snprintf(m->cert, sizeof m->cert, "%s/cert.pem", dir);
     snprintf(m->key, sizeof m->key, "%s/key.pem", dir);
-    m->values[PLACEHOLDER_HOST] = "127.0.0.1";
+    m->values[PLACEHOLDER_HOST] = component_address(c);
     m->values[PLACEHOLDER_PORT] = m->port;
     m->values[PLACEHOLDER_CERT] = m->cert;
     m->values[PLACEHOLDER_KEY] = m->key;

@@ -14,6 +14,7 @@
 #define READY_LIMIT_NS (10 * NS_PER_S)
 #define LOOK_NS (5 * NS_PER_MS)
 #define LINE_TEXT 256
+#define ADDRESS 32 /* IPv4 and port */
 
 struct line {
     struct lines *lines;
@@ -34,18 +35,11 @@ struct lines {
 
 /* ---- one ---- */
 
-static bool start(struct line *line, int port, char *error, size_t cap)
+static bool start(struct line *line, const struct component *server, char *error, size_t cap)
 {
-    char driver[PATH_MAX], to[32];
-    char *argv[] = {driver,
-                    (char *)"delay",
-                    (char *)"--listen",
-                    (char *)"127.0.0.1:0",
-                    (char *)"--to",
-                    to,
-                    (char *)"--telemetry-fd",
-                    (char *)"3",
-                    NULL};
+    char driver[PATH_MAX], listen[ADDRESS], to[ADDRESS];
+    char *argv[] = {driver, (char *)"delay",          (char *)"--listen", listen, (char *)"--to",
+                    to,     (char *)"--telemetry-fd", (char *)"3",        NULL};
     struct spawn_request request = {.argv = argv,
                                     .envp = guardian_environment(line->lines->settings.guardian),
                                     .log_path = line->log_path,
@@ -57,7 +51,8 @@ static bool start(struct line *line, int port, char *error, size_t cap)
         return false;
     }
     driver[n] = '\0';
-    snprintf(to, sizeof to, "127.0.0.1:%d", port);
+    snprintf(listen, sizeof listen, "%s:0", component_address(server));
+    snprintf(to, sizeof to, "%s:%d", component_address(server), server->port);
     if (!process_start(&line->process, &request, error, cap))
         return false;
     guardian_watch(line->lines->settings.guardian, line->process.child.pid);
@@ -73,7 +68,7 @@ static int said_port(const char *log_path)
     int port = 0;
 
     while (log != NULL && port == 0 && fgets(text, sizeof text, log) != NULL) {
-        if (sscanf(text, "listening on 127.0.0.1:%d", &port) != 1)
+        if (sscanf(text, "listening on %*[0-9.]:%d", &port) != 1)
             port = 0;
     }
     if (log != NULL)
@@ -124,7 +119,7 @@ static bool start_all(struct lines *lines, char *error, size_t cap)
         line->lines = lines;
         snprintf(line->log_path, sizeof line->log_path, "%s/logs/line-to-%s.log",
                  lines->settings.run_dir, s->components[i].name);
-        if (!start(line, s->components[i].port, error, cap))
+        if (!start(line, &s->components[i], error, cap))
             return false;
     }
     for (size_t i = 0; i < s->count; i++) {

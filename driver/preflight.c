@@ -65,7 +65,7 @@ bool preflight_commands(const struct scenario *scenario, char *error, size_t cap
     for (size_t i = 0; i < scenario->count; i++) {
         const struct component *c = &scenario->components[i];
 
-        if (c->command == NULL || command_find_program(c->command[0], path))
+        if (c->elsewhere || c->command == NULL || command_find_program(c->command[0], path))
             continue;
         snprintf(error, cap, "%s, for %s, is no program that can be executed%s", c->command[0],
                  c->name,
@@ -103,7 +103,7 @@ bool preflight_probe(const struct scenario *scenario, struct programs *programs,
 {
     programs->probe[0] = '\0';
     for (size_t i = 0; i < scenario->count; i++) {
-        if (scenario->components[i].coverage != COVERAGE_NONE)
+        if (!scenario->components[i].elsewhere && scenario->components[i].coverage != COVERAGE_NONE)
             return find_probe(programs->probe, error, cap);
     }
     return true;
@@ -151,8 +151,12 @@ bool preflight_memory(const struct scenario *scenario, char *error, size_t cap)
     uint64_t need = 0, there = available_memory();
     char need_text[32], there_text[32];
 
-    for (size_t i = 0; i < scenario->count; i++)
-        need += (scenario->components[i].heap_cap + scenario->components[i].group_cap) / 2;
+    for (size_t i = 0; i < scenario->count; i++) {
+        const struct component *c = &scenario->components[i];
+
+        if (!c->elsewhere)
+            need += (c->heap_cap + c->group_cap) / 2;
+    }
     if (there == 0 || there >= need)
         return true;
     snprintf(error, cap,
@@ -164,13 +168,13 @@ bool preflight_memory(const struct scenario *scenario, char *error, size_t cap)
 }
 
 /* Bound as the server will: what waits in TIME_WAIT is no obstacle. */
-static bool is_free(int port, int *why)
+static bool is_free(const struct component *c, int *why)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)c->port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     bool bound;
+
+    (void)inet_pton(AF_INET, component_address(c), &address.sin_addr);
 
     if (fd < 0) {
         *why = errno;
@@ -206,14 +210,19 @@ bool preflight_ports(const struct scenario *scenario, char *error, size_t cap)
     for (size_t i = 0; i < scenario->count; i++) {
         const struct component *c = &scenario->components[i];
 
-        if (!c->server)
+        if (!c->server || c->elsewhere)
             continue;
-        if (!is_free(c->port, &why)) {
-            snprintf(
-                error, cap,
-                "port %d, for %s, cannot be listened on: %s; stop what uses it, or choose other "
-                "ports with --base-port",
-                c->port, c->name, strerror(why));
+        if (!is_free(c, &why)) {
+            if (why == EADDRNOTAVAIL)
+                snprintf(error, cap,
+                         "%s, where %s is to listen, is no address of this machine: give another "
+                         "--host-address",
+                         component_address(c), c->name);
+            else
+                snprintf(error, cap,
+                         "port %d, for %s, cannot be listened on: %s; stop what uses it, or choose "
+                         "other ports with --base-port",
+                         c->port, c->name, strerror(why));
             return false;
         }
         warn_of_ephemeral(c->port);

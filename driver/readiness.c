@@ -12,8 +12,10 @@
 void readiness_begin(struct readiness *r, const struct component *component,
                      const struct spawn_request *probe)
 {
-    *r = (struct readiness){
-        .by = component->ready, .port = component->port, .fd = -1, .probe = probe};
+    *r = (struct readiness){.by = component->ready, .fd = -1, .probe = probe};
+    r->address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)component->port)};
+    (void)inet_pton(AF_INET, component_address(component), &r->address.sin_addr);
 }
 
 static void hang_up(struct readiness *r)
@@ -26,16 +28,13 @@ static void hang_up(struct readiness *r)
 /* On loopback a connect is decided at once, but for a full backlog. */
 static bool look_by_tcp(struct readiness *r)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)r->port),
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int error = 0;
 
     if (r->fd < 0) {
         r->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (r->fd < 0)
             return false;
-        if (connect(r->fd, (struct sockaddr *)&address, sizeof address) < 0)
+        if (connect(r->fd, (struct sockaddr *)&r->address, sizeof r->address) < 0)
             error = errno;
     } else {
         struct pollfd poll_fd = {.fd = r->fd, .events = POLLOUT};

@@ -8,9 +8,11 @@
 #include "driver/scenario.h"
 #include "driver/spawn.h"
 
+#include <netinet/in.h>
+
 struct readiness {
     enum ready by;
-    int port;
+    struct sockaddr_in address;
     int fd;                            /* a connection under way, or -1 */
     const struct spawn_request *probe; /* stress-client --probe; its log takes what it says */
     struct spawned child;

@@ -134,7 +134,20 @@ struct component {
     enum coverage coverage;  /* of a command; our own programs count for themselves */
     uint64_t ready_limit_ns; /* from its start; 0: the run's */
     enum kill kill;
+    /* On which of several hosts it runs, and whether that is another one (place.h). */
+    int host;
+    bool elsewhere;
+    /* IPv4, where it listens, or its server does; NULL: the programs' own default, loopback. */
+    const char *address;
 };
+
+#define SCENARIO_LOOPBACK "127.0.0.1"
+
+/* Where it listens, or its server does. */
+static inline const char *component_address(const struct component *c)
+{
+    return c->address == NULL ? SCENARIO_LOOPBACK : c->address;
+}
 
 /* A limit of the gate by its name there (driver/limits.h), in its unit. */
 struct scenario_limit {
