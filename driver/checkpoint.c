@@ -100,15 +100,21 @@ static void write_reading(const struct checkpoints *c, int64_t id, struct subjec
     (void)run_writer_reading(c->settings.writer, id, &reading);
 }
 
+/* Of a peer on another host nothing is known here: a lack of it shows in the connections. */
+static bool is_down(const struct checkpoints *c, size_t i)
+{
+    return !c->settings.scenario->components[i].elsewhere && !c->subjects[i].looked;
+}
+
 /* Whoever waits for a peer, or has something for one that does not take it, is not at rest. */
 static const char *judge_peers(const struct checkpoints *c, size_t i)
 {
     const struct component *components = c->settings.scenario->components;
 
-    if (components[i].peer >= 0 && !c->subjects[components[i].peer].looked)
+    if (components[i].peer >= 0 && is_down(c, (size_t)components[i].peer))
         return "its server is down";
     for (size_t k = 0; k < count(c); k++) {
-        if (components[k].peer == (int)i && !c->subjects[k].looked)
+        if (components[k].peer == (int)i && is_down(c, k))
             return "a client of it is down";
     }
     return NULL;
@@ -141,13 +147,17 @@ static unsigned write_readings(struct checkpoints *c, int64_t id)
 /* --- the actions: each does one thing and returns the next state --------------------------------
  */
 
+static uint64_t due_ns(const struct checkpoints *c)
+{
+    return c->begun_ns + checkpoint_plan_time(&c->settings.plan, c->next);
+}
+
 static enum state wait_for_next(struct checkpoints *c)
 {
-    uint64_t due;
+    uint64_t due = due_ns(c);
 
     if (c->next > checkpoint_plan_count(&c->settings.plan))
         return STATE_IDLE;
-    due = c->begun_ns + checkpoint_plan_time(&c->settings.plan, c->next);
     arm(c, due > FREEZE_NS ? due - FREEZE_NS : 0);
     return STATE_WAITING;
 }
@@ -157,14 +167,18 @@ static enum state freeze(struct checkpoints *c)
     supervisor_freeze(c->settings.supervisor, true);
     c->frozen_ns = clock_now_ns();
     c->all_up_ns = 0;
-    arm(c, c->frozen_ns);
+    arm(c, c->settings.aligned ? due_ns(c) : c->frozen_ns);
     return STATE_FREEZING;
 }
 
 /* Frozen long enough, and all are up and have found each other: or that takes too long. */
 static bool is_time_to_pause(struct checkpoints *c, uint64_t now)
 {
-    if (supervisor_counts(c->settings.supervisor).up < count(c))
+    struct supervisor_counts counts = supervisor_counts(c->settings.supervisor);
+
+    if (c->settings.aligned)
+        return now >= due_ns(c);
+    if (counts.up < counts.wanted)
         c->all_up_ns = 0;
     else if (c->all_up_ns == 0)
         c->all_up_ns = now;

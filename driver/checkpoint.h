@@ -29,6 +29,10 @@ struct checkpoint_settings {
     struct run_writer *writer;
     struct checkpoint_plan plan;
     uint64_t pause_ns; /* the longest */
+    /*
+     * Others of the run pause elsewhere at the same moment: it is kept to, whoever is up then.
+     */
+    bool aligned;
 };
 
 /* settings are copied; what they point to and the loop outlive it. NULL: out of memory. */

@@ -233,7 +233,8 @@ static void line_died(void *user, const char *log_path)
         stop(job);
 }
 
-static const struct supervisor_hooks hooks = {begun, breached, over, clients_gone};
+static const struct supervisor_hooks hooks = {
+    .begun = begun, .breached = breached, .over = over, .clients_gone = clients_gone};
 
 /* --- before it: die freely, with one line ----------------------------------------------------- */
 

@@ -449,6 +449,10 @@ void life_poll(struct life *life)
 
 void life_plan_kill(struct life *life)
 {
+    uint64_t from = life->ready_ns;
+
+    if (from < life->shared->begin_ns)
+        from = life->shared->begin_ns;
     if (!life->component->stable && life->shared->running)
-        arm(life, life->ready_ns + planned(life).after_ready_ns);
+        arm(life, from + planned(life).after_ready_ns);
 }

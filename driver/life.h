@@ -61,6 +61,7 @@ struct life_shared {
     struct chaos chaos;
     uint64_t ready_limit_ns, stop_limit_ns;
     bool running;      /* everything was ready and no stop was ordered: chaos kills and restarts */
+    uint64_t begin_ns; /* no kill is planned from an earlier moment; 0: from each one's ready */
     uint64_t quiet_ns; /* no kill is ordered from then on */
     bool frozen;       /* no kill is ordered; what falls due meanwhile waits */
     bool unjudged;     /* no death is a breach any more */

@@ -11,6 +11,7 @@ enum phase {
     PHASE_IDLE,
     PHASE_SERVERS, /* starting */
     PHASE_CLIENTS, /* starting */
+    PHASE_ALL_UP,  /* waiting for supervisor_begin */
     PHASE_RUNNING,
     PHASE_STOP_CLIENTS,
     PHASE_CLIENTS_GONE,
@@ -34,7 +35,8 @@ struct supervisor {
 
 static bool is_one_of(const struct life *life, enum who who)
 {
-    return (who & (life->component->server ? SERVERS : CLIENTS)) != 0;
+    return !life->component->elsewhere &&
+           (who & (life->component->server ? SERVERS : CLIENTS)) != 0;
 }
 
 static void tell(struct supervisor *s, enum who who, enum life_event event)
@@ -54,17 +56,30 @@ static bool all_are(const struct supervisor *s, enum who who, enum life_state st
     return true;
 }
 
-static void begin(struct supervisor *s)
+static void begin(struct supervisor *s, uint64_t begin_ns)
 {
-    uint64_t now = clock_now_ns();
-
     s->phase = PHASE_RUNNING;
     s->shared.running = true;
     s->shared.quiet_ns =
-        now + (s->duration_ns > CHAOS_QUIET_NS ? s->duration_ns - CHAOS_QUIET_NS : 0);
+        begin_ns + (s->duration_ns > CHAOS_QUIET_NS ? s->duration_ns - CHAOS_QUIET_NS : 0);
     for (size_t i = 0; i < s->count; i++)
         life_plan_kill(&s->lives[i]);
-    s->hooks->begun(s->user, now);
+    s->hooks->begun(s->user, begin_ns);
+}
+
+static void stand_by(struct supervisor *s)
+{
+    if (s->hooks->all_up == NULL) {
+        begin(s, clock_now_ns());
+        return;
+    }
+    s->phase = PHASE_ALL_UP;
+    s->hooks->all_up(s->user);
+}
+
+static bool may_connect(const struct supervisor *s)
+{
+    return s->hooks->may_connect == NULL || s->hooks->may_connect(s->user);
 }
 
 static void order_servers(struct supervisor *s)
@@ -76,11 +91,11 @@ static void order_servers(struct supervisor *s)
 /* One step, if its time has come. */
 static bool advance(struct supervisor *s)
 {
-    if (s->phase == PHASE_SERVERS && all_are(s, SERVERS, LIFE_UP)) {
+    if (s->phase == PHASE_SERVERS && all_are(s, SERVERS, LIFE_UP) && may_connect(s)) {
         s->phase = PHASE_CLIENTS;
         tell(s, CLIENTS, LIFE_START);
     } else if (s->phase == PHASE_CLIENTS && !s->shared.unjudged && all_are(s, ALL, LIFE_UP)) {
-        begin(s);
+        stand_by(s);
     } else if (s->phase == PHASE_STOP_CLIENTS && all_are(s, CLIENTS, LIFE_DONE)) {
         s->phase = PHASE_CLIENTS_GONE;
         if (s->hooks->clients_gone == NULL || all_are(s, SERVERS, LIFE_DONE))
@@ -167,6 +182,14 @@ void supervisor_start(struct supervisor *s)
     tell(s, SERVERS, LIFE_START);
 }
 
+void supervisor_begin(struct supervisor *s, uint64_t begin_ns)
+{
+    if (s->phase != PHASE_ALL_UP)
+        return;
+    s->shared.begin_ns = begin_ns;
+    begin(s, begin_ns);
+}
+
 void supervisor_calm(struct supervisor *s)
 {
     s->shared.running = false;
@@ -236,7 +259,8 @@ bool supervisor_is_settled(const struct supervisor *s, uint64_t since_ns)
     uint64_t now = clock_now_ns();
 
     for (size_t i = 0; i < s->count; i++) {
-        if (s->lives[i].state != LIFE_UP || now < s->lives[i].ready_ns + since_ns)
+        if (is_one_of(&s->lives[i], ALL) &&
+            (s->lives[i].state != LIFE_UP || now < s->lives[i].ready_ns + since_ns))
             return false;
     }
     return true;
@@ -252,5 +276,9 @@ const struct process *supervisor_stopped(const struct supervisor *s, size_t i)
 
 struct supervisor_counts supervisor_counts(const struct supervisor *s)
 {
-    return (struct supervisor_counts){s->shared.up, s->shared.kills, s->shared.restarts};
+    unsigned wanted = 0;
+
+    for (size_t i = 0; i < s->count; i++)
+        wanted += is_one_of(&s->lives[i], ALL);
+    return (struct supervisor_counts){wanted, s->shared.up, s->shared.kills, s->shared.restarts};
 }

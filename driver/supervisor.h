@@ -36,8 +36,15 @@ struct supervisor_settings {
 };
 
 struct supervisor_hooks {
-    /* Everything is ready: the run begins at now_ns. */
-    void (*begun)(void *user, uint64_t now_ns);
+    /*
+     * The servers are ready: whether the clients may be started, too; asked again until they may.
+     * NULL: they may.
+     */
+    bool (*may_connect)(void *user);
+    /* Everything is ready, and runs on until supervisor_begin. NULL: the run begins at once. */
+    void (*all_up)(void *user);
+    /* The run begins at begin_ns. */
+    void (*begun)(void *user, uint64_t begin_ns);
     /* The first death that nobody ordered, or start that failed; `line` says what is known of it.
      */
     void (*breached)(void *user, const struct component *component, enum reason reason,
@@ -58,7 +65,12 @@ struct supervisor *supervisor_new(struct ev_loop *loop, const struct supervisor_
 /* When nothing runs: after `over` or before supervisor_start. NULL is ignored. */
 void supervisor_free(struct supervisor *s);
 
+/* Components that run elsewhere are none of its business. */
 void supervisor_start(struct supervisor *s);
+
+/* After all_up: the run begins, as from that moment; what chaos plans counts from there at the
+ * earliest. */
+void supervisor_begin(struct supervisor *s, uint64_t begin_ns);
 
 /*
  * The judged part is over, even if it never began: chaos rests and no death is a breach any more,
@@ -91,13 +103,14 @@ struct process *supervisor_process(struct supervisor *s, size_t i);
 /* Whether component i is ready and was not ordered dead. */
 bool supervisor_is_up(const struct supervisor *s, size_t i);
 
-/* Whether every component is up, and has been for `since_ns` at the least. */
+/* Whether every component of this host is up, and has been for `since_ns` at the least. */
 bool supervisor_is_settled(const struct supervisor *s, uint64_t since_ns);
 
 /* What was last seen of a process that ended well when it was told to stop; else NULL. */
 const struct process *supervisor_stopped(const struct supervisor *s, size_t i);
 
 struct supervisor_counts {
+    unsigned wanted;   /* components of this host */
     unsigned up;       /* processes that are ready */
     unsigned kills;    /* ordered by chaos */
     unsigned restarts; /* victims whose successor became ready */

@@ -96,7 +96,8 @@ static void clients_gone(void *user)
     checkpoints_close(w.checkpoints);
 }
 
-static const struct supervisor_hooks hooks = {begun, breached, over, clients_gone};
+static const struct supervisor_hooks hooks = {
+    .begun = begun, .breached = breached, .over = over, .clients_gone = clients_gone};
 
 static void add(const char *name, bool server, bool stable, const char *orders)
 {

@@ -38,7 +38,11 @@ struct world {
     char breach[512];
     bool calm, revived; /* calm from the begin, when component 1 is told to die and 2 is killed;
                            then both are revived */
-    ev_timer end_timer;
+    /* Of a share of a run: its clients wait for what is asked so often, its begin for a moment so
+     * long after all are up. */
+    unsigned questions;
+    uint64_t asked_ns, all_up_ns, wait_ns;
+    ev_timer end_timer, begin_timer;
 };
 
 static struct world w;
@@ -106,7 +110,34 @@ static void over(void *user)
     ev_break(w.f.loop, EVBREAK_ALL);
 }
 
-static const struct supervisor_hooks hooks = {begun, breached, over, NULL};
+static const struct supervisor_hooks hooks = {.begun = begun, .breached = breached, .over = over};
+
+static bool may_connect(void *user)
+{
+    (void)user;
+    w.asked_ns = clock_now_ns();
+    return ++w.questions >= 3;
+}
+
+static void on_begin(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)loop, (void)watcher, (void)revents;
+    supervisor_begin(w.f.supervisor, w.all_up_ns + w.wait_ns);
+}
+
+static void all_up(void *user)
+{
+    (void)user;
+    w.all_up_ns = clock_now_ns();
+    ev_timer_init(&w.begin_timer, on_begin, (double)w.wait_ns / 1e9, 0.);
+    ev_timer_start(w.f.loop, &w.begin_timer);
+}
+
+static const struct supervisor_hooks share_hooks = {.may_connect = may_connect,
+                                                    .all_up = all_up,
+                                                    .begun = begun,
+                                                    .breached = breached,
+                                                    .over = over};
 
 static int set_up(void **state)
 {
@@ -127,11 +158,16 @@ static void add(const char *name, bool server, bool stable, const char *orders)
     small_fleet_add(&w.f, name, server, stable, orders);
 }
 
-static void run(void)
+static void run_with(const struct supervisor_hooks *with)
 {
-    small_fleet_make(&w.f, &hooks);
+    small_fleet_make(&w.f, with);
     small_fleet_run(&w.f);
     assert_true(w.over_ns != 0);
+}
+
+static void run(void)
+{
+    run_with(&hooks);
 }
 
 /* Incarnation `number` of a component; NULL if there was none. */
@@ -400,6 +436,40 @@ static void what_dies_after_the_judged_part_is_no_breach(void **state)
     assert_no_child_is_left();
 }
 
+static bool victim_is_back(void)
+{
+    return supervisor_counts(w.f.supervisor).restarts > 0;
+}
+
+static void a_share_waits_for_the_others(void **state)
+{
+    const struct run_incarnation_row *victim;
+
+    (void)state;
+    add("server", true, true, "");
+    add("there", true, true, "");
+    add("a", false, false, "");
+    add("b", false, true, "");
+    w.f.scenario.components[1].elsewhere = w.f.scenario.components[3].elsewhere = true;
+    w.f.settings.chaos = (struct chaos){7, 50 * NS_PER_MS, 50 * NS_PER_MS};
+    w.wait_ns = 500 * NS_PER_MS;
+    w.enough = victim_is_back;
+    run_with(&share_hooks);
+    assert_string_equal(w.breach, "");
+    assert_int_equal(w.questions, 3);
+    assert_null(incarnation("there", 1));
+    assert_null(incarnation("b", 1));
+    victim = incarnation("a", 1);
+    assert_true(victim->spawn_ns >= w.asked_ns);
+    /* The begin is the moment that was said, and no kill is planned from before it. */
+    assert_int_equal(w.begun_ns, w.all_up_ns + w.wait_ns);
+    assert_int_equal(victim->reason, REASON_CHAOS);
+    assert_true(victim->ready_ns + 50 * NS_PER_MS < w.begun_ns);
+    assert_true(victim->ordered_ns >= w.begun_ns + 50 * NS_PER_MS);
+    assert_reason("server", 1, REASON_STOPPED);
+    assert_no_child_is_left();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -418,6 +488,7 @@ int main(void)
         TEST(no_kill_is_ordered_near_the_end),
         TEST(a_stalled_loop_loses_no_status),
         TEST(what_dies_after_the_judged_part_is_no_breach),
+        TEST(a_share_waits_for_the_others),
     };
 
     log_init("test", LOG_ERROR, false);
