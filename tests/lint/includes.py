@@ -31,9 +31,12 @@ ARROWS = {
     "results-server": ["common/run", "common/contract", "common/base"],
     "probe": ["common/contract", "common/base"],
     "charts": ["common/run", "common/contract", "common/base"],
-    "driver": ["charts", "common/doc", "common/run", "common/contract", "common/base"],
+    "driver/host": ["common/base"],
+    "driver": ["driver/host", "charts", "common/doc", "common/run", "common/contract", "common/base"],
     "driver/sweep": ["driver", "charts", "common/doc", "common/run", "common/contract", "common/base"],
-    "driver/cli": ["driver/sweep", "driver", "charts", "common/run", "common/contract", "common/base"],
+    "driver/cli": [
+        "driver/sweep", "driver/host", "driver", "charts", "common/run", "common/contract", "common/base",
+    ],
 }
 TESTS = "tests"  # may include anything; nothing may include it
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
