@@ -1,0 +1,88 @@
+/*
+ * What the live page shows, kept in memory from the batches that were accepted: for every test its
+ * hosts and their processes (or, of peers that post points, their sources), of each a curve of
+ * memory and one of traffic (live_series.h), kills, and deaths that nobody ordered. Bounded: see
+ * live_new. Pure: no clock, no thread, no socket; one caller at a time.
+ */
+#ifndef FLATLINE_RESULTS_SERVER_LIVE_H
+#define FLATLINE_RESULTS_SERVER_LIVE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* As many curves of one kind are drawn as lines; the others are a band. */
+#define LIVE_LINES 8
+/* Cells of processes' curves of one test; with more processes each has fewer buckets. */
+#define LIVE_MOST_CELLS (16u << 20)
+#define LIVE_MOST_HOSTS 4096
+#define LIVE_MOST_PARTS 131072
+/* Deaths that are named; the others are counted. */
+#define LIVE_MOST_DEATHS 64
+
+struct live;
+
+/*
+ * most_bytes: what the curves of all tests may take. Above it the test that was not heard for the
+ * longest time is forgotten, never the one that is being heard, which the limits above bound to 130
+ * MB. NULL: no memory.
+ */
+struct live *live_new(size_t most_bytes);
+void live_free(struct live *live);
+
+/*
+ * The test as GET /test/ID answers: when it started, its hosts and the offsets of their clocks.
+ * Before its first batch, and whenever that changes. A value of the wrong type is passed over.
+ */
+void live_describe(struct live *live, const char *id, const json_t *description);
+
+/*
+ * A batch as it was posted and checked. received_ns: server clock; what claims to be later, or from
+ * before the start, is passed over, and it stands in for the offset of a peer that is no host.
+ * Batches of a test that was not described, or has not started, are kept in so far as they are of
+ * processes, without curves.
+ */
+void live_take(struct live *live, const char *id, const char *peer, const json_t *batch,
+               uint64_t received_ns);
+
+/* Bytes of all curves and names, without the allocator's own. */
+size_t live_bytes(const struct live *live);
+
+/* Whether anything of the test is here. */
+bool live_has(const struct live *live, const char *id);
+
+/*
+ * What is to be seen of a test: host NULL is the whole, whose parts are its hosts, or of a single
+ * host its processes; else that host's processes. `since`: false: all there is; true: only the
+ * buckets that changed since live_settle. A new reference; NULL: no such test or host, or no
+ * memory.
+ *
+ *   {"of": "hosts" | "processes", "host": name or null, "generation", "measures": ["live", ...],
+ *    "width_ns", "from": first bucket of the curves, "to": behind the last, "heard_ns": until when
+ *    all that posted lately have posted, since the start, "duration_ns": as planned, or null,
+ *    "parts": [[name, role, bytes, messages a second, kills, deaths, processes]], "lines":
+ * [{"name", "memory": [[lowest], [highest]], "traffic": [sum], "latency": as memory, where there is
+ * one}], "others": how many are no lines, "band": {curve: [[lowest], [highest]]} of those,
+ *    "kills_from", "kills_width_ns", "kills": [count], "deaths": [{"name", "host", "time_ns",
+ *    "reason"}], "death_count": of the whole test, "values": {name of a line: {name: last}}}
+ */
+json_t *live_look(const struct live *live, const char *id, const char *host, bool since);
+
+/*
+ * Changes whenever what was sent before does not go on: buckets were merged, a process came, other
+ * lines are drawn. 0: no such test.
+ */
+uint64_t live_generation(const struct live *live, const char *id);
+
+/* Chooses anew what is drawn as a line. */
+void live_choose(struct live *live, const char *id);
+
+/* Forgets what has changed: all viewers have it. */
+void live_settle(struct live *live);
+
+/* Calls `each` with every test that changed since live_settle. */
+void live_each_changed(const struct live *live, void (*each)(void *user, const char *id),
+                       void *user);
+
+#endif

@@ -1,0 +1,89 @@
+/* Points of peers that are no driver: free names. What a routine says is drawn, all is kept as the
+ * last value. */
+#include "results-server/live_internal.h"
+
+#include <string.h>
+
+/* Names of one source whose last value is kept. */
+#define MOST_VALUES 64
+/* Between two points of a source, before there are two. */
+#define FIRST_INTERVAL_NS INT64_C(2000000000)
+
+static double value_of(const json_t *values, const char *name)
+{
+    return json_number_value(json_object_get(values, name));
+}
+
+static void keep_values(struct live_part *part, const json_t *values)
+{
+    const char *name;
+    json_t *value;
+
+    if (part->values == NULL)
+        part->values = json_object();
+    json_object_foreach((json_t *)values, name, value)
+    {
+        if (json_object_size(part->values) < MOST_VALUES ||
+            json_object_get(part->values, name) != NULL)
+            json_object_set_new(part->values, name, json_real(json_number_value(value)));
+    }
+}
+
+static void draw(struct live_part *part, const json_t *values, int64_t time_ns)
+{
+    const json_t *latency = json_object_get(values, "latency.p99");
+
+    if (latency != NULL)
+        live_part_put(part, LIVE_LATENCY, time_ns, json_number_value(latency));
+    for (unsigned m = 0; m < LIVE_MEASURES; m++) {
+        const json_t *memory = json_object_get(values, live_measure_name(m));
+
+        if (memory == NULL)
+            continue;
+        part->host->test->measures |= 1u << m;
+        live_part_hold(part, (int64_t)json_number_value(memory), part->rate);
+        live_part_put(part, LIVE_MEMORY, time_ns, json_number_value(memory));
+        return;
+    }
+}
+
+/* The rate since the last point. */
+static void take_rate(struct live_batch *batch, struct live_part *part, const json_t *values,
+                      json_int_t time_ns)
+{
+    double rate = value_of(values, "sent.per_s") + value_of(values, "received.per_s");
+    int64_t was = part->counter.id == 0 ? time_ns - FIRST_INTERVAL_NS : part->counter.time_ns;
+
+    if (json_object_get(values, "sent.per_s") == NULL &&
+        json_object_get(values, "received.per_s") == NULL)
+        return;
+    part->counter = (struct live_counter){1, time_ns, 0};
+    live_part_hold(part, part->memory, rate);
+    if (was < time_ns)
+        live_part_flow(part, &(struct live_flow){was, time_ns, batch->latest_ns,
+                                                 rate * (double)(time_ns - was) / 1e9});
+}
+
+void live_take_points(struct live_batch *batch, const json_t *points)
+{
+    const json_t *point;
+    size_t i;
+
+    json_array_foreach(points, i, point)
+    {
+        const char *source = json_string_value(json_object_get(point, "source"));
+        const json_t *values = json_object_get(point, "values");
+        json_int_t time_ns = json_integer_value(json_object_get(point, "time_ns"));
+        struct live_part *part = source == NULL ? NULL : live_host_part(batch->host, source);
+        int64_t since_start;
+
+        if (part == NULL)
+            continue;
+        keep_values(part, values);
+        take_rate(batch, part, values, time_ns);
+        if (!live_host_time(batch->host, time_ns, batch->latest_ns, &since_start))
+            continue;
+        live_batch_heard(batch, since_start);
+        draw(part, values, since_start);
+    }
+}
