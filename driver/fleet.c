@@ -217,7 +217,7 @@ static void add_shim(struct builder *b, const struct fleet_paths *paths)
     }
     if (preload == NULL)
         add(b, "%s%s", name, paths->probe);
-    add(b, "FLATLINE_PROBE=%d:0000000000", FLEET_PAGE_FD);
+    add(b, "FLATLINE_SHIM=%d:0000000000", FLEET_PAGE_FD);
 }
 
 /* As a shell would take it: with env in front where there is something to set. */

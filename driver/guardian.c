@@ -1,6 +1,7 @@
 #include "driver/guardian.h"
 
 #include "common/base/log.h"
+#include "common/base/options.h"
 #include "common/base/rng.h"
 #include "driver/cap_group.h"
 
@@ -150,9 +151,10 @@ __attribute__((noreturn)) static void guard(int fd, const char *mark, const char
     _exit(0);
 }
 
+/* What tells the driver its own options must not tell its children theirs, hence without those. */
 static char **mark_environment(char *mark)
 {
-    size_t count = 0;
+    size_t count = 0, kept = 0;
     char **marked;
 
     while (environ[count] != NULL)
@@ -160,8 +162,12 @@ static char **mark_environment(char *mark)
     marked = malloc((count + 2) * sizeof *marked);
     if (marked == NULL)
         return NULL;
-    marked[0] = mark;
-    memcpy(marked + 1, environ, (count + 1) * sizeof *marked);
+    marked[kept++] = mark;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(environ[i], OPTIONS_VARIABLE_PREFIX, strlen(OPTIONS_VARIABLE_PREFIX)) != 0)
+            marked[kept++] = environ[i];
+    }
+    marked[kept] = NULL;
     return marked;
 }
 

@@ -2,7 +2,7 @@
  * Publishes the tally on the telemetry page that the environment names, from a small thread of its
  * own:
  *
- *     FLATLINE_PROBE=FD:PID
+ *     FLATLINE_SHIM=FD:PID
  *
  * PID is ten digits, 0 when the driver starts the program. The first process to find it so writes
  * its own number there, in place: it goes on publishing when it executes another program (a shell
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define VARIABLE "FLATLINE_PROBE"
+#define VARIABLE "FLATLINE_SHIM"
 #define PID_DIGITS 10
 #define LOOK_NS PAGE_PAUSED_NS /* for orders */
 #define STACK (64u * 1024)

@@ -94,6 +94,8 @@ enum options_outcome options_parse(const struct option_set *set, int argc, char 
     struct tables tables = {0};
     int result;
 
+    if (!options_take_environment(set, into, error, cap))
+        return OPTIONS_BAD;
     build_tables(set, &tables);
     optind = 0; /* glibc: start anew, also after an earlier parse */
     opterr = 0;
@@ -202,6 +204,7 @@ void options_print_help(const struct option_set *set, FILE *out)
     }
     print_row(out, 'h', "help", NULL, "print this and exit");
     print_row(out, 0, "version", NULL, "print the version, and the libraries', and exit");
+    fputs("The environment can say it, too: --some-option X as FLATLINE_SOME_OPTION=X.\n", out);
     if (set->epilogue != NULL)
         fprintf(out, "\n%s", set->epilogue);
 }

@@ -2,6 +2,11 @@
  * A declarative command line over getopt_long: one table per program, which expands into the parser
  * and into --help, so that the two cannot drift apart. Options are applied in order of appearance
  * (a later one may refer to an earlier one); `-h, --help` and `--version` come by themselves.
+ *
+ * Every option can also come from the environment, --num-calls as FLATLINE_NUM_CALLS: 1 or 0 for
+ * one without argument; an empty value is none. Those are applied first, in the order of the table,
+ * so that the command line has the last word. Variables of options that a program does not have are
+ * let be, since one environment may serve several.
  */
 #ifndef FLATLINE_BASE_OPTIONS_H
 #define FLATLINE_BASE_OPTIONS_H
@@ -11,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define OPTIONS_VARIABLE_PREFIX "FLATLINE_"
 #define OPTIONS_THREADS_MAX 32 /* of a server; the accounting of memory has room for them */
 
 struct option_spec;
@@ -44,10 +50,13 @@ struct option_set {
 
 enum options_outcome { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
 
+/* The first step of options_parse: what the environment says. False: *error holds one line. */
+bool options_take_environment(const struct option_set *set, void *into, char *error, size_t cap);
+
 /*
- * Applies argv to *into. *first becomes the index of the first operand (options may stand after
- * operands; argv is permuted); may be NULL. OPTIONS_BAD: *error holds one line without the
- * program's name.
+ * Applies the environment and then argv to *into. *first becomes the index of the first operand
+ * (options may stand after operands; argv is permuted); may be NULL. OPTIONS_BAD: *error holds one
+ * line without the program's name.
  */
 enum options_outcome options_parse(const struct option_set *set, int argc, char **argv, void *into,
                                    int *first, char *error, size_t cap);

@@ -83,9 +83,9 @@ def check_misuse(tap):
     quiet = subprocess.run(["true"], env=dict(os.environ, LD_PRELOAD=PROBE), capture_output=True, text=True)
     tap.check("without a page it says nothing", (quiet.returncode, quiet.stderr) == (0, ""), quiet)
     for value, words in (("3", "is not FD:PID"), ("9:0000000000", "is no telemetry page")):
-        done = subprocess.run(["true"], env=dict(os.environ, LD_PRELOAD=PROBE, FLATLINE_PROBE=value),
+        done = subprocess.run(["true"], env=dict(os.environ, LD_PRELOAD=PROBE, FLATLINE_SHIM=value),
                               capture_output=True, text=True)
-        tap.check("FLATLINE_PROBE=%s: the program runs, and is told" % value,
+        tap.check("FLATLINE_SHIM=%s: the program runs, and is told" % value,
                   done.returncode == 0 and words in done.stderr, done)
 
 

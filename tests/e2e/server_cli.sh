@@ -29,6 +29,11 @@ tap_matches "--version names the libraries" \
     '^stress-server [0-9.]+ \(nghttp2 [0-9.]+, OpenSSL [0-9.]+, libev [0-9.]+' "$TAP_DIR/version.out"
 
 bad "" "--port is missing"
+FLATLINE_PORT=70000
+export FLATLINE_PORT
+bad "" "FLATLINE_PORT in the environment: '70000' is not a port (0 to 65535)"
+bad "--port 0 --nothing" "FLATLINE_PORT in the environment: '70000' is not a port (0 to 65535)"
+unset FLATLINE_PORT
 bad "--port" "--port needs a value (PORT)"
 bad "--port 65536" "--port: '65536' is not a port (0 to 65535)"
 bad "--port 0 --threads 0" "--threads: '0' is not a number of threads (1 to 32)"

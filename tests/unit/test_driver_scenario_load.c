@@ -275,10 +275,10 @@ static void the_shim_goes_where_the_scenario_states_a_coverage(void **state)
     assert_non_null(fleet);
     assert_string_equal(fleet->commands[0].shell, "/x/s");
     assert_string_equal(fleet->commands[0].environment[1], "LD_PRELOAD=/x/probe.so:/x/other.so");
-    assert_string_equal(fleet->commands[0].environment[2], "FLATLINE_PROBE=3:0000000000");
+    assert_string_equal(fleet->commands[0].environment[2], "FLATLINE_SHIM=3:0000000000");
     assert_null(fleet->commands[0].environment[3]);
     assert_string_equal(fleet->commands[1].environment[1], "LD_PRELOAD=/x/probe.so:/x/own.so");
-    assert_string_equal(fleet->commands[1].environment[3], "FLATLINE_PROBE=3:0000000000");
+    assert_string_equal(fleet->commands[1].environment[3], "FLATLINE_SHIM=3:0000000000");
     assert_null(fleet->commands[2].environment);
     fleet_free(fleet);
     scenario_clear(&s);

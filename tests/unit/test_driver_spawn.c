@@ -277,6 +277,28 @@ static int count_marked(const char *mark)
     return count;
 }
 
+static void options_of_the_driver_are_none_of_its_children(void **state)
+{
+    struct guardian *guardian;
+    char error[200];
+    size_t kept = 0;
+
+    (void)state;
+    setenv("FLATLINE_GZIP", "1", 1);
+    setenv("FLATLINED", "mine", 1);
+    guardian = guardian_new(NULL, error, sizeof error);
+    assert_non_null(guardian);
+    for (char *const *entry = guardian_environment(guardian); *entry != NULL; entry++) {
+        assert_int_not_equal(strncmp(*entry, "FLATLINE_GZIP=", 14), 0);
+        if (strcmp(*entry, "FLATLINED=mine") == 0 || strncmp(*entry, "FLATLINE_RUN_", 13) == 0)
+            kept++;
+    }
+    assert_int_equal(kept, 2);
+    guardian_free(guardian);
+    unsetenv("FLATLINE_GZIP");
+    unsetenv("FLATLINED");
+}
+
 /* A driver of its own: guardian, a child that ran away, then the end that `how` says. */
 static void be_a_driver(int report, bool killed)
 {
@@ -376,6 +398,7 @@ int main(void)
         cmocka_unit_test(the_cap_refuses_and_the_page_survives),
 #endif
         cmocka_unit_test(a_namespace_ends_with_its_child),
+        cmocka_unit_test(options_of_the_driver_are_none_of_its_children),
         cmocka_unit_test(sigkill_of_the_driver_leaves_nothing),
         cmocka_unit_test(a_normal_end_leaves_nothing),
     };

@@ -200,6 +200,56 @@ static void test_help_names_every_option_within_the_width(void **state)
     free(text);
 }
 
+static void clear_environment(void)
+{
+    static const char *const variables[] = {
+        "FLATLINE_FLAG", "FLATLINE_TEXT", "FLATLINE_NUMBER",
+        "FLATLINE_MARK", "FLATLINE_HELP", "FLATLINE_A_NAME_TOO_LONG_FOR_ITS_COLUMN"};
+
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        unsetenv(variables[i]);
+}
+
+static void test_the_environment_comes_before_the_command_line(void **state)
+{
+    struct values v;
+    char error[200];
+
+    (void)state;
+    setenv("FLATLINE_FLAG", "yes", 1);
+    setenv("FLATLINE_TEXT", "hello", 1);
+    setenv("FLATLINE_NUMBER", "7", 1);
+    setenv("FLATLINE_MARK", "0", 1);
+    setenv("FLATLINE_A_NAME_TOO_LONG_FOR_ITS_COLUMN", "e", 1);
+    setenv("FLATLINE_HELP", "1", 1); /* no row of the table: nobody's */
+    assert_int_equal(PARSE(&v, NULL, error, "--number", "8", "-x", "c"), OPTIONS_RUN);
+    assert_true(v.flag);
+    assert_string_equal(v.text, "hello");
+    assert_true(v.number == 8);
+    assert_string_equal(v.order, "ec");
+
+    setenv("FLATLINE_FLAG", "off", 1);
+    setenv("FLATLINE_TEXT", "", 1);
+    setenv("FLATLINE_MARK", "TRUE", 1);
+    assert_int_equal(PARSE(&v, NULL, error, "-x", "c"), OPTIONS_RUN);
+    assert_false(v.flag);
+    assert_null(v.text);
+    assert_true(v.number == 7);
+    assert_string_equal(v.order, "e!c");
+    clear_environment();
+}
+
+static void test_what_is_wrong_in_the_environment_is_named(void **state)
+{
+    (void)state;
+    setenv("FLATLINE_NUMBER", "many", 1);
+    BAD("FLATLINE_NUMBER in the environment: 'many' is not a whole number (0 and up)", "-f");
+    clear_environment();
+    setenv("FLATLINE_FLAG", "maybe", 1);
+    BAD("FLATLINE_FLAG in the environment: 'maybe' is neither 1 nor 0", "--number", "1");
+    clear_environment();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +259,8 @@ int main(void)
         cmocka_unit_test(test_operands),
         cmocka_unit_test(test_help_and_version_win),
         cmocka_unit_test(test_help_names_every_option_within_the_width),
+        cmocka_unit_test(test_the_environment_comes_before_the_command_line),
+        cmocka_unit_test(test_what_is_wrong_in_the_environment_is_named),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
