@@ -1,0 +1,164 @@
+/*
+ * What the files of the transport share. Three layers, each calling only downwards, callbacks
+ * aside: http.c (life and loop) -> http_exchange.c, http_reply.c, http_stream.c (one request) ->
+ * http_conn.c (one connection and its deadline).
+ *
+ * All calls to libmicrohttpd about connections are made in the polling thread. Other threads put an
+ * exchange into the list `ready` and wake it. An exchange belongs to the connection until that has
+ * completed it (`closed`), and to its owner while `held`; it is freed in the polling thread, when
+ * neither holds it and it is not in `ready`.
+ */
+#ifndef FLATLINE_RESULTS_SERVER_HTTP_INTERNAL_H
+#define FLATLINE_RESULTS_SERVER_HTTP_INTERNAL_H
+
+#include "results-server/http.h"
+#include "results-server/http_guard.h"
+#include "results-server/http_target.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+#define HTTP_HEADERS_MAX 8
+#define HTTP_BODIES_MAX 32    /* whole ones, of the largest size, may be held at a time */
+#define HTTP_RATE (64 * 1024) /* bytes/s that a body makes at least */
+#define HTTP_HALF_CLOSED_NS (1000 * UINT64_C(1000000)) /* for who sends no more and still waits */
+
+/* What a connection is about, which says what its deadline means. */
+enum http_phase {
+    HTTP_PHASE_HEAD,   /* idle, or a head arrives */
+    HTTP_PHASE_BODY,   /* a body arrives */
+    HTTP_PHASE_WAIT,   /* the owner of the exchange is to answer */
+    HTTP_PHASE_ANSWER, /* the client is to take the answer */
+    HTTP_PHASE_STREAM, /* the client is to take what is queued, if anything */
+};
+
+struct http_conn {
+    struct http *http;
+    struct MHD_Connection *mhd;
+    struct http_conn *previous, *next;
+    struct http_exchange *x; /* the one on its way; NULL between two */
+    int fd;
+    enum http_phase phase;
+    uint64_t since_ns;    /* of the phase; of a stream, of its last progress */
+    uint64_t deadline_ns; /* 0: none */
+};
+
+struct http_queue {
+    char *bytes;
+    size_t start, end, room; /* what is queued: from start to end */
+};
+
+struct http_exchange {
+    struct http *http;
+    struct http_conn *conn; /* polling thread only; NULL once closed */
+    char method[16];
+    struct http_target target;
+    char why[128]; /* the target is bad; else empty */
+    char *body;
+    size_t body_size, body_room;
+    bool begun;           /* its head was looked at */
+    bool asked;           /* the handler was called, or needs not be */
+    uint64_t thrown_away; /* bytes of the body */
+    /* What is to be answered once the body has come, and was thrown away; 0: nothing */
+    int refusal;
+    const char *refusal_error, *refusal_message;
+
+    /* All below under http->lock, once the handler was called. */
+    http_gone_fn *gone;
+    void *gone_self;
+    bool told;      /* gone was called, or nobody is to be */
+    bool held;      /* by its owner */
+    bool answered;  /* there is or was a response; the next one is thrown away */
+    bool abandoned; /* nobody waits: the connection is to be closed */
+    bool closed;    /* the connection is done with it */
+    bool suspended;
+    bool in_ready;
+    struct http_exchange *next_ready;
+    struct MHD_Response *response; /* to be queued */
+    int status;
+    uint64_t answer_size; /* bytes, for the deadline */
+    size_t headers;
+    char *header_name[HTTP_HEADERS_MAX], *header_value[HTTP_HEADERS_MAX];
+
+    bool streaming, ended, lagging;
+    struct http_queue queue;
+};
+
+struct http {
+    struct http_config config; /* without its strings */
+    struct http_token *token;  /* NULL: none is asked for */
+    char url[128];
+    int port;
+    bool tls;
+    struct MHD_Daemon *daemon;
+    char *cert, *key;
+    int listen_fd, epoll_fd, wake_fd;
+    pthread_t thread;
+    bool started;
+    struct http_conn *conns; /* polling thread only */
+    bool stopping;           /* polling thread's copy */
+
+    pthread_mutex_t lock;
+    pthread_cond_t room; /* a queue became shorter, or will not */
+    struct http_exchange *ready;
+    bool loop_ended;
+    uint64_t stop_ns; /* CLOCK_MONOTONIC when the grace is over; 0: not stopping */
+    struct http_counts counts;
+};
+
+/* http.c */
+
+/* Under http->lock: lets the polling thread look at x. */
+void http_make_ready(struct http_exchange *x);
+/* Under http->lock. */
+#define HTTP_COUNT(http, name) ((http)->counts.name++)
+
+/* http_conn.c; polling thread only. */
+
+void http_conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
+                      enum MHD_ConnectionNotificationCode code);
+struct http_conn *http_conn_of(struct MHD_Connection *mhd);
+/* Sets the deadline: io_timeout from the beginning of the phase, and more for that many bytes. */
+void http_conn_enter(struct http_conn *conn, enum http_phase phase, uint64_t bytes);
+/* Tells when the client of a suspended exchange goes away. */
+void http_conn_watch(struct http_conn *conn);
+void http_conn_unwatch(struct http_conn *conn);
+/* What epoll said about one that is watched. */
+void http_conn_event(struct http_conn *conn, uint32_t events);
+/* Lets libmicrohttpd find it closed. */
+void http_conn_shut(struct http_conn *conn);
+/* libmicrohttpd cannot answer while a body arrives; nothing was sent on the connection since the
+ * last answer, so it may be done by hand. Within TLS the connection is just closed. */
+void http_conn_refuse(struct http_conn *conn, const char *status, const char *error,
+                      const char *message);
+/* Closes what is late. */
+void http_conns_expire(struct http *http, uint64_t now_ns);
+
+/* http_exchange.c; polling thread only. */
+
+void *http_exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result http_exchange_run(void *cls, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *size, void **context);
+void http_exchange_completed(void *cls, struct MHD_Connection *mhd, void **context,
+                             enum MHD_RequestTerminationCode code);
+/* Suspended, and nobody waits for it: tells the owner, closes the connection. */
+void http_exchange_abandon(struct http_exchange *x);
+/* The server stops: tells the owner, answers 503 or ends the stream. */
+void http_exchange_stop(struct http_exchange *x);
+/* What another thread did to x. */
+void http_exchange_ready(struct http_exchange *x);
+
+/* http_reply.c */
+
+struct MHD_Response *http_error_response(const char *error, const char *message);
+/* Under http->lock, to what is not answered: takes over the response (NULL: no memory). */
+void http_set_response(struct http_exchange *x, int status, struct MHD_Response *response);
+/* Under http->lock: the owner has x no more; its body is freed. */
+void http_give_back(struct http_exchange *x);
+
+/* http_stream.c */
+
+void http_queue_free(struct http_queue *queue);
+
+#endif
