@@ -97,7 +97,7 @@ static void take_series(const struct facts *f, struct facts_component *c, struct
         row->time_ns - p->seen_ns[s] > GAP_INTERVALS * f->info->sample_interval_ns)
         p->piece[s]++;
     p->seen_ns[s] = row->time_ns;
-    if (c->charted && (f->info->stop_ns == 0 || row->time_ns <= f->info->stop_ns))
+    if (c->charted && (c->phase.stop_ns == 0 || row->time_ns <= c->phase.stop_ns))
         downsample_add(c->series[s], facts_x(f, row->time_ns), value / FACTS_MB, p->piece[s]);
 }
 
@@ -107,14 +107,14 @@ static bool take_sample(void *arg, const struct run_sample_row *row)
     struct facts_component *c;
     struct pass_component *p;
 
-    if (pass->facts->info->evidence_ns != 0 && row->time_ns >= pass->facts->info->evidence_ns)
-        return true;
     if (row->incarnation < 1 || (size_t)row->incarnation > pass->incarnation_count)
         return true;
     size_t at = (size_t)pass->incarnations[row->incarnation - 1].component - 1;
 
     c = &pass->facts->components[at];
     p = &pass->components[at];
+    if (c->phase.evidence_ns != 0 && row->time_ns >= c->phase.evidence_ns)
+        return true;
     take_counters(c, p, row);
     for (int s = 0; s < SERIES_COUNT; s++)
         take_series(pass->facts, c, p, row, s);
@@ -144,7 +144,7 @@ static void take_deaths(struct facts *f)
     for (size_t i = 0; i < count; i++) {
         struct facts_component *c = &f->components[rows[i].component - 1];
 
-        if (run_info_unjudged(f->info, rows[i].spawn_ns))
+        if (run_phase_unjudged(&c->phase, rows[i].spawn_ns))
             continue;
         c->incarnations++;
         if (rows[i].reason == REASON_CHAOS) {
@@ -192,6 +192,8 @@ static bool add_component(struct facts *f, size_t i, const struct run_component_
     struct facts_component *c = &f->components[i];
 
     c->row = row;
+    c->host = run_reader_host(f->run, row->id);
+    c->phase = run_reader_phase(f->run, row->id);
     c->outcome = verdict_list_worst(f->verdicts, row->id, &c->verdict);
     c->charted = row->stable || c->outcome == OUTCOME_FAIL;
     for (int s = 0; s < SERIES_COUNT; s++) {

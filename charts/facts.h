@@ -34,6 +34,8 @@ const char *series_name(enum series series);
 
 struct facts_component {
     const struct run_component_row *row;
+    const struct run_host_row *host; /* NULL: the run has one */
+    struct run_phase phase;          /* of its host */
     enum outcome outcome;
     const struct verdict *verdict;           /* the worst one's row; NULL: not judged */
     bool charted;                            /* stable, or failed */

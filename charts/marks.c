@@ -66,10 +66,11 @@ void marks_take(struct marks *m, const struct facts *f, const struct facts_compo
         m->peers += is_peer(c->row, f->components[i].row) && !f->components[i].row->stable;
     for (size_t i = 0; i < count; i++) {
         const struct run_component_row *dead = f->components[rows[i].component - 1].row;
+        const struct run_phase *phase = &f->components[rows[i].component - 1].phase;
         bool own = dead == c->row;
 
         if (rows[i].exit_ns == 0 || rows[i].reason == REASON_STOPPED ||
-            run_info_unjudged(f->info, rows[i].exit_ns))
+            run_phase_unjudged(phase, rows[i].exit_ns))
             continue;
         if (!own && !(is_peer(c->row, dead) && rows[i].reason == REASON_CHAOS))
             continue;

@@ -5,6 +5,7 @@
 #include "driver/faults.h"
 #include "driver/forgive.h"
 #include "driver/hearsay.h"
+#include "driver/hosts.h"
 #include "driver/restarts.h"
 
 #include <stdio.h>
@@ -53,7 +54,7 @@ bool evidence_life(const struct evidence *e, const struct run_incarnation_row *r
                    uint64_t *to)
 {
     *from = row->ready_ns;
-    *to = e->until_ns;
+    *to = e->components[row->component - 1].until_ns;
     if (row->exit_ns != 0 && row->exit_ns < *to)
         *to = row->exit_ns;
     if (row->ordered_ns != 0 && row->ordered_ns < *to)
@@ -63,7 +64,8 @@ bool evidence_life(const struct evidence *e, const struct run_incarnation_row *r
 
 bool evidence_unjudged_end(const struct evidence *e, const struct run_incarnation_row *row)
 {
-    return row->exit_ns != 0 && row->ordered_ns == 0 && run_info_unjudged(e->info, row->exit_ns);
+    return row->exit_ns != 0 && row->ordered_ns == 0 &&
+           run_phase_unjudged(&e->components[row->component - 1].phase, row->exit_ns);
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -145,7 +147,7 @@ static bool take_sample(void *arg, const struct run_sample_row *row)
     uint64_t from, to, stood;
 
     /* The processes looked into are not what they were, to their end. */
-    if (g->e->info->evidence_ns != 0 && row->time_ns >= g->e->info->evidence_ns)
+    if (g->c->phase.evidence_ns != 0 && row->time_ns >= g->c->phase.evidence_ns)
         return true;
     while (inc->row->id != row->incarnation)
         inc++; /* they come in this order */
@@ -222,8 +224,8 @@ static bool take_event(void *arg, const struct run_event_row *event)
         return true; /* of the driver itself */
     row = &g->incarnations[event->incarnation - 1];
     c = &g->e->components[row->component - 1];
-    if (run_info_unjudged(g->e->info, event->time_ns) ||
-        run_info_unjudged(g->e->info, row->spawn_ns))
+    if (run_phase_unjudged(&c->phase, event->time_ns) ||
+        run_phase_unjudged(&c->phase, row->spawn_ns))
         return true;
     if (strncmp(event->kind, "loss-", 5) == 0) {
         c->losses++;
@@ -257,30 +259,11 @@ static void index_incarnations(struct evidence *e, const struct run_incarnation_
     for (size_t i = 0; i < count; i++) {
         struct evidence_component *c = &e->components[rows[i].component - 1];
 
-        if (run_info_unjudged(e->info, rows[i].spawn_ns))
+        if (run_phase_unjudged(&c->phase, rows[i].spawn_ns))
             continue;
         c->incarnations[c->count++] = (struct evidence_incarnation){
             .row = &rows[i], .data_peak = -1, .live_peak = -1, .live_last = -1};
     }
-}
-
-static bool take_last(void *arg, const struct run_sample_row *row)
-{
-    uint64_t *last = arg;
-
-    *last = row->time_ns > *last ? row->time_ns : *last;
-    return true;
-}
-
-/* A run that never came to its orderly stop is judged up to its last sample. */
-static bool find_until(struct evidence *e, struct run_reader *run)
-{
-    e->until_ns = e->info->stop_ns;
-    for (size_t i = 0; e->info->stop_ns == 0 && i < e->count; i++) {
-        if (!run_reader_samples(run, e->components[i].row->id, take_last, &e->until_ns))
-            return false;
-    }
-    return true;
 }
 
 struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *limits, char *error,
@@ -313,8 +296,8 @@ struct evidence *evidence_new(struct run_reader *run, const struct gate_limits *
         if (peer >= 1 && (size_t)peer <= e->count)
             e->components[i].peer = &e->components[peer - 1];
     }
+    ok = hosts_take(e, run);
     index_incarnations(e, rows, incarnations);
-    ok = find_until(e, run);
     for (size_t i = 0; ok && i < e->count; i++)
         ok = gather_samples(e, &e->components[i], run);
     ok = ok && hearsay_take(e, run);
@@ -337,6 +320,7 @@ void evidence_free(struct evidence *e)
         return;
     for (size_t i = 0; e->components != NULL && i < e->count; i++)
         series_free(&e->components[i].series);
+    hosts_free(e);
     free(e->components);
     free(e->incarnations);
     free(e);

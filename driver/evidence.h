@@ -44,8 +44,20 @@ struct evidence_restarts {
     uint64_t missed_ns;            /* the server's ready that the first missed one waited for */
 };
 
+/* The checkpoints of a host, in order of time. */
+struct evidence_pauses {
+    const struct run_checkpoint_row *rows;
+    size_t count;
+};
+
 struct evidence_component {
     const struct run_component_row *row;
+    const struct run_host_row *host; /* NULL: the run has one */
+    const struct run_host_row *lost; /* that ended its judged life by breaking off; or NULL */
+    struct run_phase phase;
+    struct evidence_pauses pauses;
+    uint64_t own_until_ns; /* when traffic ended on its host, or the last that is known of it */
+    uint64_t until_ns;     /* ... and on those of whom it talks to: its judged life ends there */
     const struct evidence_component *peer;     /* NULL for servers */
     struct evidence_incarnation *incarnations; /* in order */
     size_t count;
@@ -65,6 +77,9 @@ struct evidence {
     size_t plan_count;
     const struct run_checkpoint_row *checkpoints;
     size_t checkpoint_count;
+    struct run_checkpoint_row *pauses; /* the same, by host */
+    const struct run_host_row *hosts;  /* none: one */
+    size_t host_count;
     const struct run_hold_row *holds;
     size_t hold_count;
     const struct run_fault_row *faults; /* in order of time */

@@ -92,7 +92,7 @@ struct faults_of faults_of(const struct evidence *e, const struct evidence_compo
         if (fault->observed || of.unseen != NULL)
             continue;
         until = fault->ordered_ns + (row == NULL ? 0 : row->hold_ns) + NEMESIS_EFFECT_NS;
-        if (until <= e->until_ns && !died_within(c, fault->ordered_ns, until) &&
+        if (until <= c->until_ns && !died_within(c, fault->ordered_ns, until) &&
             !died_within(c->peer, fault->ordered_ns, until))
             of.unseen = fault;
     }

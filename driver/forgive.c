@@ -1,5 +1,7 @@
 #include "driver/forgive.h"
 
+#include "driver/hosts.h"
+
 /* The order is stamped around the system call that carries it out. */
 #define ORDER_SLACK_NS (50 * NS_PER_MS)
 
@@ -40,14 +42,27 @@ static bool ordered_dead_around(const struct evidence *e, const struct evidence_
     return row->ready_ns == 0 || time_ns <= row->ready_ns + e->limits->recovery_ns;
 }
 
+/* Its host's share of the run; of a run of one host, only if that came to its orderly stop. */
+static bool was_over(const struct evidence *e, const struct evidence_component *c, uint64_t time_ns)
+{
+    if (e->host_count == 0)
+        return at_or_after(time_ns, e->info->stop_ns);
+    if (c->own_until_ns == 0) /* it never began to be judged */
+        return hosts_broke_off(c->host);
+    return at_or_after(time_ns, c->own_until_ns);
+}
+
 bool forgive_loss(const struct evidence *e, const struct evidence_component *c, uint64_t time_ns)
 {
-    if (at_or_after(time_ns, e->info->stop_ns) || ordered_dead_around(e, c, time_ns))
+    if (was_over(e, c, time_ns) || ordered_dead_around(e, c, time_ns))
         return true;
     if (c->peer != NULL)
-        return ordered_dead_around(e, c->peer, time_ns);
+        return was_over(e, c->peer, time_ns) || ordered_dead_around(e, c->peer, time_ns);
     for (size_t i = 0; i < e->count; i++) {
-        if (e->components[i].peer == c && ordered_dead_around(e, &e->components[i], time_ns))
+        const struct evidence_component *client = &e->components[i];
+
+        if (client->peer == c &&
+            (was_over(e, client, time_ns) || ordered_dead_around(e, client, time_ns)))
             return true;
     }
     return false;

@@ -1,6 +1,7 @@
 #include "driver/gate.h"
 
 #include "driver/evidence.h"
+#include "driver/hosts.h"
 #include "driver/rules.h"
 
 #include <math.h>
@@ -61,11 +62,15 @@ static bool judge(const struct evidence *e, const struct evidence_component *c, 
         .high = NAN,
         .smallest = NAN,
     };
+    char excuse[VERDICT_TEXT - 32];
 
     if (c != NULL && c->count == 0)
         rule_say(&verdict, OUTCOME_INCONCLUSIVE, NAN, NAN, "it was never started");
     else
         rules[rule].judge(e, c, &verdict);
+    if (verdict.outcome == OUTCOME_INCONCLUSIVE &&
+        hosts_excuse(e, c, excuse, sizeof excuse) != NULL)
+        rule_say(&verdict, OUTCOME_PASS, verdict.value, verdict.limit, "not judged: %s", excuse);
     return verdict_list_add(out, &verdict);
 }
 

@@ -7,6 +7,7 @@ struct tally {
 };
 
 struct hearing {
+    const struct evidence *e;
     struct series *series;                   /* of the server */
     const struct evidence_component *client; /* whose turn it is */
     bool all;                                /* every client is one of ours */
@@ -39,6 +40,15 @@ static struct tally before(const struct evidence_component *client, int64_t inca
     return sum;
 }
 
+/* Whether two were rests of the same time, if not of the same host. */
+static bool together(const struct evidence *e, int64_t one, int64_t other)
+{
+    const struct run_checkpoint_row *a = &e->checkpoints[one - 1], *b = &e->checkpoints[other - 1];
+
+    return one == other ||
+           (a->host != b->host && a->start_ns <= b->end_ns && b->start_ns <= a->end_ns);
+}
+
 /* Valid or not: it was read at the same moment, and its counters are right in any case. */
 static bool take_reading(void *arg, const struct run_reading_row *row)
 {
@@ -49,7 +59,7 @@ static bool take_reading(void *arg, const struct run_reading_row *row)
     for (size_t i = 0; i < h->series->reading_count; i++) {
         struct series_reading *reading = &h->series->readings[i];
 
-        if (reading->checkpoint != row->checkpoint)
+        if (!together(h->e, reading->checkpoint, row->checkpoint))
             continue;
         add(&reading->values, METRIC_CALLS_DONE, sum.calls + value_of(v, METRIC_CALLS_DONE));
         add(&reading->values, METRIC_CONNECTIONS_TOTAL,
@@ -73,7 +83,7 @@ static bool is_client_of(const struct evidence_component *c,
 static bool hear(const struct evidence *e, struct evidence_component *server,
                  struct run_reader *run)
 {
-    struct hearing h = {.series = &server->series, .all = true};
+    struct hearing h = {.e = e, .series = &server->series, .all = true};
 
     for (size_t i = 0; i < e->count; i++) {
         if (is_client_of(&e->components[i], server) && evidence_is_mute(&e->components[i]))

@@ -42,9 +42,9 @@ static uint64_t possible_from(const struct evidence *e, const struct evidence_co
 }
 
 /* Whether a time that lies that far after another had come before the traffic ended. */
-static bool had_come(const struct evidence *e, uint64_t time_ns, uint64_t after_ns)
+static bool had_come(const struct evidence_component *c, uint64_t time_ns, uint64_t after_ns)
 {
-    return time_ns < e->until_ns && after_ns <= e->until_ns - time_ns;
+    return time_ns < c->until_ns && after_ns <= c->until_ns - time_ns;
 }
 
 static enum comeback look_for_message(const struct evidence *e, const struct evidence_component *c,
@@ -80,13 +80,13 @@ static enum comeback look_for_successor(const struct evidence *e,
         return COMEBACK_UNSEEN; /* "zombies" tells that */
     *how = "was not started again";
     if (victim + 1 == c->count)
-        return had_come(e, row->exit_ns, START_NS + (plan == NULL ? 0 : plan->restart_delay_ns))
+        return had_come(c, row->exit_ns, START_NS + (plan == NULL ? 0 : plan->restart_delay_ns))
                    ? COMEBACK_MISSED
                    : COMEBACK_UNSEEN;
     up = &c->incarnations[victim + 1];
     *how = "was not ready again";
     if (up->row->ready_ns == 0)
-        return had_come(e, up->row->spawn_ns, READY_NS) ? COMEBACK_MISSED : COMEBACK_UNSEEN;
+        return had_come(c, up->row->spawn_ns, READY_NS) ? COMEBACK_MISSED : COMEBACK_UNSEEN;
     if (evidence_is_mute(c))
         return COMEBACK_SEEN; /* what it does is for its clients to tell */
     *how = "had no message in time";

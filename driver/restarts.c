@@ -73,7 +73,7 @@ void restart_watch_sample(struct restart_watch *w, uint64_t time_ns, int64_t mes
 void restart_watch_end(struct restart_watch *w, const struct evidence_incarnation *ended)
 {
     const struct run_incarnation_row *up = awaited(w);
-    uint64_t until = w->e->until_ns;
+    uint64_t until = w->client->until_ns;
 
     if (ended == NULL || up == NULL || w->before < 0 || up->ready_ns == 0 || up->ready_ns >= until)
         return;

@@ -4,7 +4,8 @@
  *
  * The order is that of blame: of several findings in one run the first row names the cause, the
  * later ones rather its consequences (a server that hits its cap loses its clients). "complete" is
- * only ever in doubt, and then it is why much else is.
+ * only ever in doubt, and then it is why much else is; a host that is lost takes its components
+ * with it, of which nobody asks more.
  */
 #ifndef FLATLINE_DRIVER_RULES_H
 #define FLATLINE_DRIVER_RULES_H
@@ -14,6 +15,7 @@
 
 #define RULE_TABLE(X)                                                                              \
     X(COMPLETE, "complete", "ns", RUN, rule_complete, "the run came to its end")                   \
+    X(HOSTS, "hosts", "1", RUN, rule_hosts, "every host was heard to its end")                     \
     X(HEAP_CAP, "heap-cap", "B", EACH, rule_heap_cap,                                              \
       "no allocation is refused and nothing dies at its cap")                                      \
     X(HEAP_LIMIT, "heap-limit", "B", EACH, rule_heap_limit,                                        \

@@ -3,6 +3,7 @@
 #include "common/contract/reason.h"
 #include "driver/chaos.h"
 #include "driver/faults.h"
+#include "driver/hosts.h"
 #include "driver/told.h"
 
 #include <math.h>
@@ -71,6 +72,9 @@ void rule_zombies(const struct evidence *e, const struct evidence_component *c, 
     }
     if (first == NULL)
         rule_say(out, OUTCOME_PASS, 0, 0, "every end was seen");
+    else if (hosts_broke_off(c->host))
+        rule_say(out, OUTCOME_INCONCLUSIVE, (double)unseen, 0,
+                 "pid %d was alive when its host was heard last", first->pid);
     else if (!e->info->finished)
         rule_say(out, OUTCOME_INCONCLUSIVE, (double)unseen, 0,
                  "pid %d was alive when the record broke off", first->pid);
@@ -80,7 +84,8 @@ void rule_zombies(const struct evidence *e, const struct evidence_component *c, 
 }
 
 /* Whether a planned kill fell due while there was still time for it. */
-static bool kill_was_due(const struct evidence *e, const struct run_incarnation_row *row)
+static bool kill_was_due(const struct evidence *e, const struct evidence_component *c,
+                         const struct run_incarnation_row *row)
 {
     const struct run_plan_row *plan = evidence_plan(e, row);
     uint64_t latest, end = e->info->ready_ns + e->info->duration_ns;
@@ -89,9 +94,9 @@ static bool kill_was_due(const struct evidence *e, const struct run_incarnation_
         return false;
     /* Chaos keeps to the duration that was asked for, though the run may have waited for victims.
      */
-    if (e->until_ns < end)
-        end = e->until_ns;
-    latest = told_due(e, row->ready_ns + plan->after_ready_ns) + KILL_SLACK_NS;
+    if (c->own_until_ns < end)
+        end = c->own_until_ns;
+    latest = told_due(c, row->ready_ns + plan->after_ready_ns) + KILL_SLACK_NS;
     if (row->exit_ns != 0 && row->exit_ns <= latest && row->reason != REASON_CHAOS)
         return false;
     return latest + CHAOS_QUIET_NS <= end || row->reason == REASON_CHAOS;
@@ -107,8 +112,8 @@ void rule_chaos(const struct evidence *e, const struct evidence_component *c, st
         const struct run_incarnation_row *row = c->incarnations[i].row;
 
         kills += row->reason == REASON_CHAOS;
-        due += kill_was_due(e, row);
-        if (forgotten == NULL && row->reason != REASON_CHAOS && kill_was_due(e, row))
+        due += kill_was_due(e, c, row);
+        if (forgotten == NULL && row->reason != REASON_CHAOS && kill_was_due(e, c, row))
             forgotten = row;
     }
     if (forgotten != NULL)

@@ -98,7 +98,7 @@ static bool take_reading(void *arg, const struct run_reading_row *row)
         return true;
     if (g->checkpoints[row->checkpoint - 1].closed) {
         /* After an evidence phase it holds what that left behind. */
-        if (g->e->info->evidence_ns == 0)
+        if (g->c->phase.evidence_ns == 0)
             take_closed(s, row);
         return true;
     }
@@ -182,10 +182,10 @@ static bool find_modal(const struct series *s, uint64_t *modal)
     return true;
 }
 
-static bool at_checkpoint(const struct evidence *e, uint64_t time_ns)
+static bool at_checkpoint(const struct evidence_pauses *pauses, uint64_t time_ns)
 {
-    for (size_t i = 0; i < e->checkpoint_count; i++) {
-        const struct run_checkpoint_row *c = &e->checkpoints[i];
+    for (size_t i = 0; i < pauses->count; i++) {
+        const struct run_checkpoint_row *c = &pauses->rows[i];
 
         /* What is seen a moment later was published in it. */
         if (time_ns >= c->start_ns && time_ns <= c->end_ns + 2 * PAGE_PUBLISH_NS)
@@ -195,7 +195,7 @@ static bool at_checkpoint(const struct evidence *e, uint64_t time_ns)
 }
 
 struct cut {
-    const struct evidence *e;
+    const struct evidence_component *c;
     struct series *s;
     uint64_t width_ns, modal;
     const struct series_sample *next;
@@ -210,7 +210,7 @@ static void take_window(const struct cut *cut, const struct series_sample *from,
 
         for (const struct series_sample *s = from; s < to; s++) {
             if (s->state == cut->modal && s->level[level] >= 0 &&
-                !at_checkpoint(cut->e, s->time_ns))
+                !at_checkpoint(&cut->c->pauses, s->time_ns))
                 cut->values[n++] = (double)s->level[level];
         }
         gsl_sort(cut->values, 1, n);
@@ -267,7 +267,7 @@ static uint64_t find_width(const struct evidence *e, const struct evidence_compo
 bool series_cut_windows(struct series *s, const struct evidence *e,
                         const struct evidence_component *c)
 {
-    struct cut cut = {.e = e, .s = s, .next = s->samples};
+    struct cut cut = {.c = c, .s = s, .next = s->samples};
     const struct series_sample *end = s->samples + s->sample_count;
     size_t windows, stride;
 

@@ -131,10 +131,38 @@ const struct run_info *run_reader_info(const struct run_reader *r)
     return &r->tables.info;
 }
 
-bool run_info_unjudged(const struct run_info *info, uint64_t time_ns)
+static int compare_rank(const void *key, const void *item)
 {
-    return info->evidence_ns != 0 && time_ns >= info->evidence_ns &&
-           (info->evidence_end_ns == 0 || time_ns <= info->evidence_end_ns);
+    const int *rank = key;
+    const struct run_host_row *host = item;
+
+    return (*rank > host->rank) - (*rank < host->rank);
+}
+
+const struct run_host_row *run_reader_host(const struct run_reader *r, int64_t component)
+{
+    const struct run_tables *t = &r->tables;
+
+    if (t->host_count == 0 || component < 1 || (size_t)component > t->component_count)
+        return NULL;
+    return bsearch(&t->components[component - 1].host, t->hosts, t->host_count, sizeof *t->hosts,
+                   compare_rank);
+}
+
+struct run_phase run_reader_phase(const struct run_reader *r, int64_t component)
+{
+    const struct run_info *info = &r->tables.info;
+    const struct run_host_row *host = run_reader_host(r, component);
+
+    return host != NULL
+               ? host->phase
+               : (struct run_phase){info->stop_ns, info->evidence_ns, info->evidence_end_ns};
+}
+
+bool run_phase_unjudged(const struct run_phase *phase, uint64_t time_ns)
+{
+    return phase->evidence_ns != 0 && time_ns >= phase->evidence_ns &&
+           (phase->evidence_end_ns == 0 || time_ns <= phase->evidence_end_ns);
 }
 
 const struct run_component_row *run_reader_components(const struct run_reader *r, size_t *count)

@@ -20,7 +20,7 @@ struct run_info {
     uint64_t seed;
     const char *version, *argv, *host;
     uint64_t start_wall_ns, start_ns, ready_ns, stop_ns, end_ns;
-    uint64_t evidence_ns, evidence_end_ns; /* the unjudged phase behind stop_ns, if there was one */
+    uint64_t evidence_ns, evidence_end_ns; /* of one host; see run_reader_phase */
     uint64_t duration_ns, sample_interval_ns;
     uint64_t checkpoints; /* ordered; 0 too in runs of schema version 1 */
     uint64_t hosts;       /* of the run; 0: one, as in all runs before schema version 3 */
@@ -28,6 +28,12 @@ struct run_info {
     int rank;             /* this is the folder of one of several hosts; -1: of the whole run */
     bool interrupted;
     bool finished; /* end_ns was written: the driver came to its end */
+};
+
+/* How a host's share of a run ended: the judged part, and the unjudged one behind it, if any. */
+struct run_phase {
+    uint64_t stop_ns; /* 0: not known, it broke off */
+    uint64_t evidence_ns, evidence_end_ns;
 };
 
 struct run_component_row {
@@ -118,9 +124,10 @@ struct run_host_row {
     uint64_t offset_error_ns;
     bool lost;                  /* not heard to its end */
     uint64_t first_ns, last_ns; /* when it was heard first and last; 0: never */
-    int status;                 /* of its driver; -1: not known */
-    const char *verdict;        /* of its driver on its own share, or "" */
-    const char *reason;         /* what it said with it, or NULL */
+    struct run_phase phase;
+    int status;          /* of its driver; -1: not known */
+    const char *verdict; /* of its driver on its own share, or "" */
+    const char *reason;  /* what it said with it, or NULL */
 };
 
 /*
@@ -132,8 +139,12 @@ void run_reader_free(struct run_reader *r);
 
 const char *run_reader_dir(const struct run_reader *r);
 const struct run_info *run_reader_info(const struct run_reader *r);
+/* The end of the share of the run that a component belongs to. */
+struct run_phase run_reader_phase(const struct run_reader *r, int64_t component);
+/* The host of a component; NULL: the run has one. */
+const struct run_host_row *run_reader_host(const struct run_reader *r, int64_t component);
 /* Whether that moment lies in the evidence phase: what happens then says nothing about the run. */
-bool run_info_unjudged(const struct run_info *info, uint64_t time_ns);
+bool run_phase_unjudged(const struct run_phase *phase, uint64_t time_ns);
 
 const struct run_component_row *run_reader_components(const struct run_reader *r, size_t *count);
 const struct run_incarnation_row *run_reader_incarnations(const struct run_reader *r,

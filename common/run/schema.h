@@ -15,7 +15,9 @@
  *
  * A run of several hosts is merged from theirs (results-server/merge.h): its times are those of the
  * results server's clock, its components are called HOST.NAME. `host` has a row a host then, and is
- * empty in what one driver wrote, which may still be one of several (meta `hosts`, `rank`).
+ * empty in what one driver wrote, which may still be one of several (meta `hosts`, `rank`). What
+ * meta says of one run's end and evidence phase `host` says of each host's; meta then has the last
+ * stop_ns and no evidence phase.
  */
 #ifndef FLATLINE_RUN_SCHEMA_H
 #define FLATLINE_RUN_SCHEMA_H
@@ -81,8 +83,8 @@
     "INTEGER, effect TEXT, observed INTEGER);"                                                     \
     "CREATE TABLE limit_used (name TEXT PRIMARY KEY, value REAL) WITHOUT ROWID;"                   \
     "CREATE TABLE host (rank INTEGER PRIMARY KEY, name TEXT, address TEXT, offset_ns INTEGER,"     \
-    " offset_error_ns INTEGER, state TEXT, first_ns INTEGER, last_ns INTEGER, status INTEGER,"     \
-    " verdict TEXT, reason TEXT);"
+    " offset_error_ns INTEGER, state TEXT, first_ns INTEGER, last_ns INTEGER, stop_ns INTEGER,"    \
+    " evidence_ns INTEGER, evidence_end_ns INTEGER, status INTEGER, verdict TEXT, reason TEXT);"
 /*
  * and: CREATE TABLE sample (incarnation INTEGER, time_ns INTEGER, stale INTEGER, <one column a
  * metric>, PRIMARY KEY (incarnation, time_ns)) WITHOUT ROWID; CREATE TABLE reading (checkpoint

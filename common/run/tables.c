@@ -359,9 +359,12 @@ static bool take_host(void *arg, sqlite3_stmt *s)
     row->lost = strcmp(keep_name(load, s, 5, &ok), RUN_HOST_DONE) != 0;
     row->first_ns = get_time(s, 6);
     row->last_ns = get_time(s, 7);
-    row->status = get_number(s, 8);
-    row->verdict = keep_name(load, s, 9, &ok);
-    row->reason = keep_text(load, s, 10, &ok);
+    row->phase.stop_ns = get_time(s, 8);
+    row->phase.evidence_ns = get_time(s, 9);
+    row->phase.evidence_end_ns = get_time(s, 10);
+    row->status = get_number(s, 11);
+    row->verdict = keep_name(load, s, 12, &ok);
+    row->reason = keep_text(load, s, 13, &ok);
     return ok;
 }
 
@@ -408,8 +411,8 @@ static const struct {
     {3, take_component_host, "SELECT id, host FROM component ORDER BY id"},
     {3, take_checkpoint_host, "SELECT id, host FROM checkpoint ORDER BY id"},
     {3, take_host,
-     "SELECT rank, name, address, offset_ns, offset_error_ns, state, first_ns, last_ns, status,"
-     " verdict, reason FROM host ORDER BY rank"},
+     "SELECT rank, name, address, offset_ns, offset_error_ns, state, first_ns, last_ns, stop_ns,"
+     " evidence_ns, evidence_end_ns, status, verdict, reason FROM host ORDER BY rank"},
 };
 
 static bool load_meta(const struct load *load)

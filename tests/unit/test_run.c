@@ -422,6 +422,10 @@ static void check_hosts(const struct run_reader *r)
     assert_false(hosts[0].lost);
     assert_int_equal(hosts[0].first_ns, 100);
     assert_int_equal(hosts[0].last_ns, 900);
+    assert_int_equal(hosts[0].phase.stop_ns, 800);
+    assert_false(run_phase_unjudged(&hosts[0].phase, 809));
+    assert_true(run_phase_unjudged(&hosts[0].phase, 810));
+    assert_false(run_phase_unjudged(&hosts[1].phase, 810));
     assert_int_equal(hosts[0].status, 1);
     assert_string_equal(hosts[0].verdict, "fail");
     assert_string_equal(hosts[0].reason, "why");
@@ -450,9 +454,10 @@ static void test_hosts(void **state)
     assert_true(run_writer_meta_int(w, "rank", 1));
     assert_true(run_writer_meta_text(w, "place", "spread"));
     finish_run(w);
-    synthetic_run_bend(scratch, "INSERT INTO host VALUES (1, 'n1', '', 0, 0, 'lost', NULL, NULL,"
-                                " NULL, NULL, NULL), (0, 'n0', '127.0.0.2', -7, 3, 'done', 100,"
-                                " 900, 1, 'fail', 'why'); UPDATE checkpoint SET host = id - 1");
+    synthetic_run_bend(
+        scratch, "INSERT INTO host VALUES (1, 'n1', '', 0, 0, 'lost', NULL, NULL,"
+                 " NULL, NULL, NULL, NULL, NULL, NULL), (0, 'n0', '127.0.0.2', -7, 3, 'done', 100,"
+                 " 900, 800, 810, 0, 1, 'fail', 'why'); UPDATE checkpoint SET host = id - 1");
     r = read_run();
     check_hosts(r);
     assert_int_equal(run_reader_info(r)->hosts, 2);
@@ -462,6 +467,9 @@ static void test_hosts(void **state)
     assert_int_equal(components[0].host, -1);
     assert_int_equal(components[2].host, 1);
     assert_int_equal(run_reader_checkpoints(r, &count)[1].host, 1);
+    assert_null(run_reader_host(r, 1));
+    assert_string_equal(run_reader_host(r, 3)->name, "n1");
+    assert_int_equal(run_reader_phase(r, 3).stop_ns, 0);
     run_reader_free(r);
 }
 
