@@ -57,6 +57,7 @@ AC_DEFUN([FL_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([LIBMD], [libmd >= 1.0])
   PKG_CHECK_MODULES([JANSSON], [jansson >= 2.14])
   PKG_CHECK_MODULES([MICROHTTPD], [libmicrohttpd >= 0.9.75])
+  PKG_CHECK_MODULES([CURL], [libcurl >= 7.88])
   PKG_CHECK_MODULES([GNUTLS], [gnutls >= 3.7])
   PKG_CHECK_MODULES([YAML], [yaml-0.1 >= 0.2.5])
   PKG_CHECK_MODULES([MXML], [mxml >= 3.3])
@@ -107,6 +108,7 @@ flatline $PACKAGE_VERSION
   compiler     $CC $CFLAGS
   nghttp2      $($PKG_CONFIG --modversion libnghttp2)
   OpenSSL      $($PKG_CONFIG --modversion openssl)
+  libcurl      $($PKG_CONFIG --modversion libcurl)
   zlib         $($PKG_CONFIG --modversion zlib)
   SQLite       $($PKG_CONFIG --modversion sqlite3)
   libmd        $($PKG_CONFIG --modversion libmd) (SHA-256)
