@@ -1,0 +1,42 @@
+/*
+ * What may be asked of the server: one table. From it follow the dispatch, 404 and 405 with Allow,
+ * `results-server --routes`, and the check of docs/results-server.openapi.yaml.
+ */
+#ifndef FLATLINE_RESULTS_SERVER_ROUTES_H
+#define FLATLINE_RESULTS_SERVER_ROUTES_H
+
+#include "results-server/app.h"
+
+#include <stdio.h>
+
+/*
+ * Columns: method, path (ID and PEER stand for ids), handler, the names its query may have, whether
+ * it is open without the token, what it does. The first row that fits is taken.
+ */
+#define ROUTE_TABLE(X)                                                                           \
+    X("GET", "/status", status, "", false, "the server: version, clocks, tests by state, store") \
+    X("GET", "/test", list, "", false, "all tests, newest first")                                \
+    X("POST", "/test", create, "", false, "make a test and an id for it")                        \
+    X("POST", "/test/ID", create, "", false, "make a test")                                      \
+    X("GET", "/test/ID", show, "dataPoints wait timeout", false,                                 \
+      "a test; wait=: once it is so far; dataPoints=true: with all that was posted")             \
+    X("PUT", "/test/ID/start", start, "", false, "start a test")                                 \
+    X("PUT", "/test/ID/topology", topology, "", false, "put one host's entry")                   \
+    X("PUT", "/test/ID/peer/PEER/metrics", metrics, "", false,                                   \
+      "post one batch of what is measured")                                                      \
+    X("PUT", "/test/ID/peer/PEER/results", results, "", false, "say that a peer is done")        \
+    X("PUT", "/test/ID/finish", finish, "", false, "finish a test")
+
+#define ROUTE_HANDLER(method, path, handler, queries, open, text) \
+    enum http_when route_##handler(struct app *app, struct http_exchange *x);
+ROUTE_TABLE(ROUTE_HANDLER)
+#undef ROUTE_HANDLER
+
+/* http_handler_fn and http_open_fn over the table; `app` is a struct app. */
+enum http_when routes_handle(void *app, struct http_exchange *x);
+bool routes_open(void *app, const struct http_exchange *x);
+
+/* A line each: method, path, what it may be asked, what it does; by tabs. */
+void routes_print(FILE *out);
+
+#endif
