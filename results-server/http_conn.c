@@ -62,6 +62,9 @@ static void close_conn(struct http_conn *conn)
     if (conn->next != NULL) {
         conn->next->previous = conn->previous;
     }
+    if (conn->linger) {
+        http_linger_add(&http->linger, conn->fd);
+    }
     free(conn);
     pthread_mutex_lock(&http->lock);
     http->counts.connections--;

@@ -13,6 +13,7 @@
 
 #include "results-server/http.h"
 #include "results-server/http_guard.h"
+#include "results-server/http_linger.h"
 #include "results-server/http_target.h"
 
 #include <microhttpd.h>
@@ -38,6 +39,7 @@ struct http_conn {
     struct http_conn *previous, *next;
     struct http_exchange *x; /* the one on its way; NULL between two */
     int fd;
+    bool linger; /* it was answered before its body was read */
     enum http_phase phase;
     uint64_t since_ns;    /* of the phase; of a stream, of its last progress */
     uint64_t deadline_ns; /* 0: none */
@@ -95,8 +97,9 @@ struct http {
     int listen_fd, epoll_fd, wake_fd;
     pthread_t thread;
     bool started;
-    struct http_conn *conns; /* polling thread only */
-    bool stopping;           /* polling thread's copy */
+    struct http_conn *conns; /* polling thread only, as the next two */
+    struct http_linger linger;
+    bool stopping; /* a copy of what stop_ns says */
 
     pthread_mutex_t lock;
     pthread_cond_t room; /* a queue became shorter, or will not */
@@ -148,6 +151,18 @@ void http_exchange_abandon(struct http_exchange *x);
 void http_exchange_stop(struct http_exchange *x);
 /* What another thread did to x. */
 void http_exchange_ready(struct http_exchange *x);
+
+/* Without a response (no memory) MHD_NO: the connection is closed. */
+enum MHD_Result http_queue_response(struct http_exchange *x, int status,
+                                    struct MHD_Response *response);
+
+/* http_request.c; polling thread only. What is refused is refused in these three. */
+
+/* The head is there. */
+enum MHD_Result http_request_begin(struct http_exchange *x, struct MHD_Connection *mhd);
+enum MHD_Result http_request_take_body(struct http_exchange *x, const char *upload, size_t size);
+/* The body is there, and x->refusal is not 0. */
+enum MHD_Result http_request_answer_refusal(struct http_exchange *x);
 
 /* http_reply.c */
 
