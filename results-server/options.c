@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/options.h"
 #include "results-server/http.h"
+#include "results-server/verbs.h"
 
 #include <jansson.h>
 #include <microhttpd.h>
@@ -25,21 +26,17 @@ static bool set_max_body(void *into, const struct option_spec *spec, const char 
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option_spec specs[] = {
-    {"store", 's', "DIR", "keep everything there; made if need be", options_set_text,
+    {"store", 's', "DIR", "keep everything there; makes it if need be", options_set_text,
      MEMBER(store)},
     {"listen", 'l', "HOST:PORT", "(" LISTEN "); port 0 picks one and prints it", options_set_text,
      MEMBER(listen)},
-    {"token", 0, "FILE",
-     "demand the token in its first line; needed if not only this machine can "
-     "connect",
+    {"token", 0, "FILE", "demand this token (first line); must be if others can connect",
      options_set_text, MEMBER(token)},
     {"tls-cert", 0, "FILE", "certificate and its chain, PEM", options_set_text, MEMBER(tls_cert)},
     {"tls-key", 0, "FILE", "its private key, PEM", options_set_text, MEMBER(tls_key)},
     {"host-timeout", 0, "TIME", "a host that is not heard for so long is lost (10s)",
      options_set_period, MEMBER(host_timeout_ns)},
     {"max-body", 0, "SIZE", "of one request (8M)", set_max_body, MEMBER(max_body)},
-    {"routes", 0, NULL, "print what can be asked over HTTP, and exit", options_set_flag,
-     MEMBER(routes)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {0},
 };
@@ -56,8 +53,9 @@ static const struct option_set set = {
     .summary = "Where the runs of many hosts meet: takes what they measure, keeps it, and lets "
                "them begin and end together.",
     .specs = specs,
-    .epilogue = "Exits 0 after SIGTERM or SIGINT; 2 bad usage; 3 busy port, store in use, full "
-                "disk.\n"
+    .epilogue = "Other commands, each with a --help of its own:\n" VERBS_HELP
+                "\nExits 0 after SIGTERM or SIGINT; 2 bad usage; 3 busy port, store in use,\n"
+                "full disk.\n"
                 "  results-server --store results\n"
                 "  results-server --store results --listen 0.0.0.0:9904 --token token.txt \\\n"
                 "    --tls-cert cert.pem --tls-key key.pem\n",
@@ -66,8 +64,6 @@ static const struct option_set set = {
 
 static void check(const struct options *o)
 {
-    if (o->routes)
-        return;
     if (o->store == NULL)
         options_exit_bad(&set, "--store is missing");
     if ((o->tls_cert == NULL) != (o->tls_key == NULL))

@@ -11,7 +11,6 @@ struct options {
     const char *token, *tls_cert, *tls_key; /* files; NULL: none */
     uint64_t host_timeout_ns;
     uint64_t max_body;
-    bool routes; /* print them and exit */
     bool verbose;
 };
 

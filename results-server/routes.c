@@ -105,7 +105,7 @@ static const struct route *find_route(const struct http_exchange *x, char *allow
                http_method(x), http_path(x), allow);
     else
         refuse(refusal, ERROR_NO_SUCH_PATH,
-               "there is no %.128s; results-server --routes prints what there is", http_path(x));
+               "there is no %.128s; results-server routes prints what there is", http_path(x));
     return NULL;
 }
 

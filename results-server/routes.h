@@ -1,6 +1,6 @@
 /*
  * What may be asked of the server: one table. From it follow the dispatch, 404 and 405 with Allow,
- * `results-server --routes`, and the check of docs/results-server.openapi.yaml.
+ * `results-server routes`, and the check of docs/results-server.openapi.yaml.
  */
 #ifndef FLATLINE_RESULTS_SERVER_ROUTES_H
 #define FLATLINE_RESULTS_SERVER_ROUTES_H
