@@ -88,7 +88,9 @@ static void unlink_call(struct call *call)
 static void set_status(struct grpc_status *status, int code, const char *text)
 {
     status->code = code;
-    snprintf(status->message, sizeof status->message, "%s", text == NULL ? "" : text);
+    status->message[0] = '\0';
+    if (text != NULL)
+        snprintf(status->message, sizeof status->message, "%s", text);
 }
 
 /* What the client is told when the peer itself gave no status. */

@@ -163,13 +163,21 @@ static nghttp2_nv header(const char *name, const char *value, size_t size)
                         NGHTTP2_NV_FLAG_NO_COPY_NAME};
 }
 
+/* Of texts that outlive the session: they are not copied. */
+#define LITERAL(name, value)                                                                  \
+    ((nghttp2_nv){(uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, sizeof(value) - 1, \
+                  NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE})
+
 /* grpc-status, grpc-message and the trailing metadata. */
 static size_t put_trailers(const struct call *call, nghttp2_nv *nv, char code[12],
                            char message[3 * GRPC_MESSAGE_TEXT])
 {
     size_t count = 0;
 
-    nv[count++] = header("grpc-status", code, (size_t)snprintf(code, 12, "%d", call->status));
+    if (call->status == GRPC_OK)
+        nv[count++] = LITERAL("grpc-status", "0");
+    else
+        nv[count++] = header("grpc-status", code, (size_t)snprintf(code, 12, "%d", call->status));
     if (call->message != NULL)
         nv[count++] = header("grpc-message", message,
                              grpc_message_encode(call->message, message, 3 * GRPC_MESSAGE_TEXT));
@@ -217,13 +225,19 @@ nghttp2_data_provider call_provider(struct call *call)
     return (nghttp2_data_provider){.source.ptr = call, .read_callback = on_provide};
 }
 
+static size_t put_head(nghttp2_nv *nv)
+{
+    nv[0] = LITERAL(":status", "200");
+    nv[1] = LITERAL("content-type", "application/grpc");
+    return 2;
+}
+
 /* Server: response headers, with what follows on demand. */
 static void respond(struct call *call)
 {
     nghttp2_data_provider provider = call_provider(call);
-    nghttp2_nv nv[NV_MAX] = {header(":status", "200", 3),
-                             header("content-type", "application/grpc", 16)};
-    size_t count = 2;
+    nghttp2_nv nv[NV_MAX];
+    size_t count = put_head(nv);
 
     if (call->out_encoding != GRPC_IDENTITY) {
         const char *name = grpc_encoding_name(call->out_encoding);
@@ -241,9 +255,8 @@ static void respond(struct call *call)
 static void respond_status_only(struct call *call)
 {
     char code[12], message[3 * GRPC_MESSAGE_TEXT];
-    nghttp2_nv nv[NV_MAX] = {header(":status", "200", 3),
-                             header("content-type", "application/grpc", 16)};
-    size_t count = 2;
+    nghttp2_nv nv[NV_MAX];
+    size_t count = put_head(nv);
 
     count += metadata_put(&call->leading, nv + count, CALL_METADATA_MAX);
     count += put_trailers(call, nv + count, code, message);
