@@ -145,6 +145,7 @@ enum http_when request_take(struct app *app, struct http_exchange *x, const char
     r->x = x;
     r->kind = kind;
     r->now_ns = server_clock_ns();
+    r->wall_ns = server_clock_wall_ns(r->now_ns);
     snprintf(r->test, sizeof r->test, "%s", id);
     snprintf(r->peer, sizeof r->peer, "%s", peer == NULL ? "" : peer);
     if (read_body(r, &refusal)) {

@@ -16,7 +16,7 @@ struct request {
     const struct request_kind *kind;
     char test[BODY_ID_SIZE], peer[BODY_ID_SIZE]; /* "" where the path has none */
     json_t *body;                                /* checked */
-    uint64_t now_ns;                             /* when it came */
+    uint64_t now_ns, wall_ns;                    /* when it came */
     struct refusal refusal;
     uint64_t have;   /* with ERROR_DATA_MISSING */
     bool fresh;      /* it has changed something: it was not a repetition */

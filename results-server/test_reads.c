@@ -42,15 +42,17 @@ enum http_when route_status(struct app *app, struct http_exchange *x)
 {
     uint64_t now = server_clock_ns();
     json_t *tests;
+    size_t waiting;
 
     pthread_mutex_lock(&app->lock);
     tests = count_states(app->tests);
+    waiting = waits_count(app->waits);
     pthread_mutex_unlock(&app->lock);
     http_reply_json(x, 200,
-                    json_pack("{s:s, s:I, s:I, s:I, s:o, s:o}", "version", VERSION, "server_ns",
-                              (json_int_t)now, "wall_ns", (json_int_t)clock_wall_ns(), "uptime_ns",
-                              (json_int_t)(now - app->began_ns), "tests", tests, "store",
-                              store_json(app)));
+                    json_pack("{s:s, s:I, s:I, s:I, s:o, s:I, s:o}", "version", VERSION,
+                              "server_ns", (json_int_t)now, "wall_ns", (json_int_t)clock_wall_ns(),
+                              "uptime_ns", (json_int_t)(now - app->began_ns), "tests", tests,
+                              "waiting", (json_int_t)waiting, "store", store_json(app)));
     return HTTP_NOW;
 }
 

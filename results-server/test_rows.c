@@ -30,7 +30,8 @@ static const char add_batch[] =
     "INSERT INTO batch (peer, sequence, received_ns, points, size, body) VALUES (?, ?, ?, ?, ?, ?)";
 static const char count_batch[] =
     "UPDATE peer SET batches = batches + 1, points = points + ?, last_ns = ? WHERE number = ?";
-static const char put_result[] = "UPDATE peer SET result = ?, result_ns = ? WHERE number = ?";
+static const char put_result[] =
+    "UPDATE peer SET result = ?1, result_ns = ?2, last_ns = ?2 WHERE number = ?3";
 
 static void bind_time(sqlite3_stmt *s, int index, uint64_t ns)
 {

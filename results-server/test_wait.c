@@ -15,6 +15,7 @@ struct wait {
 
 struct waits {
     struct wait *first;
+    size_t count;
 };
 
 struct waits *waits_new(void)
@@ -36,7 +37,13 @@ bool waits_add(struct waits *waits, struct http_exchange *x, const struct test *
         return false;
     *wait = (struct wait){waits->first, x, test, what, deadline_ns, NULL};
     waits->first = wait;
+    waits->count++;
     return true;
+}
+
+size_t waits_count(const struct waits *waits)
+{
+    return waits->count;
 }
 
 bool waits_remove(struct waits *waits, struct http_exchange *x)
@@ -47,6 +54,7 @@ bool waits_remove(struct waits *waits, struct http_exchange *x)
         if (wait->x != x)
             continue;
         *at = wait->next;
+        waits->count--;
         free(wait);
         return true;
     }
@@ -81,6 +89,7 @@ struct wait *waits_take_over(struct waits *waits, const struct test *test, uint6
         }
         wait->answer = json_incref(answer);
         *at = wait->next;
+        waits->count--;
         wait->next = list;
         list = wait;
     }
@@ -109,4 +118,5 @@ void waits_drop(struct waits *waits)
         free(wait);
     }
     waits->first = NULL;
+    waits->count = 0;
 }

@@ -16,6 +16,9 @@ void waits_free(struct waits *waits);
 bool waits_add(struct waits *waits, struct http_exchange *x, const struct test *test,
                enum test_wait what, uint64_t deadline_ns);
 
+/* How many wait. */
+size_t waits_count(const struct waits *waits);
+
 /* False: it is not (or no more) among those who wait. */
 bool waits_remove(struct waits *waits, struct http_exchange *x);
 

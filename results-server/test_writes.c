@@ -3,7 +3,6 @@
 #include "common/base/rng.h"
 #include "results-server/request.h"
 #include "results-server/routes.h"
-#include "results-server/server_clock.h"
 #include "results-server/test_bodies.h"
 #include "results-server/test_json.h"
 
@@ -58,7 +57,7 @@ static bool decide_create(struct request *r, struct store *store)
         .begun = wants_start(r),
         .size = wanted_size(r),
         .created_ns = r->now_ns,
-        .created_wall_ns = server_clock_wall_ns(r->now_ns),
+        .created_wall_ns = r->wall_ns,
         .started_ns = wants_start(r) ? r->now_ns : 0,
     };
     r->fresh = true;
@@ -71,7 +70,7 @@ static json_t *apply_create(struct request *r, struct test *test, int *status)
         test->begun = wants_start(r);
         test->size = wanted_size(r);
         test->created_ns = r->now_ns;
-        test->created_wall_ns = server_clock_wall_ns(r->now_ns);
+        test->created_wall_ns = r->wall_ns;
         test->started_ns = wants_start(r) ? r->now_ns : 0;
         *status = 201;
     }
