@@ -61,38 +61,64 @@ void load_batch_preamble(struct load_text *out, const struct load_batch *batch)
     load_text_add(out, "}}");
 }
 
-/* A look at a process: who, which metric, and how many looks there were before. */
+/* A look at a process: who, and how many looks there were before. */
 struct look {
     unsigned host;
     unsigned process;
     uint64_t number;
 };
 
-static bool is_measured(const struct look *at, enum metric m)
+/* How a metric goes in a healthy run. */
+enum course {
+    COURSE_ABSENT, /* not measured: null */
+    COURSE_NONE,   /* 0 */
+    COURSE_FEW,    /* a small number, mostly the same */
+    COURSE_BYTES,  /* a heap's: now and then a page more */
+    COURSE_COUNT,  /* grows: calls */
+    COURSE_TRAFFIC /* grows: bytes */
+};
+
+static enum course course_of(const struct look *at, enum metric m)
 {
+    bool client = at->process % 2 == 1, secure = at->process % 4 >= 2;
+    const struct metric_info *info = metric_info(m);
+
     switch (m) {
     case METRIC_EVENTS_ACCEPTED:
     case METRIC_EVENTS_DELIVERED:
     case METRIC_EVENTS_DROPPED:
     case METRIC_EVENTS_BLOCKED:
     case METRIC_PEER_CERTIFICATE:
-        return false;
+        return COURSE_ABSENT;
     case METRIC_RECONNECTS:
     case METRIC_LOSSES:
-        return at->process % 2 == 1;
+        return client ? COURSE_NONE : COURSE_ABSENT;
     case METRIC_PSS:
-        return at->number % PSS_EVERY == 0;
+        return at->number % PSS_EVERY == 0 ? COURSE_BYTES : COURSE_ABSENT;
+    case METRIC_LIVE_OPENSSL:
+        return secure ? COURSE_BYTES : COURSE_NONE;
+    case METRIC_CALLS_STARTED:
+    case METRIC_CALLS_DONE:
+    case METRIC_MESSAGES_SENT:
+    case METRIC_MESSAGES_RECEIVED:
+        return COURSE_COUNT;
+    case METRIC_BYTES_SENT:
+    case METRIC_BYTES_RECEIVED:
+        return COURSE_TRAFFIC;
+    case METRIC_LIVE_ZLIB:
+    case METRIC_JE_RETAINED:
+        return COURSE_NONE;
     default:
-        return true;
+        if (strcmp(info->unit, "B") == 0)
+            return COURSE_BYTES;
+        return info->kind == METRIC_COUNTER ? COURSE_NONE : COURSE_FEW;
     }
 }
 
-static int64_t value_of(const struct look *at, enum metric m)
+static int64_t value_of(const struct look *at, enum metric m, enum course course)
 {
-    const struct metric_info *info = metric_info(m);
-    uint64_t who = rng_at(at->host * UINT64_C(1000) + at->process, (uint64_t)info->id);
+    uint64_t who = rng_at(at->host * UINT64_C(1000) + at->process, (uint64_t)metric_info(m)->id);
     uint64_t now = rng_at(who, at->number);
-    bool bytes = strcmp(info->unit, "B") == 0;
 
     switch (m) {
     case METRIC_FIRST_MESSAGE:
@@ -104,11 +130,18 @@ static int64_t value_of(const struct look *at, enum metric m)
     default:
         break;
     }
-    if (info->kind == METRIC_COUNTER)
-        return (int64_t)(at->number * (bytes ? 20000 + who % 2000000 : who % 5000));
-    if (bytes) /* at rest mostly the same, now and then a page more */
+    switch (course) {
+    case COURSE_FEW:
+        return (int64_t)(1 + who % 16 + now % 8 / 7);
+    case COURSE_BYTES:
         return (int64_t)((2 + who % 4000) * 1024 + now % 8 / 7 * 4096);
-    return (int64_t)(1 + who % 16 + now % 8 / 7);
+    case COURSE_COUNT:
+        return (int64_t)(at->number * (1 + who % 4000) + now % 8);
+    case COURSE_TRAFFIC:
+        return (int64_t)(at->number * (200 + who % 800000) + now % 8);
+    default:
+        return 0;
+    }
 }
 
 static void add_sample(struct load_text *out, const struct look *at, uint64_t time_ns)
@@ -117,13 +150,15 @@ static void add_sample(struct load_text *out, const struct look *at, uint64_t ti
     load_text_number(out, at->process + 1);
     load_text_bytes(out, ",", 1);
     load_text_number(out, (int64_t)time_ns);
-    load_text_bytes(out, ",0", 2);
+    load_text_bytes(out, ",0", 2); /* not stale */
     for (int m = 0; m < METRIC_COUNT; m++) {
+        enum course course = course_of(at, (enum metric)m);
+
         load_text_bytes(out, ",", 1);
-        if (is_measured(at, (enum metric)m))
-            load_text_number(out, value_of(at, (enum metric)m));
-        else
+        if (course == COURSE_ABSENT)
             load_text_bytes(out, "null", 4);
+        else
+            load_text_number(out, value_of(at, (enum metric)m, course));
     }
     load_text_bytes(out, "]", 1);
 }

@@ -201,7 +201,7 @@ void load_link_send(struct load_link *link, const char *method, const char *path
 {
     load_text_clear(&link->head);
     load_text_format(&link->head,
-                     "%s %s HTTP/1.1\r\nHost: results\r\nContent-Type: application/json\r\n"
+                     "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                      "Content-Length: %zu\r\n\r\n",
                      method, path, link->body.size);
     link->busy = true;
