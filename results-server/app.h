@@ -15,6 +15,7 @@
 
 #define APP_SINKS 4
 
+struct influx;
 struct points;
 struct waits;
 
@@ -22,6 +23,7 @@ struct app {
     struct store *store;
     struct http *http;
     struct points *points;
+    struct influx *influx; /* NULL: nothing is pushed */
     const char *store_dir;
     uint64_t began_ns; /* server clock */
     uint64_t host_timeout_ns;

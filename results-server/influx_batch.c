@@ -182,10 +182,9 @@ static void write_points(struct writing *w, const json_t *body)
 bool influx_batch_write(struct influx_lines *lines, struct influx_names *names,
                         const struct influx_origin *origin, const json_t *body)
 {
-    struct writing w = {lines, names, origin->test, origin->peer, 0, origin->shift_ns};
+    struct writing w = {lines, names, origin->test, origin->peer, origin->number, origin->shift_ns};
 
-    w.number = influx_names_peer(names, w.test, w.peer, &w.shift_ns);
-    if (w.number == 0 || !keep_components(&w, body) || !write_incarnations(&w, body))
+    if (!keep_components(&w, body) || !write_incarnations(&w, body))
         return false;
     write_samples(&w, body);
     write_points(&w, body);

@@ -22,8 +22,8 @@
 struct influx_origin {
     const char *test;
     const char *peer;
-    /* To add to the peer's clock for the wall clock's, if the batch is the peer's first. */
-    int64_t shift_ns;
+    int64_t number;   /* of the peer, of influx_names */
+    int64_t shift_ns; /* to add to the peer's clock for the wall clock's */
 };
 
 /* Appends the lines of a body that the store has checked; samples of an incarnation that nobody has

@@ -171,35 +171,36 @@ bool influx_names_clear(struct influx_names *names)
            run_db_fail(&names->run_db, "clear");
 }
 
-static int64_t put_peer(struct influx_names *names, const char *test, const char *peer,
-                        int64_t shift_ns)
-{
-    sqlite3_stmt *s = names->statements[S_PUT_PEER];
-
-    if (!begin(names))
-        return 0;
-    sqlite3_bind_text(s, 1, test, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_text(s, 2, peer, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_int64(s, 3, shift_ns);
-    return step(names, S_PUT_PEER) == 0 ? sqlite3_last_insert_rowid(names->db) : 0;
-}
-
-int64_t influx_names_peer(struct influx_names *names, const char *test, const char *peer,
-                          int64_t *shift_ns)
+bool influx_names_find_peer(struct influx_names *names, const char *test, const char *peer,
+                            int64_t *number, int64_t *shift_ns)
 {
     sqlite3_stmt *s = names->statements[S_PEER];
-    int64_t id = 0;
     int found;
 
     sqlite3_bind_text(s, 1, test, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(s, 2, peer, -1, SQLITE_TRANSIENT);
     found = step(names, S_PEER);
-    if (found == 1) {
-        id = sqlite3_column_int64(s, 0);
+    *number = found == 1 ? sqlite3_column_int64(s, 0) : 0;
+    if (found == 1)
         *shift_ns = sqlite3_column_int64(s, 1);
-    }
     rest(names, S_PEER);
-    return found == 0 ? put_peer(names, test, peer, *shift_ns) : id;
+    return found >= 0;
+}
+
+bool influx_names_add_peer(struct influx_names *names, const char *test, const char *peer,
+                           int64_t shift_ns, int64_t *number)
+{
+    sqlite3_stmt *s = names->statements[S_PUT_PEER];
+
+    if (!begin(names))
+        return false;
+    sqlite3_bind_text(s, 1, test, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(s, 2, peer, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_int64(s, 3, shift_ns);
+    if (step(names, S_PUT_PEER) != 0)
+        return false;
+    *number = sqlite3_last_insert_rowid(names->db);
+    return true;
 }
 
 bool influx_names_put_component(struct influx_names *names, int64_t peer, int64_t id,

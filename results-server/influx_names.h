@@ -37,10 +37,11 @@ bool influx_names_put_cursor(struct influx_names *names, int64_t batch);
 /* Forgets all, for a store that is another one. */
 bool influx_names_clear(struct influx_names *names);
 
-/* A peer of a test, and its shift to the wall clock: `shift_ns` if it was not known, else as it was
- * first. Its number, 0: failed. */
-int64_t influx_names_peer(struct influx_names *names, const char *test, const char *peer,
-                          int64_t *shift_ns);
+/* A peer of a test, as it was added: its number, 0 if it is not known, and its clock's shift. */
+bool influx_names_find_peer(struct influx_names *names, const char *test, const char *peer,
+                            int64_t *number, int64_t *shift_ns);
+bool influx_names_add_peer(struct influx_names *names, const char *test, const char *peer,
+                           int64_t shift_ns, int64_t *number);
 
 bool influx_names_put_component(struct influx_names *names, int64_t peer, int64_t id,
                                 const char *name);

@@ -37,6 +37,10 @@ static const struct option_spec specs[] = {
     {"host-timeout", 0, "TIME", "a host that is not heard for so long is lost (10s)",
      options_set_period, MEMBER(host_timeout_ns)},
     {"max-body", 0, "SIZE", "of one request (8M)", set_max_body, MEMBER(max_body)},
+    {"influx", 0, "URL",
+     "push what is posted to an InfluxDB: http://HOST:8086/?db=NAME; credentials in "
+     "FLATLINE_INFLUX_USER, FLATLINE_INFLUX_PASSWORD",
+     options_set_text, MEMBER(influx)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {0},
 };

@@ -9,6 +9,7 @@ struct options {
     const char *listen;
     const char *store;
     const char *token, *tls_cert, *tls_key; /* files; NULL: none */
+    const char *influx;                     /* URL; NULL: none */
     uint64_t host_timeout_ns;
     uint64_t max_body;
     bool verbose;

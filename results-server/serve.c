@@ -4,6 +4,7 @@
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
 #include "results-server/app.h"
+#include "results-server/influx.h"
 #include "results-server/routes.h"
 
 #include <signal.h>
@@ -39,10 +40,21 @@ static struct http *open_http(struct app *app, const struct options *options, ch
     return http_new(&config, error, ERROR_SIZE, status);
 }
 
+/* Before anything of the server runs: true also if none is wanted. */
+static bool open_influx(struct app *app, const struct options *options, char *error, int *status)
+{
+    if (options->influx == NULL)
+        return true;
+    app->influx = influx_new(options->influx, options->store, status, error, ERROR_SIZE);
+    return app->influx != NULL;
+}
+
 /* In the order in which they need each other: whoever is heard can be stored. */
 static bool start(struct app *app, char *error)
 {
     if (!store_start(app->store, error, ERROR_SIZE))
+        return false;
+    if (app->influx != NULL && !influx_start(app->influx, error, ERROR_SIZE))
         return false;
     if (http_start(app->http))
         return true;
@@ -58,12 +70,15 @@ static void run_until(const sigset_t *ends, struct app *app)
         app_tick(app);
 }
 
-/* No new requests; those that are being stored are answered; then the store is closed. */
+/* No new requests; those that are being stored are answered; then the store is closed, and what is
+ * in it is pushed. */
 static void stop(struct app *app)
 {
     http_stop(app->http, GRACE_NS);
     store_close(app->store);
     app_stop_waits(app);
+    influx_free(app->influx);
+    app->influx = NULL;
     http_free(app->http);
 }
 
@@ -72,9 +87,13 @@ static int serve_app(struct app *app, const struct options *options, const sigse
     char error[ERROR_SIZE];
     int status = STATUS_ENVIRONMENT;
 
-    app->http = open_http(app, options, error, &status);
-    if (app->http == NULL)
+    if (!open_influx(app, options, error, &status))
         return fail(status, error);
+    app->http = open_http(app, options, error, &status);
+    if (app->http == NULL) {
+        influx_free(app->influx);
+        return fail(status, error);
+    }
     if (!start(app, error)) {
         stop(app);
         return fail(STATUS_ENVIRONMENT, error);

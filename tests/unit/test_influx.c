@@ -97,11 +97,14 @@ static void what_is_no_influxdb_is_refused(void **state)
 static void assert_written(struct influx_names *names, const char *peer, int64_t shift_ns,
                            const char *body, const char *expected)
 {
-    struct influx_origin origin = {"t1", peer, shift_ns};
+    struct influx_origin origin = {"t1", peer, 0, shift_ns};
     struct influx_lines lines = {0};
     json_t *json = json_loads(body, 0, NULL);
 
     assert_non_null(json);
+    assert_true(influx_names_find_peer(names, "t1", peer, &origin.number, &origin.shift_ns));
+    if (origin.number == 0)
+        assert_true(influx_names_add_peer(names, "t1", peer, shift_ns, &origin.number));
     assert_true(influx_batch_write(&lines, names, &origin, json));
     assert_false(lines.failed);
     influx_line_end(&lines, 0); /* room for a zero */
@@ -167,7 +170,7 @@ static void a_restart_makes_the_same_lines(void **state)
     names = open_names();
     assert_true(influx_names_cursor(names, &cursor));
     assert_int_equal(cursor, 42);
-    /* the clock was measured anew since, but the first shift stays */
+    /* its clock was measured anew since, but the first shift stays */
     assert_written(names, "n1", 1003, sample, line);
     assert_true(influx_names_clear(names) && influx_names_commit(names));
     assert_true(influx_names_cursor(names, &cursor));
