@@ -98,6 +98,11 @@ AC_DEFUN([FL_CHECK_PROGRAMS], [
          test -r "$flame_web/d3-selection/dist/d3-selection.min.js"], [have_flame=yes],
         [have_flame="no: npm ci --prefix $srcdir/charts/web, then configure again"])
   AM_CONDITIONAL([FLAME_PAGES], [test "x$have_flame" = xyes])
+  # The same for uPlot, of the results server's page.
+  uplot_web=$srcdir/results-server/web/node_modules/uplot/dist
+  AS_IF([test -r "$uplot_web/uPlot.iife.min.js" && test -r "$uplot_web/uPlot.min.css"], [have_uplot=yes],
+        [have_uplot="no: npm ci --prefix $srcdir/results-server/web, then configure again"])
+  AM_CONDITIONAL([UPLOT], [test "x$have_uplot" = xyes])
   # For the tests: the system's own, which python3-grpcio belongs to, before any other in PATH.
   AC_PATH_PROG([PYTHON3], [python3], [python3], [/usr/bin:$PATH])
 ])
@@ -125,6 +130,7 @@ flatline $PACKAGE_VERSION
   libgrpc++    $have_grpcpp (a stock peer in the tests)
   gnuplot      $GNUPLOT
   flame pages  $have_flame
+  live curves  $have_uplot
   sanitizers   $enable_sanitizers
   fuzzers      $enable_fuzzers
   coverage     $enable_coverage

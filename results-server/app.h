@@ -17,11 +17,13 @@
 
 struct influx;
 struct points;
+struct live_feed;
 struct waits;
 
 struct app {
     struct store *store;
     struct http *http;
+    struct live_feed *feed; /* of the live page */
     struct points *points;
     struct influx *influx; /* NULL: nothing is pushed */
     const char *store_dir;

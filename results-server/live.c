@@ -72,50 +72,29 @@ static void keep_bound(struct live *live, const struct live_test *spared)
     }
 }
 
-static void describe_host(struct live_test *test, const json_t *entry)
-{
-    const char *name = json_string_value(json_object_get(entry, "name"));
-    const json_t *rank = json_object_get(entry, "rank");
-    const json_t *offset = json_object_get(entry, "offset_ns");
-    struct live_host *host = name == NULL ? NULL : live_test_host(test, name);
-
-    if (host == NULL)
-        return;
-    if (json_is_integer(rank))
-        host->rank = json_integer_value(rank);
-    host->offset_known = json_is_integer(offset);
-    if (host->offset_known)
-        host->offset_ns = json_integer_value(offset);
-}
-
-void live_describe(struct live *live, const char *id, const json_t *description)
-{
-    struct live_test *test = find_or_make(live, id);
-    const json_t *entry;
-    size_t i;
-
-    if (test == NULL)
-        return;
-    test->started_ns = json_integer_value(json_object_get(description, "started_ns"));
-    json_array_foreach(json_object_get(description, "hosts"), i, entry)
-    {
-        describe_host(test, entry);
-    }
-    test->changed = true;
-}
-
 /* A batch is never received before it is sent, so the least difference is the nearest. */
 static void guess_offset(struct live_host *host, const json_t *batch, uint64_t received_ns)
 {
     const json_t *sent = json_object_get(batch, "sent_ns");
     int64_t offset;
 
-    if (host->offset_known || !json_is_integer(sent) ||
+    if (!json_is_integer(sent) ||
         __builtin_sub_overflow((int64_t)received_ns, json_integer_value(sent), &offset))
         return;
     if (!host->offset_guessed || offset < host->offset_ns)
         host->offset_ns = offset;
     host->offset_guessed = true;
+}
+
+static void learn_origin(struct live_host *host, const struct live_origin *origin,
+                         const json_t *batch)
+{
+    host->test->started_ns = (int64_t)origin->started_ns;
+    host->rank = origin->rank;
+    if (origin->rank >= 0)
+        host->offset_ns = origin->offset_ns;
+    else
+        guess_offset(host, batch, origin->received_ns);
 }
 
 void live_batch_heard(struct live_batch *batch, int64_t time_ns)
@@ -141,17 +120,16 @@ static void sum_up(const struct live_batch *batch)
         live_host_put(host, LIVE_MEMORY, t, (double)host->memory);
 }
 
-void live_take(struct live *live, const char *id, const char *peer, const json_t *batch,
-               uint64_t received_ns)
+void live_take(struct live *live, const struct live_origin *origin, const json_t *batch)
 {
-    struct live_test *test = find_or_make(live, id);
-    struct live_host *host = test == NULL ? NULL : live_test_host(test, peer);
-    struct live_batch b = {host, (int64_t)received_ns + CLOCK_SLACK_NS, INT64_MAX, -1};
+    struct live_test *test = find_or_make(live, origin->test);
+    struct live_host *host = test == NULL ? NULL : live_test_host(test, origin->peer);
+    struct live_batch b = {host, (int64_t)origin->received_ns + CLOCK_SLACK_NS, INT64_MAX, -1};
 
     if (host == NULL)
         return;
     test->heard = ++live->clock;
-    guess_offset(host, batch, received_ns);
+    learn_origin(host, origin, batch);
     live_take_tables(&b, json_object_get(batch, "tables"));
     live_take_points(&b, json_object_get(batch, "points"));
     sum_up(&b);
@@ -197,11 +175,9 @@ void live_settle(struct live *live)
     }
 }
 
-void live_each_changed(const struct live *live, void (*each)(void *user, const char *id),
-                       void *user)
+bool live_changed(const struct live *live, const char *id)
 {
-    for (struct live_test *test = live->tests; test != NULL; test = test->next) {
-        if (test->changed)
-            each(user, test->id);
-    }
+    const struct live_test *test = find(live, id);
+
+    return test != NULL && test->changed;
 }

@@ -31,20 +31,21 @@ struct live;
 struct live *live_new(size_t most_bytes);
 void live_free(struct live *live);
 
-/*
- * The test as GET /test/ID answers: when it started, its hosts and the offsets of their clocks.
- * Before its first batch, and whenever that changes. A value of the wrong type is passed over.
- */
-void live_describe(struct live *live, const char *id, const json_t *description);
+/* Where a batch comes from, as far as it is known; times are the server's. */
+struct live_origin {
+    const char *test, *peer;
+    uint64_t started_ns;  /* of the test; 0: not yet */
+    uint64_t received_ns; /* of the batch */
+    int64_t rank;         /* of the peer's host; -1: it is no host of the topology, */
+    int64_t offset_ns;    /* and then this does not count: received_ns stands in for it */
+};
 
 /*
- * A batch as it was posted and checked. received_ns: server clock; what claims to be later, or from
- * before the start, is passed over, and it stands in for the offset of a peer that is no host.
- * Batches of a test that was not described, or has not started, are kept in so far as they are of
- * processes, without curves.
+ * A batch as it was posted and checked. What claims to be later than it was received, or from
+ * before the start, is passed over; so is what is of the wrong type. Without a start there are no
+ * curves yet.
  */
-void live_take(struct live *live, const char *id, const char *peer, const json_t *batch,
-               uint64_t received_ns);
+void live_take(struct live *live, const struct live_origin *origin, const json_t *batch);
 
 /* Bytes of all curves and names, without the allocator's own. */
 size_t live_bytes(const struct live *live);
@@ -58,14 +59,20 @@ bool live_has(const struct live *live, const char *id);
  * buckets that changed since live_settle. A new reference; NULL: no such test or host, or no
  * memory.
  *
- *   {"of": "hosts" | "processes", "host": name or null, "generation", "measures": ["live", ...],
- *    "width_ns", "from": first bucket of the curves, "to": behind the last, "heard_ns": until when
- *    all that posted lately have posted, since the start, "duration_ns": as planned, or null,
- *    "parts": [[name, role, bytes, messages a second, kills, deaths, processes]], "lines":
- * [{"name", "memory": [[lowest], [highest]], "traffic": [sum], "latency": as memory, where there is
- * one}], "others": how many are no lines, "band": {curve: [[lowest], [highest]]} of those,
- *    "kills_from", "kills_width_ns", "kills": [count], "deaths": [{"name", "host", "time_ns",
- *    "reason"}], "death_count": of the whole test, "values": {name of a line: {name: last}}}
+ *   "of"         "hosts" or "processes", whatever the parts are; "host": whose
+ *   "generation" as live_generation
+ *   "measures"   what memory is, by metric: ["live", ...]
+ *   "width_ns"   of a bucket; "from", "to": the curves are those buckets, without the last
+ *   "heard_ns"   until when all those have posted that posted lately, since the start
+ *   "duration_ns"  as planned, or null
+ *   "parts"      [[name, role, bytes, rise, messages a second, kills, deaths, processes], ...]
+ *   "lines"      [{"name", "memory": [[lowest], [highest]], "traffic": [sum], "latency"}, ...];
+ *                where there is one; latency is as memory, in ns
+ *   "others"     how many parts are no lines
+ *   "band"       {"memory": [[lowest], [highest]], ...} of those
+ *   "kills"      [count, ...] from bucket "kills_from", each "kills_width_ns"
+ *   "deaths"     [{"name", "host", "time_ns", "reason"}]; "death_count": of the whole test
+ *   "values"     {name of a line: {name: last}}, of sources of points
  */
 json_t *live_look(const struct live *live, const char *id, const char *host, bool since);
 
@@ -81,8 +88,7 @@ void live_choose(struct live *live, const char *id);
 /* Forgets what has changed: all viewers have it. */
 void live_settle(struct live *live);
 
-/* Calls `each` with every test that changed since live_settle. */
-void live_each_changed(const struct live *live, void (*each)(void *user, const char *id),
-                       void *user);
+/* Whether anything came since live_settle. */
+bool live_changed(const struct live *live, const char *id);
 
 #endif

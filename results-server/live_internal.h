@@ -62,11 +62,10 @@ struct live_host {
     struct live_curves curves;
     struct live_series kills;
     int64_t offset_ns;
-    int64_t rank;      /* -1: a peer that is no host of the topology */
-    int64_t heard_ns;  /* of the newest sample, since the start */
-    int64_t memory;    /* of all its parts now, */
-    double rate;       /* and their messages a second */
-    bool offset_known; /* from the topology */
+    int64_t rank;     /* -1: a peer that is no host of the topology */
+    int64_t heard_ns; /* of the newest sample, since the start */
+    int64_t memory;   /* of all its parts now, */
+    double rate;      /* and their messages a second */
     bool offset_guessed;
     bool chosen;
 };

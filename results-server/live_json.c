@@ -67,6 +67,13 @@ static struct item item_at(const struct look *look, size_t i)
                               : item_of_host(look->test->hosts[i]);
 }
 
+static json_t *rise_json(const struct look *look, const struct item *item)
+{
+    double rise = live_series_rise(&item->curves->series[LIVE_MEMORY], look->end);
+
+    return isfinite(rise) ? json_integer((json_int_t)llround(rise)) : json_null();
+}
+
 static json_t *parts_json(const struct look *look)
 {
     json_t *parts = json_array();
@@ -74,10 +81,11 @@ static json_t *parts_json(const struct look *look)
     for (size_t i = 0; i < item_count(look); i++) {
         struct item item = item_at(look, i);
 
-        json_array_append_new(
-            parts, json_pack("[s,s?,I,I,I,I,I]", item.name, item.role, (json_int_t)item.memory,
-                             (json_int_t)llround(item.rate), (json_int_t)item.kills,
-                             (json_int_t)item.deaths, (json_int_t)item.count));
+        json_array_append_new(parts,
+                              json_pack("[s,s?,I,o,I,I,I,I]", item.name, item.role,
+                                        (json_int_t)item.memory, rise_json(look, &item),
+                                        (json_int_t)llround(item.rate), (json_int_t)item.kills,
+                                        (json_int_t)item.deaths, (json_int_t)item.count));
     }
     return parts;
 }

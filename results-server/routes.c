@@ -24,7 +24,7 @@ static const struct route routes[] = {
 static bool is_placeholder(const char *segment, size_t length)
 {
     return (length == 2 && memcmp(segment, "ID", 2) == 0) ||
-           (length == 4 && memcmp(segment, "PEER", 4) == 0);
+           (length == 4 && (memcmp(segment, "PEER", 4) == 0 || memcmp(segment, "FILE", 4) == 0));
 }
 
 /* Whether the path fits; *bad_id then becomes a segment that is none, if there is one. */

@@ -10,10 +10,16 @@
 #include <stdio.h>
 
 /*
- * Columns: method, path (ID and PEER stand for ids), handler, the names its query may have, whether
- * it is open without the token, what it does. The first row that fits is taken.
+ * Columns: method, path (ID and PEER stand for ids, FILE for a name), handler, the names its query
+ * may have, whether it is open without the token, what it does. The first row that fits is taken.
  */
 #define ROUTE_TABLE(X)                                                                           \
+    X("GET", "/", page, "", true, "the live page")                                               \
+    X("GET", "/web/FILE", web, "", true, "what the page is made of")                             \
+    X("GET", "/events", events, "", false,                                                       \
+      "the list of tests as it changes, by server-sent events")                                  \
+    X("GET", "/test/ID/events", test_events, "host", false,                                      \
+      "a test as it runs, likewise; host=: one of its hosts")                                    \
     X("GET", "/status", status, "", false, "the server: version, clocks, tests by state, store") \
     X("GET", "/test", list, "", false, "all tests, newest first")                                \
     X("POST", "/test", create, "", false, "make a test and an id for it")                        \

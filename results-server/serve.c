@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "results-server/app.h"
 #include "results-server/influx.h"
+#include "results-server/live_feed.h"
 #include "results-server/routes.h"
 
 #include <signal.h>
@@ -56,7 +57,7 @@ static bool start(struct app *app, char *error)
         return false;
     if (app->influx != NULL && !influx_start(app->influx, error, ERROR_SIZE))
         return false;
-    if (http_start(app->http))
+    if (live_feed_start(app->feed) && http_start(app->http))
         return true;
     snprintf(error, ERROR_SIZE, "no thread to serve in: %m");
     return false;
@@ -74,6 +75,7 @@ static void run_until(const sigset_t *ends, struct app *app)
  * in it is pushed. */
 static void stop(struct app *app)
 {
+    live_feed_stop(app->feed);
     http_stop(app->http, GRACE_NS);
     store_close(app->store);
     app_stop_waits(app);
@@ -120,10 +122,13 @@ int serve(const struct options *options)
     sigaddset(&ends, SIGINT);
     sigprocmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
-    if (app_init(&app, &store, options->host_timeout_ns, error, sizeof error))
-        status = serve_app(&app, options, &ends);
-    else
+    if (!app_init(&app, &store, options->host_timeout_ns, error, sizeof error))
         status = fail(STATUS_ENVIRONMENT, error);
+    else if ((app.feed = live_feed_new(&app)) == NULL)
+        status = fail(STATUS_ENVIRONMENT, "no memory for the live page");
+    else
+        status = serve_app(&app, options, &ends);
+    live_feed_free(app.feed);
     app_free(&app);
     return status;
 }

@@ -17,31 +17,30 @@
 #define S INT64_C(1000000000)
 #define PLENTY ((size_t)1 << 30)
 
-/* Takes the reference. */
+/* The hosts' clocks are that far behind the server's. */
+static int64_t behind;
+
+/* Takes the reference. Peers are hosts n0, n1, ..., or no host. */
 static void take(struct live *live, const char *peer, int64_t received_ns, json_t *batch)
 {
+    struct live_origin origin = {.test = "t",
+                                 .peer = peer,
+                                 .started_ns = START,
+                                 .received_ns = (uint64_t)received_ns,
+                                 .rank = *peer == 'n' ? atoi(peer + 1) : -1,
+                                 .offset_ns = behind};
+
     assert_non_null(batch);
-    live_take(live, "t", peer, batch, (uint64_t)received_ns);
+    live_take(live, &origin, batch);
     json_decref(batch);
 }
 
-/* A started test of hosts n0, n1, ... whose clocks are `offset` behind the server's. */
-static struct live *started(unsigned hosts, int64_t offset)
+static struct live *started(void)
 {
     struct live *live = live_new(PLENTY);
-    json_t *list = json_array(), *test;
 
     assert_non_null(live);
-    for (unsigned h = 0; h < hosts; h++) {
-        char name[16];
-
-        snprintf(name, sizeof name, "n%u", h);
-        json_array_append_new(list, json_pack("{s:s,s:i,s:I}", "name", name, "rank", (int)h,
-                                              "offset_ns", (json_int_t)offset));
-    }
-    test = json_pack("{s:I,s:o}", "started_ns", (json_int_t)START, "hosts", list);
-    live_describe(live, "t", test);
-    json_decref(test);
+    behind = 0;
     return live;
 }
 
@@ -159,10 +158,11 @@ static void test_rise_is_not_moved_by_troughs(void **state)
 static void test_memory_and_traffic_of_a_process(void **state)
 {
     const int64_t offset = 7 * S, t = START - offset; /* the host's clock */
-    struct live *live = started(1, offset);
+    struct live *live = started();
     json_t *view;
 
     (void)state;
+    behind = offset;
     take(live, "n0", START, preamble(1));
     take(live, "n0", START + 2 * S, sample(1, t + S / 4, 5000, 100));
     take(live, "n0", START + 2 * S, sample(1, t + S / 2, 7000, 200));
@@ -176,7 +176,7 @@ static void test_memory_and_traffic_of_a_process(void **state)
     assert_int_equal(number_at(view, "to"), 3);
     assert_string_equal(json_string_value(at(view, "parts/0/0")), "server-1");
     assert_int_equal(number_at(view, "parts/0/2"), 6000);
-    assert_int_equal(number_at(view, "parts/0/3"), 400); /* 200 of them in half a second */
+    assert_int_equal(number_at(view, "parts/0/4"), 400); /* 200 of them in half a second */
     assert_int_equal(number_at(view, "lines/0/memory/0/0"), 5000);
     assert_int_equal(number_at(view, "lines/0/memory/1/1"), 7000);
     assert_int_equal(number_at(view, "lines/0/memory/0/2"), 6000);
@@ -189,7 +189,7 @@ static void test_memory_and_traffic_of_a_process(void **state)
 
 static void test_kills_and_deaths_count_once(void **state)
 {
-    struct live *live = started(1, 0);
+    struct live *live = started();
     json_t *view;
 
     (void)state;
@@ -201,9 +201,9 @@ static void test_kills_and_deaths_count_once(void **state)
     take(live, "n0", START + 9 * S, ended(3, 1, 2, START + 9 * S, "stopped"));
     view = look(live, NULL);
     assert_int_equal(number_at(view, "kills/4"), 1);
-    assert_int_equal(number_at(view, "parts/0/4"), 1);
-    assert_int_equal(number_at(view, "parts/0/5"), 0);
-    assert_int_equal(number_at(view, "parts/1/5"), 1);
+    assert_int_equal(number_at(view, "parts/0/5"), 1);
+    assert_int_equal(number_at(view, "parts/0/6"), 0);
+    assert_int_equal(number_at(view, "parts/1/6"), 1);
     assert_int_equal(json_array_size(at(view, "deaths")), 1);
     assert_string_equal(json_string_value(at(view, "deaths/0/reason")), "heap-cap");
     assert_string_equal(json_string_value(at(view, "deaths/0/name")), "server-2");
@@ -214,7 +214,7 @@ static void test_kills_and_deaths_count_once(void **state)
 
 static void test_a_dead_process_holds_nothing(void **state)
 {
-    struct live *live = started(1, 0);
+    struct live *live = started();
     json_t *view;
 
     (void)state;
@@ -224,7 +224,7 @@ static void test_a_dead_process_holds_nothing(void **state)
     take(live, "n0", START + 3 * S, sample(1, START + 2 * S - 1, 5000, 100));
     view = look(live, NULL);
     assert_int_equal(number_at(view, "parts/0/2"), 0);
-    assert_int_equal(number_at(view, "parts/0/3"), 0);
+    assert_int_equal(number_at(view, "parts/0/4"), 0);
     json_decref(view);
     live_free(live);
 }
@@ -232,7 +232,7 @@ static void test_a_dead_process_holds_nothing(void **state)
 /* A restarted process counts from 0: its messages are added, nothing is taken away. */
 static void test_restart_does_not_lose_traffic(void **state)
 {
-    struct live *live = started(1, 0);
+    struct live *live = started();
     json_t *view, *next = ended(2, 1, 2, 0, "");
 
     (void)state;
@@ -257,7 +257,7 @@ static void test_restart_does_not_lose_traffic(void **state)
 
 static void test_what_cannot_be_is_passed_over(void **state)
 {
-    struct live *live = started(1, 0);
+    struct live *live = started();
     json_t *view, *odd;
 
     (void)state;
@@ -282,7 +282,7 @@ static void test_what_cannot_be_is_passed_over(void **state)
 
 static void test_increments_are_the_snapshot(void **state)
 {
-    struct live *live = started(1, 0);
+    struct live *live = started();
     json_t *view, *rest;
     uint64_t generation;
 
@@ -317,7 +317,7 @@ static void test_increments_are_the_snapshot(void **state)
 
 static void test_the_risen_is_drawn_among_many(void **state)
 {
-    struct live *live = started(1, 0);
+    struct live *live = started();
     json_t *view;
     bool found = false;
 
@@ -337,6 +337,8 @@ static void test_the_risen_is_drawn_among_many(void **state)
             strcmp(json_string_value(json_object_get(json_array_get(at(view, "lines"), i), "name")),
                    "server-33") == 0;
     assert_true(found);
+    assert_int_equal(number_at(view, "parts/32/3"), 13 * 100000);
+    assert_int_equal(number_at(view, "parts/31/3"), 0);
     assert_true(number_at(view, "band/memory/0/0") < number_at(view, "band/memory/1/0"));
     json_decref(view);
     live_free(live);
@@ -344,7 +346,7 @@ static void test_the_risen_is_drawn_among_many(void **state)
 
 static void test_hosts_then_one_host(void **state)
 {
-    struct live *live = started(3, 0);
+    struct live *live = started();
     json_t *view;
 
     (void)state;
@@ -360,7 +362,7 @@ static void test_hosts_then_one_host(void **state)
     assert_string_equal(json_string_value(at(view, "of")), "hosts");
     assert_int_equal(json_array_size(at(view, "parts")), 3);
     assert_int_equal(number_at(view, "parts/1/2"), 4000);
-    assert_int_equal(number_at(view, "parts/1/6"), 4);
+    assert_int_equal(number_at(view, "parts/1/7"), 4);
     json_decref(view);
     view = look(live, "n2");
     assert_string_equal(json_string_value(at(view, "of")), "processes");
@@ -373,7 +375,7 @@ static void test_hosts_then_one_host(void **state)
 
 static void test_what_another_host_runs_is_its_own(void **state)
 {
-    struct live *live = started(2, 0);
+    struct live *live = started();
     json_t *batch = preamble(2), *view;
     json_t *rows =
         json_object_get(json_object_get(json_object_get(batch, "tables"), "component"), "rows");
@@ -393,7 +395,7 @@ static void test_what_another_host_runs_is_its_own(void **state)
 
 static void test_points_of_a_routine(void **state)
 {
-    struct live *live = started(0, 0);
+    struct live *live = started();
     const int64_t away = 500 * S; /* a clock that nobody measured */
     json_t *view;
 
@@ -405,7 +407,7 @@ static void test_points_of_a_routine(void **state)
                        (json_int_t)(START - away + t * S), "source", "room", "values", "sent.per_s",
                        100.5, "received.per_s", 300, "latency.p99", 2000000));
     view = look(live, NULL);
-    assert_int_equal(number_at(view, "parts/0/3"), 401);
+    assert_int_equal(number_at(view, "parts/0/4"), 401);
     assert_int_equal(number_at(view, "lines/0/latency/1/4"), 2000000);
     assert_int_equal(number_at(view, "lines/0/traffic/6"), 160);
     assert_true(json_number_value(at(view, "values/room/sent.per_s")) == 100.5);
@@ -434,7 +436,7 @@ static json_t *ticks(unsigned components, int64_t from_ns, unsigned count)
 static void test_a_thousand_hosts_stay_in_bounds(void **state)
 {
     const size_t mib = (size_t)1 << 20;
-    struct live *live = started(1000, 0);
+    struct live *live = started();
     json_t *first = preamble(60), *second = ticks(60, START, 3), *view;
     size_t size;
     char *text;
@@ -444,8 +446,8 @@ static void test_a_thousand_hosts_stay_in_bounds(void **state)
         char name[16];
 
         snprintf(name, sizeof name, "n%u", h);
-        live_take(live, "t", name, first, START);
-        live_take(live, "t", name, second, START + 400 * S);
+        take(live, name, START, json_incref(first));
+        take(live, name, START + 400 * S, json_incref(second));
     }
     assert_in_range(live_bytes(live), 50 * mib, 130 * mib);
     view = look(live, NULL);
@@ -464,16 +466,16 @@ static void test_old_tests_are_forgotten_for_new_ones(void **state)
 {
     struct live *live = live_new((size_t)1 << 20);
     json_t *first = preamble(60), *second = ticks(60, START, 3);
-    json_t *test = json_pack("{s:I}", "started_ns", (json_int_t)START);
 
     (void)state;
     for (int i = 0; i < 12; i++) {
         char name[16];
+        struct live_origin origin = {
+            .test = name, .peer = "n0", .started_ns = START, .received_ns = START + 10 * S};
 
         snprintf(name, sizeof name, "t%d", i);
-        live_describe(live, name, test);
-        live_take(live, name, "n0", first, START);
-        live_take(live, name, "n0", second, START + 10 * S);
+        live_take(live, &origin, first);
+        live_take(live, &origin, second);
         assert_true(live_has(live, name));
         assert_in_range(live_bytes(live), 1, (size_t)1 << 20);
     }
@@ -481,7 +483,6 @@ static void test_old_tests_are_forgotten_for_new_ones(void **state)
     assert_true(live_has(live, "t10"));
     json_decref(first);
     json_decref(second);
-    json_decref(test);
     live_free(live);
 }
 
