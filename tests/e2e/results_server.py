@@ -16,11 +16,13 @@ import time
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 
 import ports
+from openapi import OpenApi
 from program import PATIENCE, wait_until
 from results import RESULTS, Results, batch, host, point, talk
 from tap import Tap
 
 FIRST = point(1, a=1)
+INTERFACE = os.path.join(os.environ["top_srcdir"], "docs", "results-server.openapi.yaml")
 
 
 def run(*argv):
@@ -43,6 +45,18 @@ def command_line(tap):
         status, _, said = run(*argv)
         tap.check("bad usage %s: exit 2, one line" % argv,
                   status == 2 and said.count("\n") == 1 and why in said, status, said)
+
+
+def interface(tap):
+    """The OpenAPI file against the table of routes."""
+    judge = OpenApi(INTERFACE)
+    rows = [line.split("\t") for line in run("routes")[1].splitlines()]
+    routes = {(method, re.sub(r"/([A-Z]+)", r"/{\1}", path)): query.split() for method, path, query, _ in rows}
+    described = judge.operations()
+    tap.check("the OpenAPI file has every route, with its query", routes and all(
+        sorted(described.get(key, ["none"])) == sorted(query) for key, query in routes.items()), routes, described)
+    tap.check("... and no other", set(described) <= set(routes), set(described) - set(routes))
+    return judge
 
 
 def life(tap, server):
@@ -149,14 +163,17 @@ def refusals(tap, server):
              "wrong-value", "verdict: 'good' is none of pass"),
             ("PUT", "/test/r/finish", {}, 400, "missing-field", "verdict")):
         got, body = server.ask(method, path, content)
+        if error in ("wrong-type", "unknown-field", "missing-field", "wrong-value") and not isinstance(content, bytes):
+            beyond = "heartbeat" in words or "columns" in words  # what no schema can say
+            tap.check("... which OpenAPI refuses, too", beyond or not server.judge.takes(method, path, content), content)
         tap.check("%s %s %s: %d %s" % (method, path[:24], str(content)[:40], status, error),
                   (got, body.get("error")) == (status, error) and words in body["message"]
                   and "\n" not in body["message"], got, body)
     with server.connect() as connection:
         status, body, headers = talk(connection, "DELETE", "/test/r")
         tap.check("405 says what is allowed", (status, headers["Allow"]) == (405, "POST, GET"), status, headers)
-        status, body, _ = talk(connection, "POST", "/test", {"started": True})
-        tap.check("without an id, one is made", status == 201 and re.match(r"\d{8}-\d{6}-[0-9a-f]{8}$", body["id"]), body)
+    status, body = server.ask("POST", "/test", {"started": True})
+    tap.check("without an id, one is made", status == 201 and re.match(r"\d{8}-\d{6}-[0-9a-f]{8}$", body["id"]), body)
     tap.check("a refused post leaves nothing", server.ask("GET", "/test/r")[1]["peers"] == [])
     tests = server.ask("GET", "/test")[1]
     tap.check("the newest test is the first of the list", tests[0]["id"] == body["id"] and tests[-1]["id"] == "life", tests)
@@ -425,10 +442,16 @@ def kept(tap, folder):
 def main():
     tap = Tap()
     command_line(tap)
+    judge = interface(tap)
     with Results() as server:
+        server.judge = judge
         life(tap, server)
         refusals(tap, server)
         polls(tap, server)
+        server.ask("GET", "/status")
+        tap.check("every answer was as the OpenAPI file describes it", not server.wrong, *server.wrong[:20])
+        json = {key for key in judge.described() if key[1] == "/status" or key[1].startswith("/test")}
+        tap.check("... and each that it describes came", json <= judge.seen, json - judge.seen)
         tap.check("SIGTERM ends it with 0", server.stop() == 0, server.said())
     lost(tap)
     stores(tap)

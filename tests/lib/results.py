@@ -36,6 +36,8 @@ class Results(Program):
     unless one is given."""
 
     def __init__(self, *options, store=None, port=0, **more):
+        self.judge = None  # of every answer of ask(), see openapi.py
+        self.wrong = []    # what it complained about
         self.own = tempfile.mkdtemp() if store is None else None
         self.store = store or os.path.join(self.own, "store")
         super().__init__(RESULTS, "--store", self.store, "--listen", "127.0.0.1:%d" % port, *options, **more)
@@ -51,7 +53,10 @@ class Results(Program):
 
     def ask(self, method, path, content=None):
         with self.connect() as connection:
-            return talk(connection, method, path, content)[:2]
+            status, body, _ = talk(connection, method, path, content)
+            if self.judge:
+                self.wrong += self.judge.wrong_answer(method, path, status, body)
+            return status, body
 
 
 def point(time_ns=1, source="x", **values):

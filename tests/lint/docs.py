@@ -96,6 +96,11 @@ def main():
     compare(tap, "nemeses", [row[1] for row in rows("driver/nemesis.h", "NEMESIS_TABLE")],
             documented(section("Which there are", "docs/nemeses.md")))
 
+    refusals = [row[1] for row in rows("results-server/errors.h", "ERROR_TABLE")]
+    compare(tap, "refusals of the results server", refusals, documented(section("Refusals", "docs/results-server.md")))
+    routes = ["%s %s" % tuple(row[:2]) for row in rows("results-server/routes.h", "ROUTE_TABLE")]
+    compare(tap, "routes of the results server", routes, documented(section("What can be asked", "docs/results-server.md")))
+
     formats = [row[1] for row in rows("driver/report.h", "REPORT_FORMAT_TABLE")]
     compare(tap, "report formats", formats, documented(text("docs/reports.md").split("\n## ")[0]))
     tap.check("every report format has a section",
