@@ -90,6 +90,15 @@ char *folder_new(const char *working_dir, uint64_t seed, uint64_t wall_ns, char 
     return kept;
 }
 
+bool folder_make_whole(const char *run_dir, char dir[PATH_MAX], char *error, size_t cap)
+{
+    if (snprintf(dir, PATH_MAX, "%s-whole", run_dir) >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return fail(run_dir, error, cap);
+    }
+    return mkdir(dir, 0755) == 0 || fail(dir, error, cap);
+}
+
 bool folder_make_latest(const char *working_dir, const char *run_dir, char *error, size_t cap)
 {
     const char *slash = strrchr(run_dir, '/');

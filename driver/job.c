@@ -1,71 +1,33 @@
 #include "driver/job.h"
 
-#include "charts/flame.h"
-#include "charts/render.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/run/stacks.h"
-#include "driver/autopsy.h"
-#include "driver/cap_group.h"
-#include "driver/certificates.h"
-#include "driver/checkpoint.h"
-#include "driver/folder.h"
-#include "driver/judge.h"
-#include "driver/lines.h"
-#include "driver/live.h"
-#include "driver/nemeses.h"
-#include "driver/preflight.h"
+#include "driver/job_internal.h"
 #include "driver/record.h"
-#include "driver/sampler.h"
-#include "driver/supervisor.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define CERT_LIMIT_NS (30 * NS_PER_S)
 #define READY_LIMIT_NS (20 * NS_PER_S) /* sixty processes at a low priority on few cores */
 #define STOP_LIMIT_NS (10 * NS_PER_S)  /* a busy machine was seen to take 8 s over an exit */
 /* At the end of its time a run waits in steps until all have been up so long; but not for ever. */
 #define SETTLED_NS (1500 * NS_PER_MS)
 #define LATE_MAX_NS (15 * NS_PER_S)
 #define LATE_STEP_S 0.25
-#define LINE 1024
-
-struct job {
-    const struct options *options;
-    const struct gate_limits *limits;
-    struct scenario scenario;
-    struct programs programs;
-    struct chaos chaos;
-    char *run_dir;
-    char tls_dir[PATH_MAX], evidence_dir[PATH_MAX];
-    struct certificates certificates;
-    struct lines *lines; /* NULL: none is needed */
-    struct fleet *fleet;
-    int64_t *rows; /* beside the scenario's components */
-    struct cap_groups groups;
-    struct guardian *guardian;
-    struct run_writer *writer;
-    struct ev_loop *loop;
-    struct supervisor *supervisor;
-    struct sampler *sampler;
-    struct checkpoints *checkpoints;
-    struct autopsy *autopsy; /* NULL: no evidence is wanted */
-    struct nemeses *nemeses; /* NULL: none was chosen */
-    struct live live;
-    uint64_t begun_ns; /* 0: not yet */
-    bool stopping, interrupted, breached, store_failed, line_failed;
-    ev_timer duration_timer, live_timer;
-    ev_signal signals[3];
-};
+/* One for the others' shares to be up, and one to be sure that they never will be. */
+#define START_BARRIERS 2
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 /* --- inside the loop ------------------------------------------------------------------------- */
+
+/* Whether traffic goes from host to host: then all keep to the same moments. */
+static bool is_spread(const struct job *job)
+{
+    return job->options->hosts.place == PLACE_SPREAD && job->options->hosts.size > 1;
+}
 
 /* What comes later is not judged. */
 static void end_judged(struct job *job)
@@ -106,7 +68,8 @@ static void evidence_over(void *user)
 
 /*
  * Chaos is quiet at the end, so as a rule all are back by now; where the machine stood still they
- * are not, and a run that ended at once could not tell whether they ever come.
+ * are not, and a run that ended at once could not tell whether they ever come. Where others end at
+ * the same moment, whose servers are needed here, there is nothing to wait for.
  */
 static void on_duration(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
@@ -114,7 +77,7 @@ static void on_duration(struct ev_loop *loop, ev_timer *watcher, int revents)
     uint64_t elapsed = clock_now_ns() - job->begun_ns;
 
     (void)revents;
-    if (elapsed < job->options->duration_ns + LATE_MAX_NS &&
+    if (elapsed < job->options->duration_ns + LATE_MAX_NS && !is_spread(job) &&
         !supervisor_is_settled(job->supervisor, SETTLED_NS)) {
         ev_timer_set(watcher, LATE_STEP_S, 0.);
         ev_timer_start(loop, watcher);
@@ -130,6 +93,12 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents
 
     (void)loop, (void)revents;
     live_clear(&job->live);
+    if (job->supervisor == NULL) {
+        job->interrupted = true;
+        log_warn("%s: not waiting for the other hosts any more", strsignal(watcher->signum));
+        share_interrupt(job->share);
+        return;
+    }
     log_warn("%s: %s", strsignal(watcher->signum),
              job->stopping && !looking ? "killing what still runs"
                                        : "stopping in order; again to kill at once");
@@ -147,7 +116,7 @@ static void show(struct job *job)
                                .elapsed_ns = job->begun_ns == 0 ? 0 : now - job->begun_ns,
                                .duration_ns = job->options->duration_ns,
                                .up = counts.up,
-                               .total = (unsigned)job->scenario.count,
+                               .total = counts.wanted,
                                .kills = counts.kills,
                                .recoveries = totals->recoveries,
                                .share = totals->share,
@@ -165,6 +134,13 @@ static void on_live(struct ev_loop *loop, ev_timer *watcher, int revents)
         show(job);
 }
 
+static double seconds_until(uint64_t time_ns)
+{
+    uint64_t now = clock_now_ns();
+
+    return time_ns > now ? (double)(time_ns - now) / 1e9 : 0.;
+}
+
 static void begun(void *user, uint64_t now_ns)
 {
     struct job *job = user;
@@ -173,9 +149,10 @@ static void begun(void *user, uint64_t now_ns)
     (void)run_writer_meta_int(job->writer, "ready_ns", (int64_t)now_ns);
     live_clear(&job->live);
     live_begin(&job->live, sampler_totals(job->sampler)->calls, now_ns);
-    log_info("%zu processes are up; the run begins", job->scenario.count);
+    log_info("%u processes are up; the run begins", supervisor_counts(job->supervisor).wanted);
     ev_now_update(job->loop);
-    ev_timer_set(&job->duration_timer, (double)job->options->duration_ns / 1e9, 0.);
+    ev_timer_stop(job->loop, &job->start_timer);
+    ev_timer_set(&job->duration_timer, seconds_until(now_ns + job->options->duration_ns), 0.);
     ev_timer_start(job->loop, &job->duration_timer);
     checkpoints_begin(job->checkpoints, now_ns);
     nemeses_begin(job->nemeses, now_ns);
@@ -187,6 +164,7 @@ static void breached(void *user, const struct component *component, enum reason 
     struct job *job = user;
 
     job->breached = true;
+    snprintf(job->reason, sizeof job->reason, "%s: %s", component->name, reason_name(reason));
     live_clear(&job->live);
     log_error("%s: %s: %s", component->name, reason_name(reason), line);
     if (!job->stopping) {
@@ -236,118 +214,83 @@ static void line_died(void *user, const char *log_path)
 static const struct supervisor_hooks hooks = {
     .begun = begun, .breached = breached, .over = over, .clients_gone = clients_gone};
 
-/* --- before it: die freely, with one line ----------------------------------------------------- */
+/* --- and the other hosts ---------------------------------------------------------------------- */
 
-static bool refuse(const char *error)
+static bool may_connect(void *user)
 {
-    log_error("%s", error);
-    return false;
+    struct job *job = user;
+
+    return share_reach_servers(job->share, &job->scenario);
 }
 
-static bool check(struct job *job)
+static void share_is_up(void *user)
 {
-    char error[LINE];
+    struct job *job = user;
 
-    return (!job->options->gen_charts || charts_check_gnuplot(error, sizeof error) ||
-            refuse(error)) &&
-           (preflight_programs(&job->programs, error, sizeof error) || refuse(error)) &&
-           (preflight_commands(&job->scenario, error, sizeof error) || refuse(error)) &&
-           (preflight_probe(&job->scenario, &job->programs, error, sizeof error) ||
-            refuse(error)) &&
-           (preflight_files(&job->scenario, error, sizeof error) || refuse(error)) &&
-           (preflight_memory(&job->scenario, error, sizeof error) || refuse(error)) &&
-           (cap_groups_find(&job->groups, &job->scenario, error, sizeof error) || refuse(error)) &&
-           (preflight_ports(&job->scenario, error, sizeof error) || refuse(error));
+    live_clear(&job->live);
+    log_info("%u processes are up, of this host; waiting for the others",
+             supervisor_counts(job->supervisor).wanted);
+    share_ready(job->share);
 }
 
-static bool make_certificates(struct job *job)
-{
-    const struct certificates_maker maker = {.server = job->programs.server,
-                                             .environment = guardian_environment(job->guardian),
-                                             .run_dir = job->run_dir,
-                                             .both =
-                                                 job->options->nemeses >> NEMESIS_CERTIFICATE & 1};
-    char error[LINE];
+static const struct supervisor_hooks joint_hooks = {.may_connect = may_connect,
+                                                    .all_up = share_is_up,
+                                                    .begun = begun,
+                                                    .breached = breached,
+                                                    .over = over,
+                                                    .clients_gone = clients_gone};
 
-    certificates_init(&job->certificates, job->tls_dir);
-    return certificates_make(&job->certificates, &maker, error, sizeof error) || refuse(error);
+/* The common moment has come; or it is not even known yet, and is not waited for any more. */
+static void on_start(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct job *job = watcher->data;
+
+    (void)loop, (void)revents;
+    if (job->start_ns != 0) {
+        supervisor_begin(job->supervisor, job->start_ns);
+    } else if (!job->stopping) {
+        live_clear(&job->live);
+        log_error("the run has not begun: not every host's share is up; giving up");
+        job->late = true;
+        stop(job);
+    }
 }
 
-static bool make_folder(struct job *job)
+static void start_at(void *user, uint64_t at_ns)
 {
-    const struct options *options = job->options;
-    char error[LINE];
+    struct job *job = user;
 
-    job->run_dir =
-        folder_new(options->working_dir, options->seed, clock_wall_ns(), error, sizeof error);
-    if (job->run_dir == NULL)
-        return refuse(error);
-    snprintf(job->tls_dir, sizeof job->tls_dir, "%s/tls", job->run_dir);
-    snprintf(job->evidence_dir, sizeof job->evidence_dir, "%s/" RUN_EVIDENCE, job->run_dir);
-    return true;
+    job->start_ns = at_ns;
+    ev_now_update(job->loop);
+    ev_timer_stop(job->loop, &job->start_timer);
+    ev_timer_set(&job->start_timer, seconds_until(at_ns), 0.);
+    ev_timer_start(job->loop, &job->start_timer);
 }
 
-static bool write_down(struct job *job, char **argv)
+static void end_with_others(void *user, const char *reason)
 {
-    char error[LINE];
+    struct job *job = user;
 
-    job->writer = run_writer_new(job->run_dir, error, sizeof error);
-    if (job->writer == NULL)
-        return refuse(error);
-    if (!record_run(job->writer, job->options, argv) || !record_limits(job->writer, job->limits) ||
-        !record_fleet(job->writer, job->fleet, job->rows) ||
-        !record_plan(job->writer, &job->scenario, &job->chaos, job->options->duration_ns,
-                     job->rows) ||
-        !run_writer_commit(job->writer))
-        return refuse(run_writer_error(job->writer));
-    /* Only now: what the name points to is a run. */
-    if (!folder_make_latest(job->options->working_dir, job->run_dir, error, sizeof error))
-        log_warn("%s", error);
-    return true;
+    /* Whoever is about to end anyway does it by itself. */
+    if (job->stopping || job->supervisor == NULL ||
+        (job->begun_ns != 0 && clock_now_ns() >= job->begun_ns + job->options->duration_ns))
+        return;
+    live_clear(&job->live);
+    log_warn("ending before its time: %s", reason);
+    job->cut = true;
+    snprintf(job->reason, sizeof job->reason, "%s", reason);
+    stop(job);
 }
 
-static bool make_lines(struct job *job)
+static void cut_off(void *user, const char *why)
 {
-    const struct lines_settings settings = {&job->scenario, job->guardian, job->run_dir};
-    char error[LINE];
+    struct job *job = user;
 
-    if (!nemesis_needs_lines(job->options->nemeses))
-        return true;
-    job->lines = lines_new(&settings, error, sizeof error);
-    if (job->lines == NULL)
-        return refuse(error);
-    lines_redirect(job->lines, &job->scenario);
-    return true;
+    live_clear(&job->live);
+    log_error("nothing more is reported: %s; going on alone", why);
 }
 
-static bool prepare(struct job *job, char **argv)
-{
-    char error[LINE];
-
-    if (!check(job))
-        return false;
-    job->guardian =
-        guardian_new(job->groups.version != NULL ? job->groups.parent : NULL, error, sizeof error);
-    if (job->guardian == NULL ||
-        !cap_groups_make(&job->groups, &job->scenario, error, sizeof error))
-        return refuse(error);
-    if (!make_folder(job) || !make_certificates(job) || !make_lines(job))
-        return false;
-    job->fleet = fleet_new(
-        &job->scenario,
-        &(struct fleet_paths){.server = job->programs.server,
-                              .client = job->programs.client,
-                              .tls_dir = job->tls_dir,
-                              .trust = job->certificates.trust,
-                              .keepalive = job->options->nemeses >> NEMESIS_HALF_OPEN & 1,
-                              .probe = job->programs.probe,
-                              .evidence_dir = job->options->no_evidence ? NULL : job->evidence_dir,
-                              .environment = guardian_environment(job->guardian)});
-    job->rows = calloc(job->scenario.count, sizeof *job->rows);
-    if (job->fleet == NULL || job->rows == NULL)
-        return refuse("no memory");
-    return write_down(job, argv);
-}
+static const struct share_hooks share_hooks = {start_at, end_with_others, cut_off};
 
 static bool make_autopsy(struct job *job, char **argv)
 {
@@ -364,7 +307,7 @@ static bool make_autopsy(struct job *job, char **argv)
     if (job->options->no_evidence)
         return true;
     job->autopsy = autopsy_new(job->loop, &settings);
-    return job->autopsy != NULL || refuse("no memory");
+    return job->autopsy != NULL || job_refuse("no memory");
 }
 
 static struct checkpoint_plan checkpoint_plan(const struct job *job)
@@ -393,10 +336,16 @@ static bool make_nemeses(struct job *job)
     if (options->nemeses == 0)
         return true;
     job->nemeses = nemeses_new(job->loop, &settings);
-    return job->nemeses != NULL || refuse("no memory");
+    return job->nemeses != NULL || job_refuse("no memory");
 }
 
-static bool make_loop(struct job *job)
+/* A client of another host's server is ready when that is, too. */
+static uint64_t ready_limit(const struct job *job)
+{
+    return READY_LIMIT_NS + (is_spread(job) ? job->options->hosts.barrier_ns : 0);
+}
+
+static bool make_watchers(struct job *job)
 {
     const struct supervisor_settings settings = {.fleet = job->fleet,
                                                  .rows = job->rows,
@@ -406,26 +355,24 @@ static bool make_loop(struct job *job)
                                                  .run_dir = job->run_dir,
                                                  .chaos = job->chaos,
                                                  .duration_ns = job->options->duration_ns,
-                                                 .ready_limit_ns = READY_LIMIT_NS,
+                                                 .ready_limit_ns = ready_limit(job),
                                                  .stop_limit_ns = STOP_LIMIT_NS};
-    char error[LINE] = "no memory";
+    char error[JOB_LINE] = "no memory";
 
-    /* Never the default loop: it reaps every child, and loses statuses when it is busy. */
-    job->loop = ev_loop_new(EVFLAG_AUTO);
-    if (job->loop == NULL)
-        return refuse("cannot make an event loop");
-    job->supervisor = supervisor_new(job->loop, &settings, &hooks, job);
+    job->supervisor =
+        supervisor_new(job->loop, &settings, job->share != NULL ? &joint_hooks : &hooks, job);
     if (job->supervisor == NULL)
-        return refuse(error);
+        return job_refuse(error);
     job->checkpoints =
         checkpoints_new(job->loop, &(struct checkpoint_settings){.supervisor = job->supervisor,
                                                                  .scenario = &job->scenario,
                                                                  .rows = job->rows,
                                                                  .writer = job->writer,
                                                                  .plan = checkpoint_plan(job),
-                                                                 .pause_ns = CHECKPOINT_PAUSE_NS});
+                                                                 .pause_ns = CHECKPOINT_PAUSE_NS,
+                                                                 .aligned = is_spread(job)});
     if (job->checkpoints == NULL)
-        return refuse(error);
+        return job_refuse(error);
     job->sampler =
         sampler_new(job->loop,
                     &(struct sampler_settings){.supervisor = job->supervisor,
@@ -436,7 +383,7 @@ static bool make_loop(struct job *job)
                                                .user = job},
                     error, sizeof error);
     if (job->sampler == NULL)
-        return refuse(error);
+        return job_refuse(error);
     return make_nemeses(job);
 }
 
@@ -449,6 +396,38 @@ static bool is_ignored(int signum)
            action.sa_handler == SIG_IGN;
 }
 
+static void watch_signals(struct job *job)
+{
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++) {
+        if (ev_is_active(&job->signals[i]))
+            continue;
+        ev_signal_init(&job->signals[i], on_stop_signal, stop_signals[i]);
+        job->signals[i].data = job;
+        if (!is_ignored(stop_signals[i]))
+            ev_signal_start(job->loop, &job->signals[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Where others are waited for, the wait is to be ended in order, too. */
+static bool start_loop(struct job *job)
+{
+    /* Never the default loop: it reaps every child, and loses statuses when it is busy. */
+    job->loop = ev_loop_new(EVFLAG_AUTO);
+    if (job->loop == NULL)
+        return job_refuse("cannot make an event loop");
+    if (job->options->hosts.report_to != NULL)
+        watch_signals(job);
+    return true;
+}
+
+/* From here on a signal ends the driver as it ends any program. */
+static void ignore_signals(struct job *job)
+{
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
+        ev_signal_stop(job->loop, &job->signals[i]);
+}
+
 static void run_loop(struct job *job)
 {
     live_init(&job->live);
@@ -457,86 +436,24 @@ static void run_loop(struct job *job)
     ev_timer_init(&job->live_timer, on_live, live_period(&job->live), live_period(&job->live));
     job->live_timer.data = job;
     ev_timer_start(job->loop, &job->live_timer);
-    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++) {
-        ev_signal_init(&job->signals[i], on_stop_signal, stop_signals[i]);
-        job->signals[i].data = job;
-        if (!is_ignored(stop_signals[i]))
-            ev_signal_start(job->loop, &job->signals[i]);
-    }
-    signal(SIGPIPE, SIG_IGN);
+    ev_timer_init(&job->start_timer, on_start,
+                  START_BARRIERS * (double)job->options->hosts.barrier_ns / 1e9 +
+                      (double)ready_limit(job) / 1e9,
+                  0.);
+    job->start_timer.data = job;
+    if (job->share != NULL)
+        ev_timer_start(job->loop, &job->start_timer);
+    watch_signals(job);
     if (job->lines != NULL)
         lines_watch(job->lines, job->loop, line_died, job);
     sampler_start(job->sampler);
     supervisor_start(job->supervisor);
     ev_run(job->loop, 0);
     live_clear(&job->live);
+    ev_timer_stop(job->loop, &job->live_timer);
+    ev_timer_stop(job->loop, &job->start_timer);
     sampler_stop(job->sampler);
-    /* From here on a signal ends the driver as it ends any program. */
-    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
-        ev_signal_stop(job->loop, &job->signals[i]);
-}
-
-/* --- after it -------------------------------------------------------------------------------- */
-
-static void log_own_cost(const struct job *job)
-{
-    struct rusage usage;
-
-    if (getrusage(RUSAGE_SELF, &usage) == 0 && job->begun_ns != 0)
-        log_debug("the driver took %.1f %% of a core and %.1f MB; its worst look was %.1f ms late",
-                  (double)clock_cpu_ns() * 100 / (double)(clock_now_ns() - job->begun_ns),
-                  (double)usage.ru_maxrss / 1024,
-                  (double)sampler_totals(job->sampler)->worst_late_ns / 1e6);
-}
-
-/* Before the files of the folder are put on record. */
-static void draw_flames(const struct job *job)
-{
-    char error[LINE];
-
-    if (!charts_flames(job->run_dir, error, sizeof error))
-        log_warn("%s", error);
-}
-
-/* False: *job->writer could not be brought to its end. */
-static bool finish(struct job *job)
-{
-    struct run_writer *writer = job->writer;
-    char error[LINE];
-
-    (void)run_writer_meta_int(writer, "end_ns", (int64_t)clock_now_ns());
-    (void)run_writer_meta_int(writer, "interrupted", job->interrupted);
-    job->writer = NULL;
-    if (run_writer_finish(writer, error, sizeof error))
-        return true;
-    if (!job->store_failed)
-        log_error("%s", error);
-    return false;
-}
-
-static enum exit_status conclude(struct job *job)
-{
-    const struct judge_wishes wishes = {.report = !job->options->quiet,
-                                        .keep = true,
-                                        .verdict = true,
-                                        .charts = job->options->gen_charts,
-                                        .allow_inconclusive = job->options->allow_inconclusive};
-    enum exit_status status;
-
-    log_own_cost(job);
-    lines_free(job->lines);
-    job->lines = NULL;
-    guardian_free(job->guardian);
-    job->guardian = NULL;
-    draw_flames(job);
-    if (!finish(job) || job->store_failed || job->line_failed)
-        return STATUS_ENVIRONMENT;
-    if (job->interrupted) {
-        log_info("interrupted; what was measured is kept: driver gate %s", job->run_dir);
-        return STATUS_INTERRUPTED;
-    }
-    status = judge_run(job->run_dir, &wishes);
-    return job->breached ? STATUS_FAILED : status;
+    ignore_signals(job);
 }
 
 static void release(struct job *job)
@@ -547,6 +464,7 @@ static void release(struct job *job)
     sampler_free(job->sampler);
     checkpoints_free(job->checkpoints);
     supervisor_free(job->supervisor);
+    share_free(job->share);
     if (job->loop != NULL)
         ev_loop_destroy(job->loop);
     run_writer_free(job->writer);
@@ -572,12 +490,15 @@ enum exit_status job_run(const struct options *options, const struct gate_limits
     job->limits = limits;
     job->chaos = (struct chaos){options->seed, options->chaos_low_ns, options->chaos_high_ns};
     job->scenario = options->scenario; /* which is ours from here on */
-    if (prepare(job, argv) && make_loop(job) && make_autopsy(job, argv)) {
+    if (start_loop(job) && job_prepare(job, &share_hooks, argv) && make_watchers(job) &&
+        make_autopsy(job, argv)) {
         log_info("run folder %s", job->run_dir);
         record_print_plan(&job->scenario, &job->chaos, options->duration_ns);
         nemeses_print_plan(job->nemeses);
         run_loop(job);
-        status = conclude(job);
+        status = job_conclude(job);
+    } else if (job->interrupted) {
+        status = STATUS_INTERRUPTED;
     }
     release(job);
     return status;

@@ -2,6 +2,7 @@
 #ifndef FLATLINE_DRIVER_OPTIONS_H
 #define FLATLINE_DRIVER_OPTIONS_H
 
+#include "driver/place.h"
 #include "driver/report.h"
 #include "driver/scenario.h"
 
@@ -18,6 +19,18 @@ struct leak_order {
     size_t length;
     const char *shape; /* SHAPE:BYTES[/EVERY], checked */
     bool healthy;
+};
+
+/* A run that reports to a results server, perhaps as one of many hosts. */
+struct host_orders {
+    const char *report_to; /* URL; NULL: no such run, and nothing else is said */
+    const char *test, *token_file, *ca_file;
+    const char *name;    /* of this host */
+    const char *address; /* IPv4, where its servers listen */
+    enum place place;
+    bool place_given;
+    int rank, size; /* -1 and 0: not said */
+    uint64_t barrier_ns;
 };
 
 struct options {
@@ -53,6 +66,7 @@ struct options {
     bool seed_given, matrix_given, nemeses_given, print_default, gen_charts, allow_inconclusive,
         verbose;
     struct scenario scenario; /* the fleet that RUN and SCENARIO ask for */
+    struct host_orders hosts;
 };
 
 #endif

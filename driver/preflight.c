@@ -58,6 +58,21 @@ bool preflight_programs(struct programs *programs, char *error, size_t cap)
            find_program(own, "stress-client", programs->client, error, cap);
 }
 
+bool preflight_uploader(char path[PATH_MAX], char *error, size_t cap)
+{
+    char own[PATH_MAX];
+
+    if (!find_own_folder(own, error, cap))
+        return false;
+    if ((snprintf(path, PATH_MAX, "%s/../results-server/uploader/uploader", own) < PATH_MAX &&
+         access(path, X_OK) == 0) ||
+        (snprintf(path, PATH_MAX, "%s/uploader", own) < PATH_MAX && access(path, X_OK) == 0))
+        return true;
+    snprintf(error, cap,
+             "uploader is not beside the driver (%s): build it with make, or install it", own);
+    return false;
+}
+
 bool preflight_commands(const struct scenario *scenario, char *error, size_t cap)
 {
     char path[PATH_MAX];

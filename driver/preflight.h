@@ -12,6 +12,7 @@
 struct programs {
     char server[PATH_MAX], client[PATH_MAX];
     char probe[PATH_MAX]; /* the preload shim; empty if nobody needs it */
+    char uploader[PATH_MAX];
 };
 
 /*
@@ -19,6 +20,9 @@ struct programs {
  * when installed. False: *error holds one line.
  */
 bool preflight_programs(struct programs *programs, char *error, size_t cap);
+
+/* The uploader, for a run that reports to a results server, found likewise. */
+bool preflight_uploader(char path[PATH_MAX], char *error, size_t cap);
 
 /* The programs of others that the scenario names. */
 bool preflight_commands(const struct scenario *scenario, char *error, size_t cap);

@@ -31,6 +31,14 @@ static bool record_scenario(struct run_writer *writer, const struct scenario *sc
     return done;
 }
 
+static bool record_place(struct run_writer *writer, const struct host_orders *orders)
+{
+    return orders->report_to == NULL ||
+           (run_writer_meta_int(writer, "hosts", orders->size) &&
+            run_writer_meta_int(writer, "rank", orders->rank) &&
+            run_writer_meta_text(writer, "place", place_name(orders->place)));
+}
+
 bool record_run(struct run_writer *writer, const struct options *options, char *const *argv)
 {
     char host[256] = "", *command = fleet_quote(argv);
@@ -46,7 +54,7 @@ bool record_run(struct run_writer *writer, const struct options *options, char *
         run_writer_meta_int(writer, "duration_ns", (int64_t)options->duration_ns) &&
         run_writer_meta_int(writer, "sample_interval_ns", (int64_t)options->sample_interval_ns) &&
         run_writer_meta_int(writer, "checkpoints", (int64_t)options->checkpoints) &&
-        run_writer_meta_int(writer, "interrupted", 0) &&
+        run_writer_meta_int(writer, "interrupted", 0) && record_place(writer, &options->hosts) &&
         record_scenario(writer, &options->scenario) &&
         run_writer_meta_int(writer, "start_wall_ns", (int64_t)clock_wall_ns()) &&
         run_writer_meta_int(writer, "start_ns", (int64_t)clock_now_ns());
@@ -64,7 +72,7 @@ bool record_limits(struct run_writer *writer, const struct gate_limits *limits)
     return limits_each(limits, write_limit, writer);
 }
 
-bool record_fleet(struct run_writer *writer, const struct fleet *fleet, int64_t *rows)
+bool record_fleet(struct run_writer *writer, const struct fleet *fleet, bool placed, int64_t *rows)
 {
     for (size_t i = 0; i < fleet->scenario->count; i++) {
         const struct component *c = &fleet->scenario->components[i];
@@ -79,6 +87,8 @@ bool record_fleet(struct run_writer *writer, const struct fleet *fleet, int64_t 
             .stable = c->stable,
             .secure = c->secure,
             .service = service_name(c->service),
+            .placed = placed,
+            .host = c->host,
             .cap_kind = cap_name(c->cap),
             .heap_cap = c->cap == CAP_CGROUP ? c->group_cap : c->heap_cap};
 
@@ -96,7 +106,7 @@ bool record_plan(struct run_writer *writer, const struct scenario *scenario,
     for (size_t i = 0; i < scenario->count; i++) {
         const struct component *c = &scenario->components[i];
 
-        for (int k = 1; k <= count && !c->stable; k++) {
+        for (int k = 1; k <= count && !c->stable && !c->elsewhere; k++) {
             struct chaos_kill kill = chaos_plan(chaos, c, k);
 
             if (!run_writer_plan(writer, rows[i], k, kill.after_ready_ns, kill.signal,

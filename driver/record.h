@@ -16,7 +16,8 @@
 /* False: see run_writer_error. rows takes run.db's ids of the components. */
 bool record_run(struct run_writer *writer, const struct options *options, char *const *argv);
 bool record_limits(struct run_writer *writer, const struct gate_limits *limits);
-bool record_fleet(struct run_writer *writer, const struct fleet *fleet, int64_t *rows);
+/* placed: each component with its host. */
+bool record_fleet(struct run_writer *writer, const struct fleet *fleet, bool placed, int64_t *rows);
 bool record_plan(struct run_writer *writer, const struct scenario *scenario,
                  const struct chaos *chaos, uint64_t duration_ns, const int64_t *rows);
 

@@ -68,12 +68,13 @@ IN_CHILD static void reset_signals(void)
 
 IN_CHILD static enum step redirect(const struct spawn_request *request)
 {
-    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int in = request->in_fd > 0 ? request->in_fd : open("/dev/null", O_RDONLY | O_CLOEXEC);
     int log = open(request->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 
     if (in < 0 || dup2(in, STDIN_FILENO) < 0)
         return STEP_INPUT;
-    if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+    if (log < 0 || dup2(request->out_fd > 0 ? request->out_fd : log, STDOUT_FILENO) < 0 ||
+        dup2(log, STDERR_FILENO) < 0)
         return STEP_LOG;
     return STEP_EXEC;
 }

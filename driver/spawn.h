@@ -17,6 +17,7 @@ struct spawn_request {
     char *const *argv; /* argv[0] is the path of the program */
     char *const *envp;
     const char *log_path; /* takes standard output and error; appended to */
+    int in_fd, out_fd;    /* standard input and output instead of nothing and the log; 0: no */
     int page_fd;          /* handed down as page_target; -1: none */
     int page_target;      /* 3 or more */
     const char

@@ -8,6 +8,7 @@
 #include "common/base/units.h"
 #include "common/contract/leak_spec.h"
 #include "driver/chaos.h"
+#include "driver/cli/host_options.h"
 #include "driver/cli/verbs.h"
 #include "driver/nemesis.h"
 #include "driver/scenario_load.h"
@@ -146,6 +147,7 @@ static bool set_checkpoints(void *into, const struct option_spec *spec, const ch
 }
 
 #define MEMBER(name) offsetof(struct options, name)
+#define HOSTS_MEMBER(name) offsetof(struct options, hosts.name)
 
 /* "freeze,reset" */
 static bool set_nemeses(void *into, const struct option_spec *spec, const char *value, char *why,
@@ -199,6 +201,30 @@ static const struct option_spec specs[] = {
      "could be judged",
      options_set_flag, MEMBER(allow_inconclusive)},
     {"verbose", 'v', NULL, "say more", options_set_flag, MEMBER(verbose)},
+    {NULL, 0, NULL, "On many hosts, or reporting to a results server (docs/hosts.md):", NULL, 0},
+    {"report-to", 0, "URL", "the results server, http://HOST:PORT or https://", options_set_text,
+     HOSTS_MEMBER(report_to)},
+    {"test", 0, "ID", "what this run is called there; the same on all hosts", host_options_set_test,
+     0},
+    {"place", 0, "spread|replicate",
+     "each component on one host, clients away from their servers; or the whole scenario on every "
+     "host (replicate)",
+     host_options_set_place, 0},
+    {"hosts", 0, "N", "how many there are (by the launcher's environment; else 1)",
+     host_options_set_hosts, 0},
+    {"rank", 0, "R", "which of them this is, from 0; rank 0 judges the whole (by the launcher's)",
+     host_options_set_rank, 0},
+    {"host-name", 0, "NAME", "what this host is called (its own name)", host_options_set_name, 0},
+    {"host-address", 0, "IP",
+     "where its servers listen and other hosts find them; no other than loopback is ever guessed "
+     "(127.0.0.1)",
+     host_options_set_address, 0},
+    {"barrier-timeout", 0, "TIME", "how long to wait for the other hosts to begin (60s)",
+     options_set_period, HOSTS_MEMBER(barrier_ns)},
+    {"report-token", 0, "FILE", "holds the results server's token", options_set_text,
+     HOSTS_MEMBER(token_file)},
+    {"report-ca", 0, "FILE", "PEM: what its certificate is checked against", options_set_text,
+     HOSTS_MEMBER(ca_file)},
     {NULL, 0, NULL, "For tests:", NULL, 0},
     {"inject-leak", 0, "COMPONENT=SHAPE:BYTES[/EVERY]",
      "let a component leak BYTES (of fd and thread: so many) per event, or per EVERY of them; "
@@ -314,13 +340,18 @@ static void settle(struct options *o)
         o->nemeses = s->nemeses;
     if (o->seed_given)
         return;
-    /* Short enough to be typed again. */
-    o->seed = s->seed_given ? s->seed : rng_seed_random() % 1000000;
+    if (s->seed_given)
+        o->seed = s->seed;
+    else if (o->hosts.report_to != NULL)
+        o->seed = host_options_seed(&o->hosts);
+    else
+        o->seed = rng_seed_random() % 1000000; /* short enough to be typed again */
 }
 
 static void take_run(struct options *options, int argc, char **argv)
 {
     int first = options_parse_or_exit(&set, argc, argv, options);
+    char error[512];
 
     if (first < argc &&
         (verbs_find(argv[first]) != VERB_RUN || verbs_find_own(argv[first]) != NULL))
@@ -337,9 +368,13 @@ static void take_run(struct options *options, int argc, char **argv)
         (options->sample_interval_ns < SCENARIO_INTERVAL_MIN_NS ||
          options->sample_interval_ns > SCENARIO_INTERVAL_MAX_NS))
         options_exit_bad(&set, "--sample-interval: must lie between 10ms and 10s");
+    if (!host_options_settle(&options->hosts, error, sizeof error))
+        options_exit_bad(&set, "%s", error);
     make_scenario(options, options->scenario_file);
     plant_leaks(options, &options->scenario);
     settle(options);
+    if (!host_options_place(options, error, sizeof error))
+        options_exit_bad(&set, "%s", error);
 }
 
 enum verb options_take(struct options *options, int argc, char **argv)
@@ -355,7 +390,8 @@ enum verb options_take(struct options *options, int argc, char **argv)
                                 .chaos_low_ns = NOT_GIVEN,
                                 .chaos_high_ns = NOT_GIVEN,
                                 .nemesis_low_ns = NOT_GIVEN,
-                                .nemesis_high_ns = NOT_GIVEN};
+                                .nemesis_high_ns = NOT_GIVEN,
+                                .hosts.rank = -1};
     if (argc < 2 || argv[1][0] == '-') {
         take_run(options, argc, argv);
         return VERB_RUN;

@@ -76,5 +76,29 @@ refused 2 "unknown or ambiguous option" "$DRIVER" charts --allow-inconclusive "$
 refused 2 "'gate' must come first: driver gate" "$DRIVER" --verbose gate "$TAP_DIR"
 refused 3 "run.db" "$DRIVER" gate "$TAP_DIR"
 
+# Of many hosts.
+refused 2 "place needs --report-to" "$DRIVER" --place spread
+refused 2 "report-to needs --test" "$DRIVER" --report-to http://127.0.0.1:1
+refused 2 "'beside' is neither spread nor replicate" "$DRIVER" --place beside
+refused 2 "'0.0.0.0' is no IPv4 address of one host" "$DRIVER" --host-address 0.0.0.0
+refused 2 "'a/b' is no name" "$DRIVER" --host-name a/b
+for way in --test --hosts --rank --barrier-timeout; do
+    refused 2 "${way#--} needs --report-to" "$DRIVER" "$way" 1
+done
+report_to="--report-to http://127.0.0.1:1 --test t"
+# shellcheck disable=SC2086 # words
+{
+    refused 2 "SLURM_PROCID in the environment, of Slurm, is 'x', not a number" \
+        env SLURM_PROCID=x SLURM_NTASKS=2 "$DRIVER" $report_to
+    refused 2 "SLURM_PROCID in the environment, of Slurm, is 2: there are 2 hosts" \
+        env SLURM_PROCID=2 SLURM_NTASKS=2 "$DRIVER" $report_to
+    refused 2 "which of them is this" "$DRIVER" $report_to --hosts 2
+    refused 2 "nemesis needs both ends" "$DRIVER" $report_to --hosts 2 --rank 0 --place spread --nemesis all
+    refused 2 "100 hosts are too many to spread 60 components over" \
+        "$DRIVER" $report_to --hosts 100 --rank 0 --place spread
+    refused 3 "203.0.113.7, where server-stable-insecure is to listen, is no address of this machine" \
+        "$DRIVER" $report_to --host-address 203.0.113.7
+}
+
 tap_check "nothing was made" test ! -e "$runs"
 tap_done

@@ -14,6 +14,7 @@ from tap import Tap
 
 PAGE = "docs/run-folder.md"
 SCENARIO = "docs/scenario.md"
+HOSTS = "docs/hosts.md"
 
 
 def rows(path, table):
@@ -121,6 +122,14 @@ def main():
                   first and first.group(1), tables.get(name))
     tap.check("every table has a section", all(section(name) for name in list(tables) + ["sample"]),
               list(tables))
+    compare(tap, "launchers", [name for row in rows("driver/host/launcher.h", "LAUNCHER_TABLE") for name in row[1:3]
+                               if name != "NULL"],
+            [name for column in (1, 2) for name in documented(section("Which host this is", HOSTS), column)
+             if name.isupper()])
+    compare(tap, "words of the uploader", [row[1] for row in rows("driver/host/link_line.h", "LINK_WORD_TABLE")],
+            documented(section("Between driver and uploader", HOSTS)))
+    compare(tap, "places", [row[1] for row in rows("driver/place.h", "PLACE_TABLE")],
+            [name for name in documented(section("What runs where", HOSTS)) if name != "--place"])
     tap.done()
 
 

@@ -3,6 +3,7 @@
 #include "driver/fleet.h"
 #include "driver/host/launcher.h"
 #include "driver/host/link.h"
+#include "driver/host/topology.h"
 #include "driver/place.h"
 
 #include <setjmp.h>
@@ -139,7 +140,7 @@ static void each_component_has_one_host(void **state)
     (void)state;
     for (int size = 1; size <= 9; size++) {
         struct scenario s;
-        int hosts[SCENARIO_MAX];
+        int hosts[SCENARIO_MAX] = {0};
         size_t own = 0;
 
         build(&s);
@@ -319,7 +320,7 @@ static void long_lines_have_an_end(void **state)
 
     (void)state;
     memset(line, 'x', sizeof line);
-    memcpy(line, "end ", 4);
+    line[0] = 'e', line[1] = 'n', line[2] = 'd', line[3] = ' ';
     link_reader_init(&r, 150);
     assert_true(link_reader_feed(&r, line, 100, take, &h, error, sizeof error));
     assert_true(link_reader_feed(&r, "yyy\n", 4, take, &h, error, sizeof error));
@@ -446,6 +447,70 @@ static void nonsense_is_an_end(void **state)
     close_pair(&p);
 }
 
+/* ---- who takes part ---- */
+
+#define HOST(rank, name, address)                                           \
+    "{\"rank\": " #rank ", \"name\": \"" name "\", \"address\": \"" address \
+    "\", \"components\": [\"c" #rank "\", \"d\"], \"ready\": false}"
+#define HOSTS(list) "{\"hosts\": [" list "]}"
+
+static void hosts_are_known_by_rank(void **state)
+{
+    char error[ERROR] = "";
+    struct topology *t = topology_new(HOSTS(HOST(1, "b", "10.0.0.2") "," HOST(0, "a", "127.0.0.1")),
+                                      2, error, sizeof error);
+
+    (void)state;
+    assert_string_equal(error, "");
+    assert_true(t != NULL && t->count == 2);
+    assert_string_equal(t->hosts[0].name, "a");
+    assert_string_equal(t->hosts[1].address, "10.0.0.2");
+    assert_null(t->hosts[1].ca);
+    assert_string_equal(topology_component(t, 1, 0), "c1");
+    assert_string_equal(topology_component(t, 0, 1), "d");
+    assert_null(topology_component(t, 0, 2));
+    topology_free(t);
+}
+
+static void impossible_hosts_are_refused(void **state)
+{
+    static const struct {
+        const char *json, *why;
+    } bad[] = {
+        {"", "no JSON"},
+        {"{\"hosts\": [", "no JSON"},
+        {"[]", "no host of rank 0"},
+        {HOSTS(HOST(0, "a", "127.0.0.1")), "no host of rank 1"},
+        {HOSTS(HOST(0, "a", "127.0.0.1") "," HOST(2, "b", "127.0.0.1")), "no rank from 0 to 1"},
+        {HOSTS(HOST(0, "a", "127.0.0.1") "," HOST(-1, "b", "127.0.0.1")), "no rank from 0 to 1"},
+        {HOSTS(HOST(0, "a", "127.0.0.1") "," HOST(0, "b", "127.0.0.1")), "both have rank 0"},
+        {HOSTS(HOST(0, "a", "127.0.0.1") "," HOST(1, "a", "127.0.0.1")), "are called a"},
+        {HOSTS(HOST(0, "a", "localhost") "," HOST(1, "b", "127.0.0.1")), "which is not IPv4"},
+        {HOSTS("{\"rank\": 0, \"name\": \"a\"}"), "lacks name, address or components"},
+        {HOSTS("7"), "no rank"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char error[ERROR] = "";
+
+        assert_null(topology_new(bad[i].json, 2, error, sizeof error));
+        if (strstr(error, bad[i].why) == NULL)
+            fail_msg("'%s' has no '%s'", error, bad[i].why);
+    }
+}
+
+static void a_host_describes_itself(void **state)
+{
+    const char *const names[] = {"a", "b\"c"};
+    char *text = topology_describe(names, 2, "-----BEGIN\nx\n");
+
+    (void)state;
+    assert_string_equal(text, "{\"components\":[\"a\",\"b\\\"c\"],\"ca\":\"-----BEGIN\\nx\\n\"}");
+    assert_null(strchr(text, '\n'));
+    free(text);
+}
+
 #define LAUNCHER_CASE(f) cmocka_unit_test_setup_teardown(f, no_launcher, no_launcher)
 
 int main(void)
@@ -468,6 +533,9 @@ int main(void)
         cmocka_unit_test(more_is_said_than_a_pipe_holds),
         cmocka_unit_test(an_end_is_told_once),
         cmocka_unit_test(nonsense_is_an_end),
+        cmocka_unit_test(hosts_are_known_by_rank),
+        cmocka_unit_test(impossible_hosts_are_refused),
+        cmocka_unit_test(a_host_describes_itself),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
