@@ -31,7 +31,7 @@ class OpenApi:
 
     def schema(self, node):
         """Of a body; one that is no JSON may be anything."""
-        return self.at(node)["content"].get("application/json", {"schema": {}})["schema"]
+        return self.at(node)["content"].get("application/json", {}).get("schema", {})
 
     def errors(self, schema, value):
         validator = jsonschema.Draft202012Validator(schema, resolver=self.resolver)
