@@ -54,5 +54,7 @@ class OpenApi:
         return not self.errors(self.schema(operation["requestBody"]), {} if content is None else content)
 
     def described(self):
+        """(METHOD, path, status) of the answers that are JSON and described one by one."""
         return {(method, path, int(status)) for (method, path) in self.operations()
-                for status in self.document["paths"][path][method.lower()]["responses"] if status != "default"}
+                for status, node in self.document["paths"][path][method.lower()]["responses"].items()
+                if status != "default" and "application/json" in self.at(node)["content"]}
