@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* The fields of flatline.v1.Event. */
-enum { TOPIC = 1, AUTHOR, SEQUENCE, SENT_NS, BODY };
+enum { TOPIC = 1, AUTHOR, SEQUENCE, SENT_NS, BODY, KIND, DUE_NS };
 
 static uint64_t fixed64(const uint8_t *data)
 {
@@ -29,6 +29,11 @@ static void take(struct event_view *view, const struct wire_field *field)
         view->sent_ns = fixed64(field->data);
     } else if (field->number == BODY && field->type == WIRE_BYTES) {
         view->body_size = field->size;
+    } else if (field->number == KIND && field->type == WIRE_BYTES) {
+        view->kind = (const char *)field->data;
+        view->kind_size = field->size;
+    } else if (field->number == DUE_NS && field->type == WIRE_FIXED64) {
+        view->due_ns = fixed64(field->data);
     }
 }
 
@@ -37,7 +42,7 @@ bool event_read(const uint8_t *data, size_t size, struct event_view *view)
     struct wire_reader reader = wire_open(data, size);
     struct wire_field field;
 
-    *view = (struct event_view){.topic = ""};
+    *view = (struct event_view){.topic = "", .kind = ""};
     while (wire_next(&reader, &field))
         take(view, &field);
     return !reader.broken;
@@ -59,18 +64,35 @@ static size_t put_number(uint8_t *out, unsigned number, uint64_t value)
     return n + wire_put_varint(out + n, value);
 }
 
+static size_t put_text(uint8_t *out, unsigned number, const char *text, size_t size)
+{
+    size_t n = put_key(out, number, WIRE_BYTES);
+
+    n += wire_put_varint(out + n, size);
+    memcpy(out + n, text, size);
+    return n + size;
+}
+
+static size_t put_fixed64(uint8_t *out, unsigned number, uint64_t value)
+{
+    size_t n = put_key(out, number, WIRE_FIXED64);
+
+    for (int i = 0; i < 8; i++)
+        out[n++] = (uint8_t)(value >> 8 * i);
+    return n;
+}
+
 size_t event_put_head(uint8_t *out, const struct event_view *view)
 {
-    size_t n = put_key(out, TOPIC, WIRE_BYTES);
+    size_t n = put_text(out, TOPIC, view->topic, view->topic_size);
 
-    n += wire_put_varint(out + n, view->topic_size);
-    memcpy(out + n, view->topic, view->topic_size);
-    n += view->topic_size;
     n += put_number(out + n, AUTHOR, view->author);
     n += put_number(out + n, SEQUENCE, view->sequence);
-    n += put_key(out + n, SENT_NS, WIRE_FIXED64);
-    for (int i = 0; i < 8; i++)
-        out[n++] = (uint8_t)(view->sent_ns >> 8 * i);
+    n += put_fixed64(out + n, SENT_NS, view->sent_ns);
+    if (view->kind_size > 0)
+        n += put_text(out + n, KIND, view->kind, view->kind_size);
+    if (view->due_ns != 0)
+        n += put_fixed64(out + n, DUE_NS, view->due_ns);
     n += put_key(out + n, BODY, WIRE_BYTES);
     return n + wire_put_varint(out + n, view->body_size);
 }

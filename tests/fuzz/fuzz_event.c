@@ -27,6 +27,9 @@ static void check_decoder_agrees(const uint8_t *data, size_t size, const struct 
     require(memcmp(event->topic, view->topic, strlen(event->topic)) == 0);
     require(event->author == view->author && event->sequence == view->sequence);
     require(event->sent_ns == view->sent_ns && event->body.len == view->body_size);
+    require(strlen(event->kind) == strnlen(view->kind, view->kind_size));
+    require(memcmp(event->kind, view->kind, strlen(event->kind)) == 0);
+    require(event->due_ns == view->due_ns);
     flatline__v1__event__free_unpacked(event, NULL);
 }
 
@@ -42,6 +45,8 @@ static void check_it_is_read_again(const struct event_view *view)
     require(memcmp(again.topic, view->topic, view->topic_size) == 0);
     require(again.author == view->author && again.sequence == view->sequence);
     require(again.sent_ns == view->sent_ns && again.body_size == view->body_size);
+    require(again.kind_size == view->kind_size && again.due_ns == view->due_ns);
+    require(memcmp(again.kind, view->kind, view->kind_size) == 0);
     free(wire);
 }
 
@@ -52,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!event_read(data, size, &view))
         return 0;
     check_decoder_agrees(data, size, &view);
-    if (view.topic_size <= EVENT_TOPIC_MAX)
+    if (view.topic_size <= EVENT_TOPIC_MAX && view.kind_size <= EVENT_KIND_MAX)
         check_it_is_read_again(&view);
     return 0;
 }

@@ -13,10 +13,11 @@
 
 /* From the smallest to the largest that the fields can be. */
 static const struct event_view views[] = {
-    {"t", 1, 0, 0, 0, 0},
-    {"topic", 5, 1, 1, 1, 1},
-    {"topic", 5, 127, 128, UINT64_MAX, 127},
-    {"\xc3\xa4", 2, UINT64_MAX, UINT64_MAX, 1790000000000000000, EVENT_BODY_MAX},
+    {"t", 1, 0, 0, 0, 0, "", 0, 0},
+    {"topic", 5, 1, 1, 1, 1, "k", 1, 1},
+    {"topic", 5, 127, 128, UINT64_MAX, 127, "position", 8, 0},
+    {"\xc3\xa4", 2, UINT64_MAX, UINT64_MAX, 1790000000000000000, EVENT_BODY_MAX, "chat", 4,
+     UINT64_MAX},
 };
 
 #define VIEWS (sizeof views / sizeof *views)
@@ -39,6 +40,8 @@ static void test_what_is_written_is_an_event(void **state)
         assert_true(event->author == view->author);
         assert_true(event->sequence == view->sequence);
         assert_true(event->sent_ns == view->sent_ns);
+        assert_string_equal(event->kind, view->kind);
+        assert_true(event->due_ns == view->due_ns);
         assert_int_equal(event->body.len, view->body_size);
         assert_true(view->body_size == 0 || event->body.data[view->body_size - 1] == 'b');
         flatline__v1__event__free_unpacked(event, NULL);
@@ -48,14 +51,15 @@ static void test_what_is_written_is_an_event(void **state)
 
 static void test_the_longest_head_has_room(void **state)
 {
-    char topic[EVENT_TOPIC_MAX];
+    char topic[EVENT_TOPIC_MAX], kind[EVENT_KIND_MAX];
     uint8_t wire[EVENT_HEAD_MAX];
-    struct event_view view = {topic,      sizeof topic, UINT64_MAX,
-                              UINT64_MAX, UINT64_MAX,   EVENT_BODY_MAX};
+    struct event_view view = {topic,          sizeof topic, UINT64_MAX,  UINT64_MAX, UINT64_MAX,
+                              EVENT_BODY_MAX, kind,         sizeof kind, UINT64_MAX};
     size_t head;
 
     (void)state;
     memset(topic, 't', sizeof topic);
+    memset(kind, 'k', sizeof kind);
     head = event_put_head(wire, &view);
     assert_in_range(head, sizeof topic, sizeof wire);
     assert_in_range(head + EVENT_BODY_MAX, 1, EVENT_MAX);
@@ -76,6 +80,8 @@ static void test_what_others_write_is_read(void **state)
         event.author = views[i].author;
         event.sequence = views[i].sequence;
         event.sent_ns = views[i].sent_ns;
+        event.kind = (char *)views[i].kind;
+        event.due_ns = views[i].due_ns;
         event.body.data = (uint8_t *)"body";
         event.body.len = 4;
         size = flatline__v1__event__pack(&event, wire);
@@ -84,7 +90,9 @@ static void test_what_others_write_is_read(void **state)
         assert_int_equal(view.topic_size, views[i].topic_size);
         assert_memory_equal(view.topic, views[i].topic, view.topic_size);
         assert_true(view.author == views[i].author && view.sequence == views[i].sequence);
-        assert_true(view.sent_ns == views[i].sent_ns);
+        assert_true(view.sent_ns == views[i].sent_ns && view.due_ns == views[i].due_ns);
+        assert_int_equal(view.kind_size, views[i].kind_size);
+        assert_memory_equal(view.kind, views[i].kind, view.kind_size);
         assert_int_equal(view.body_size, 4);
     }
 }
