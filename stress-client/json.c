@@ -49,11 +49,19 @@ static void put_string(FILE *out, const char *text)
     fputc('"', out);
 }
 
+static void break_line(const struct json *json)
+{
+    if (!json->line)
+        fprintf(json->out, "\n%*s", 2 * json->depth, "");
+}
+
 static void put_key(struct json *json, const char *key)
 {
-    fprintf(json->out, "%s\n%*s", json->filled ? "," : "", 2 * json->depth, "");
+    if (json->filled)
+        fputc(',', json->out);
+    break_line(json);
     put_string(json->out, key);
-    fputs(": ", json->out);
+    fputs(json->line ? ":" : ": ", json->out);
     json->filled = true;
 }
 
@@ -61,6 +69,12 @@ void json_start(struct json *json, FILE *out)
 {
     *json = (struct json){.out = out, .depth = 1};
     fputc('{', out);
+}
+
+void json_start_line(struct json *json, FILE *out)
+{
+    json_start(json, out);
+    json->line = true;
 }
 
 void json_begin(struct json *json, const char *key)
@@ -75,7 +89,7 @@ void json_end(struct json *json)
 {
     json->depth--;
     if (json->filled)
-        fprintf(json->out, "\n%*s", 2 * json->depth, "");
+        break_line(json);
     fputs(json->depth == 0 ? "}\n" : "}", json->out);
     json->filled = true;
 }
@@ -84,6 +98,12 @@ void json_number(struct json *json, const char *key, uint64_t value)
 {
     put_key(json, key);
     fprintf(json->out, "%" PRIu64, value);
+}
+
+void json_real(struct json *json, const char *key, double value)
+{
+    put_key(json, key);
+    fprintf(json->out, "%.3f", value);
 }
 
 void json_bool(struct json *json, const char *key, bool value)

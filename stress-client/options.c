@@ -290,6 +290,26 @@ static const struct option_spec specs[] = {
      MEMBER(relay.idle_ns)},
     {"event-db", 0, "FILE", "a row for each event that came, SQLite", options_set_text,
      MEMBER(relay.event_db)},
+    {NULL, 0, NULL, "Peers of a routine, likewise (docs/routines.md)", NULL, 0},
+    {"routine", 0, "NAME", "a file, or peer: join rooms, send by schedule", options_set_text,
+     MEMBER(peers.routine)},
+    {"peers", 0, "N", "with a connection each (as the routine says)", options_set_u64,
+     MEMBER(peers.peers)},
+    {"room", 0, "TOPIC", "their room, or the stem of its names (likewise)", options_set_text,
+     MEMBER(peers.room)},
+    {"room-size", 0, "N", "peers in one room (likewise)", options_set_u64, MEMBER(peers.room_size)},
+    {"start-jitter", 0, "T", "each begins up to so much later (likewise)", options_set_duration,
+     MEMBER(peers.start_jitter_ns)},
+    {"duration", 0, "TIME", "each sends what falls due in it (until SIGTERM)", options_set_period,
+     MEMBER(peers.duration_ns)},
+    {"peer", 0, "NAME", "ours; our peers stay the same when restarted", options_set_text,
+     MEMBER(peers.name)},
+    {"report-to", 0, "URL", "a results server: begins its test, is told all", options_set_text,
+     MEMBER(peers.report_to)},
+    {"test", 0, "ID", "which of its tests", options_set_text, MEMBER(peers.test)},
+    {"report-token", 0, "FILE", "its token is in it", options_set_text, MEMBER(peers.token)},
+    {"report-ca", 0, "FILE", "trust these certificates for it (the system's)", options_set_text,
+     MEMBER(peers.ca)},
     {NULL, 0, NULL, "Against any grpc.testing.TestService", NULL, 0},
     {"interop-case", 0, "NAME", "an official case, or all; ? lists them", set_interop_case, 0},
     {"soak-iterations", 0, "N", "calls of rpc_soak and channel_soak (10)", options_set_u64,
@@ -421,9 +441,28 @@ static void check_relay(const struct options *o)
                                "--new-header and --message-size");
 }
 
+static void check_peers(const struct options *o)
+{
+    const char *wrong = peer_options_check(&o->peers);
+
+    if (wrong != NULL)
+        options_exit_bad(&set, "%s", wrong);
+    if (!peer_options_used(&o->peers))
+        return;
+    if (o->probe || o->interop_case != NULL || o->swarm.clients != 0 ||
+        relay_options_used(&o->relay) || plan_group_count(o->plan) > 0)
+        options_exit_bad(&set, "--routine takes no calls, and none of --probe, --interop-case, "
+                               "--swarm, --publish and --subscribe");
+    if (o->service != ROUTINE_FLATLINE || o->encoding != GRPC_IDENTITY || o->overrun ||
+        o->cancel_after != 0 || o->abortive || o->new_header || o->message_size != 0)
+        options_exit_bad(&set, "--routine goes with none of --service, --gzip, --deflate, "
+                               "--overrun, --cancel-after, --abortive-close, --new-header and "
+                               "--message-size");
+}
+
 static void check(const struct options *o)
 {
-    bool relay = relay_options_used(&o->relay);
+    bool relay = relay_options_used(&o->relay), peers = peer_options_used(&o->peers);
     char why[256];
 
     if (o->port < 0)
@@ -436,6 +475,7 @@ static void check(const struct options *o)
     check_interop(o);
     check_swarm(o);
     check_relay(o);
+    check_peers(o);
     if (o->service != ROUTINE_FLATLINE && o->encoding != GRPC_IDENTITY)
         options_exit_bad(&set,
                          "--%s needs --service flatline: not every reply of the others can be "
@@ -447,7 +487,7 @@ static void check(const struct options *o)
                                "--service flatline");
     if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX && !relay)
         options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
-    if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0 && !relay &&
+    if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0 && !relay && !peers &&
         !plan_check(o->plan, why, sizeof why))
         options_exit_bad(&set, "%s", why);
 }
@@ -479,6 +519,7 @@ void options_read(struct options *options, int argc, char **argv)
                                 .soak_latency_ns = UINT64_MAX,
                                 .soak_failures = UINT64_MAX};
     relay_options_init(&options->relay);
+    peer_options_init(&options->peers);
     options->plan = plan_new((size_t)argc);
     if (options->plan == NULL) {
         fputs("stress-client: no memory for the command line\n", stderr);

@@ -4,6 +4,7 @@
 
 #include "common/contract/leak_spec.h"
 #include "common/engine/grpc.h"
+#include "stress-client/peer_options.h"
 #include "stress-client/plan.h"
 #include "stress-client/relay_options.h"
 #include "stress-client/routine.h"
@@ -43,6 +44,7 @@ struct options {
     uint64_t soak_iterations, soak_latency_ns, soak_failures; /* interop.h; UINT64_MAX: not given */
     struct swarm_options swarm;
     struct relay_options relay;
+    struct peer_options peers;
     uint64_t timeout_ns; /* of the probe, of an interop case, of a swarm's replies; 0: not given */
     int telemetry_fd;    /* -1: by hand */
     const char *profile_dir;

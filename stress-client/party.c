@@ -145,6 +145,8 @@ static void stop_member(struct member *member)
         finish(member);
     else if (member->state == MEMBER_CONNECTING)
         client_abort(member->client);
+    else if (member->state == MEMBER_OPEN && member->party->ops->on_stop != NULL)
+        member->party->ops->on_stop(member);
     else if (member->state == MEMBER_OPEN && member->call != NULL)
         call_cancel(member->call);
     else if (member->state == MEMBER_OPEN)
@@ -183,7 +185,13 @@ static void fill_snapshot(void *user, struct page_snapshot *snapshot)
     tally_fill(party->config.tally, snapshot);
 }
 
-static const struct telemetry_hooks hooks = {.fill = fill_snapshot};
+static bool on_command(void *user, enum page_command_op op, uint64_t argument,
+                       enum page_command_result *result)
+{
+    struct party *party = user;
+
+    return party->ops->command(party, op, argument, result);
+}
 
 static void init_signal(struct party *party, ev_signal *watcher, int signum)
 {
@@ -200,6 +208,9 @@ void party_init(struct party *party, const struct party_config *config, const st
     party->status = STATUS_PASSED;
     party->member = member;
     party->members = members;
+    party->hooks.fill = fill_snapshot;
+    if (ops->command != NULL)
+        party->hooks.command = on_command;
     init_signal(party, &party->sigterm, SIGTERM);
     init_signal(party, &party->sigint, SIGINT);
 }
@@ -222,7 +233,7 @@ int party_run(struct party *party)
 
     ev_signal_start(ev, &party->sigterm);
     ev_signal_start(ev, &party->sigint);
-    telemetry_start(party->config.telemetry, party->config.loop, &hooks, party);
+    telemetry_start(party->config.telemetry, party->config.loop, &party->hooks, party);
     party->busy = party->members;
     for (size_t i = 0; i < party->members; i++)
         start_member(party, i);

@@ -40,6 +40,12 @@ struct party_ops {
     void (*on_open)(struct member *member);
     /* Nothing is left to do: the connection's end is the member's. */
     bool (*is_done)(const struct member *member);
+    /* The party stops, and the connection is usable: it ends with member_close, at once or soon.
+     * NULL: its call is cancelled. */
+    void (*on_stop)(struct member *member);
+    /* Carries out the driver's commands, see telemetry.h. NULL: unsupported. */
+    bool (*command)(struct party *party, enum page_command_op op, uint64_t argument,
+                    enum page_command_result *result);
 };
 
 struct party_config {
@@ -56,6 +62,7 @@ struct party_config {
 struct party {
     struct party_config config;
     const struct party_ops *ops;
+    struct telemetry_hooks hooks;
     struct rng rng;
     size_t busy; /* members not finished */
     bool stopping;

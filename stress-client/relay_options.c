@@ -28,7 +28,7 @@ bool relay_options_used(const struct relay_options *o)
 }
 
 /* A protobuf string is UTF-8. */
-static bool is_topic(const char *text)
+bool relay_topic_is_valid(const char *text)
 {
     size_t size = strlen(text), n = 1;
 
@@ -41,7 +41,7 @@ static const char *check_author(const struct relay_options *o)
 {
     uint64_t authors = GIVEN(o->authors) ? o->authors : 1;
 
-    if (!is_topic(o->publish))
+    if (!relay_topic_is_valid(o->publish))
         return "--publish: a topic is 1 to 255 bytes of text";
     if (!GIVEN(o->events) || o->events == 0)
         return "--publish needs --events N, 1 or more";
@@ -58,7 +58,7 @@ static const char *check_author(const struct relay_options *o)
 
 static const char *check_subscriber(const struct relay_options *o)
 {
-    if (!is_topic(o->subscribe))
+    if (!relay_topic_is_valid(o->subscribe))
         return "--subscribe: a topic is 1 to 255 bytes of text";
     if (o->subscribers == 0 || (GIVEN(o->subscribers) && o->subscribers > MEMBERS_MAX))
         return "--subscribers: 1 to 60000";

@@ -22,6 +22,9 @@ void relay_options_init(struct relay_options *options);
 /* Whether the client is an author or a subscriber. */
 bool relay_options_used(const struct relay_options *options);
 
+/* Whether a broker takes it: 1 to EVENT_TOPIC_MAX bytes of UTF-8. */
+bool relay_topic_is_valid(const char *text);
+
 /* What is wrong with them as a whole, one line; NULL: nothing. */
 const char *relay_options_check(const struct relay_options *options);
 

@@ -131,4 +131,6 @@ void summary_print_text(const struct summary *s, FILE *out)
     print_time(out, s);
     if (s->tally->connect.count > 0)
         print_histograms(out, s);
+    if (s->peers != NULL)
+        peer_stats_print_text(s->peers, out);
 }

@@ -3,6 +3,7 @@
 #define FLATLINE_CLIENT_SUMMARY_H
 
 #include "common/engine/loop.h"
+#include "stress-client/peer_stats.h"
 #include "stress-client/tally.h"
 
 #include <stdbool.h>
@@ -17,6 +18,7 @@ struct summary {
     uint64_t wall_ns, cpu_ns;
     const struct engine_stats *stats;
     const struct tally *tally;
+    const struct peer_stats *peers; /* NULL: no routine */
 };
 
 /* The percentiles that both forms give. */

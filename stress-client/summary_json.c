@@ -75,5 +75,7 @@ void summary_print_json(const struct summary *s, FILE *out)
     for (int kind = 0; kind < CALL_KINDS; kind++)
         put_histogram(&json, call_kind_name((enum call_kind)kind), &s->tally->rtt[kind]);
     json_end(&json);
+    if (s->peers != NULL)
+        peer_stats_put_json(s->peers, &json);
     json_end(&json);
 }

@@ -17,6 +17,7 @@
 #include "stress-client/subscriber.h"
 #include "stress-client/summary.h"
 #include "stress-client/swarm.h"
+#include "stress-client/work_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,19 +29,6 @@
 #include <unistd.h>
 
 #define SPARE_DESCRIPTORS 32 /* beside the connections: loop, page, standard streams, resolver */
-
-struct work {
-    const struct options *options;
-    char address[300];
-    struct telemetry *telemetry;
-    struct engine_loop *loop;
-    struct tls_context *tls;
-    struct client_target *target;
-    struct leak *leak;
-    struct healthy *healthy;
-    struct tally *tally;
-    struct runner *runner;
-};
 
 static void format_address(struct work *work)
 {
@@ -59,6 +47,11 @@ static bool raise_limit(uint64_t wanted)
         return true;
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == wanted;
+}
+
+void work_make_room(uint64_t connections)
+{
+    raise_limit(connections + SPARE_DESCRIPTORS);
 }
 
 /* Every connection takes a descriptor: better said now than by the thousandth failing. */
@@ -138,6 +131,15 @@ static bool plant(struct work *work)
     return o->healthy.bytes == 0 || (work->healthy = healthy_new(&o->healthy, work->loop)) != NULL;
 }
 
+bool work_set_up_tally(struct work *work)
+{
+    work->tally = mem_calloc(MEM_APP, 1, sizeof *work->tally);
+    if (work->tally == NULL)
+        return false;
+    work->tally->telemetry = work->telemetry;
+    return plant(work);
+}
+
 static bool set_up_traffic(struct work *work)
 {
     const struct options *o = work->options;
@@ -160,9 +162,7 @@ static bool set_up_traffic(struct work *work)
 
     if (work->telemetry != NULL)
         config.retry_limit = RECONNECT_FOR_EVER;
-    work->tally = mem_calloc(MEM_APP, 1, sizeof *work->tally);
-    if (work->tally != NULL && plant(work)) {
-        work->tally->telemetry = work->telemetry;
+    if (work_set_up_tally(work)) {
         config.tally = work->tally;
         work->runner = runner_new(&config);
     }
@@ -171,7 +171,8 @@ static bool set_up_traffic(struct work *work)
     return work->runner != NULL;
 }
 
-static void report(const struct work *work, int status, const char *failure, uint64_t wall_ns)
+void work_report(const struct work *work, int status, const char *failure, uint64_t wall_ns,
+                 const struct peer_stats *peers)
 {
     struct summary summary = {
         .address = work->address,
@@ -182,6 +183,7 @@ static void report(const struct work *work, int status, const char *failure, uin
         .cpu_ns = clock_cpu_ns(),
         .stats = engine_loop_stats(work->loop),
         .tally = work->tally,
+        .peers = peers,
     };
 
     if (summary.failure != NULL)
@@ -192,7 +194,7 @@ static void report(const struct work *work, int status, const char *failure, uin
         summary_print_text(&summary, stdout);
 }
 
-static int flush_summary(int status)
+int work_flush_summary(int status)
 {
     if (fflush(stdout) == 0 || status != STATUS_PASSED)
         return status;
@@ -209,8 +211,8 @@ static int run_traffic(struct work *work)
         return STATUS_ENVIRONMENT;
     start = clock_now_ns();
     status = runner_run(work->runner);
-    report(work, status, runner_failure(work->runner), clock_now_ns() - start);
-    status = flush_summary(status);
+    work_report(work, status, runner_failure(work->runner), clock_now_ns() - start, NULL);
+    status = work_flush_summary(status);
     /* After a second signal connections are still open; the kernel ends them. */
     if (!runner_is_idle(work->runner))
         _exit(status);
@@ -263,13 +265,12 @@ static int run_swarm_to(struct work *work, FILE *csv)
     struct swarm *swarm;
     int status;
 
-    work->tally->telemetry = work->telemetry;
     swarm = make_swarm(work, csv);
     if (swarm == NULL)
         return STATUS_ENVIRONMENT;
     status = swarm_run(swarm);
-    report(work, status, swarm_failure(swarm), clock_now_ns() - start);
-    status = flush_summary(status);
+    work_report(work, status, swarm_failure(swarm), clock_now_ns() - start, NULL);
+    status = work_flush_summary(status);
     /* After a signal connections are still open; the kernel ends them. */
     if (!swarm_is_idle(swarm)) {
         if (csv != NULL && !close_csv(csv, work->options->swarm.csv))
@@ -291,9 +292,8 @@ static int run_swarm(struct work *work)
         log_error("cannot write %s: %s", path, strerrordesc_np(errno));
         return status;
     }
-    raise_limit(work->options->swarm.clients + SPARE_DESCRIPTORS);
-    work->tally = mem_calloc(MEM_APP, 1, sizeof *work->tally);
-    if (work->tally == NULL || !plant(work))
+    work_make_room(work->options->swarm.clients);
+    if (!work_set_up_tally(work))
         log_error("no memory for a swarm");
     else
         status = run_swarm_to(work, csv);
@@ -344,18 +344,15 @@ static int run_relay(struct work *work)
     uint64_t start = clock_now_ns();
     int status;
 
-    raise_limit((o->relay.publish != NULL ? o->relay.authors : o->relay.subscribers) +
-                SPARE_DESCRIPTORS);
-    work->tally = mem_calloc(MEM_APP, 1, sizeof *work->tally);
-    if (work->tally == NULL || !plant(work)) {
+    work_make_room(o->relay.publish != NULL ? o->relay.authors : o->relay.subscribers);
+    if (!work_set_up_tally(work)) {
         log_error("no memory for the run");
         return STATUS_ENVIRONMENT;
     }
-    work->tally->telemetry = work->telemetry;
     party.tally = work->tally;
     status = run_party(work, &party, failure, sizeof failure);
-    report(work, status, failure[0] != '\0' ? failure : NULL, clock_now_ns() - start);
-    return flush_summary(status);
+    work_report(work, status, failure[0] != '\0' ? failure : NULL, clock_now_ns() - start, NULL);
+    return work_flush_summary(status);
 }
 
 static int run_probe(struct work *work)
@@ -390,6 +387,8 @@ static int run(struct work *work)
         return run_probe(work);
     if (relay_options_used(&work->options->relay))
         return run_relay(work);
+    if (peer_options_used(&work->options->peers))
+        return work_run_peers(work);
     if (work->options->swarm.clients != 0)
         return run_swarm(work);
     return work->options->interop_case != NULL ? run_interop(work) : run_traffic(work);

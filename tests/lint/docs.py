@@ -15,6 +15,7 @@ from tap import Tap
 PAGE = "docs/run-folder.md"
 SCENARIO = "docs/scenario.md"
 HOSTS = "docs/hosts.md"
+ROUTINES = "docs/routines.md"
 
 
 def rows(path, table):
@@ -82,6 +83,17 @@ def main():
             [row[1] for row in rows("stress-server/relay.h", "RELAY_POLICY_TABLE")], documented(slow))
     compare(tap, "counts of the relay",
             [row[0] for row in rows("stress-server/relay.h", "RELAY_COUNT_TABLE")], documented(counts))
+    for heading, table in (("The routine", "SCRIPT"), ("A kind", "KIND")):
+        compare(tap, "routines, " + heading,
+                [row[0] for row in rows("stress-client/script_keys.h", table + "_KEY_TABLE")],
+                documented(section(heading, ROUTINES)))
+    compare(tap, "counts of routines",
+            [row[1] for row in rows("stress-client/peer_counts.h", "PEER_COUNT_TABLE")],
+            documented(section("What is counted", ROUTINES)))
+    built_in = "".join(re.findall(r'^[ a-z_\[\]=]*"(.*)\\n";?$', text("stress-client/script.c"), re.MULTILINE))
+    shown = re.search(r"```yaml\n(.*?)```", text(ROUTINES), re.DOTALL).group(1)
+    tap.check("the built-in routine is shown as it is", built_in and built_in == shown.replace("\n", ""), built_in, shown)
+
     statuses = [row[1:] for row in rows("common/base/exit_status.h", "EXIT_STATUS_TABLE")]
     listed = re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit statuses", "README.md"), re.MULTILINE)
     tap.check("exit statuses agree", statuses == [list(row) for row in listed], statuses, listed)
