@@ -20,6 +20,7 @@
     X(TEST_ALREADY_FINISHED, "test-already-finished", 400) \
     X(NO_SUCH_PATH, "no-such-path", 404)                   \
     X(TEST_NOT_FOUND, "test-not-found", 404)               \
+    X(NO_RUN, "no-run", 404)                               \
     X(METHOD_NOT_ALLOWED, "method-not-allowed", 405)       \
     X(TEST_EXISTS, "test-exists", 409)                     \
     X(SIZE_DIFFERS, "size-differs", 409)                   \

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,21 +160,13 @@ struct merge *merge_new(const char *path, unsigned size, const char *place, char
     return NULL;
 }
 
-static void put_time(sqlite3_stmt *s, int parameter, int64_t ns)
-{
-    if (ns == 0)
-        sqlite3_bind_null(s, parameter);
-    else
-        sqlite3_bind_int64(s, parameter, ns);
-}
-
 static bool write_host(struct merge *m, const struct merge_host *host)
 {
     sqlite3_stmt *s = NULL;
     bool ok = sqlite3_prepare_v2(m->db.db,
                                  "INSERT INTO main.host (rank, name, address, offset_ns,"
-                                 " offset_error_ns, state, first_ns, last_ns, status, verdict,"
-                                 " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                 " offset_error_ns, state, last_ns, status, verdict,"
+                                 " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                                  -1, &s, NULL) == SQLITE_OK;
 
     if (ok) {
@@ -183,12 +176,12 @@ static bool write_host(struct merge *m, const struct merge_host *host)
         sqlite3_bind_int64(s, 4, host->offset_ns);
         sqlite3_bind_int64(s, 5, host->offset_error_ns);
         sqlite3_bind_text(s, 6, host->lost ? RUN_HOST_LOST : RUN_HOST_DONE, -1, SQLITE_STATIC);
-        put_time(s, 7, host->first_ns);
-        put_time(s, 8, host->last_ns);
+        if (host->last_ns != 0)
+            sqlite3_bind_int64(s, 7, host->last_ns);
         if (host->status >= 0)
-            sqlite3_bind_int(s, 9, host->status);
-        sqlite3_bind_text(s, 10, host->verdict, -1, SQLITE_STATIC);
-        sqlite3_bind_text(s, 11, host->reason, -1, SQLITE_STATIC);
+            sqlite3_bind_int(s, 8, host->status);
+        sqlite3_bind_text(s, 9, host->verdict, -1, SQLITE_STATIC);
+        sqlite3_bind_text(s, 10, host->reason, -1, SQLITE_STATIC);
         ok = sqlite3_step(s) == SQLITE_DONE;
     }
     ok = ok || run_db_fail(&m->db, "cannot write a host");
@@ -205,6 +198,16 @@ bool merge_host(struct merge *m, const struct merge_host *host)
     m->shares = grown;
     m->shares[m->share_count++] = (struct merge_share){.host = *host};
     return write_host(m, host);
+}
+
+static bool put_first(struct merge *m, const struct merge_share *share)
+{
+    char sql[128];
+
+    snprintf(sql, sizeof sql,
+             "UPDATE main.host SET first_ns = nullif(%" PRIu64 ", 0) WHERE rank = %d",
+             share->first_ns, share->host.rank);
+    return merge_execute(m, sql, "cannot write a host");
 }
 
 static bool take_names(void *arg, sqlite3_stmt *row)
@@ -238,6 +241,8 @@ bool merge_finish(struct merge *m, struct merge_tally *tally)
     bool ok = true;
 
     merge_free_shapes(m);
+    for (size_t i = 0; ok && i < m->share_count; i++)
+        ok = put_first(m, &m->shares[i]);
     for (size_t i = 0; ok && i < sizeof steps / sizeof *steps; i++) {
         snprintf(doing, sizeof doing, "cannot put %s together", steps[i].what);
         ok = merge_execute(m, steps[i].sql, doing);

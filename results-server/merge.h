@@ -22,11 +22,11 @@ struct merge_host {
     const char *name, *address;
     int64_t offset_ns; /* the server's clock less the host's */
     int64_t offset_error_ns;
-    bool lost;                 /* its driver did not say how it ended */
-    int64_t first_ns, last_ns; /* when it was heard, on the server's clock; 0: never */
-    int status;                /* of its driver; -1: not known */
-    const char *verdict;       /* of its driver on its share; NULL: not known */
-    const char *reason;        /* or NULL */
+    bool lost;           /* its driver did not say how it ended */
+    int64_t last_ns;     /* when it was heard last, on the server's clock; 0: never */
+    int status;          /* of its driver; -1: not known */
+    const char *verdict; /* of its driver on its share; NULL: not known */
+    const char *reason;  /* or NULL */
 };
 
 struct merge_tally {
@@ -44,8 +44,9 @@ struct merge *merge_new(const char *path, unsigned size, const char *place, char
 /* All hosts come before the batches. False: merge_error. */
 bool merge_host(struct merge *m, const struct merge_host *host);
 
-/* The `tables` of a batch of that host, in the order in which it numbered them; NULL is none. */
-bool merge_tables(struct merge *m, int rank, const json_t *tables);
+/* The `tables` (NULL: none) of a batch of that host, in the order in which it numbered them; when
+ * it came, on the server's clock. */
+bool merge_tables(struct merge *m, int rank, uint64_t received_ns, const json_t *tables);
 
 /* Writes what can only be written at the end, and closes the file. False: merge_error. */
 bool merge_finish(struct merge *m, struct merge_tally *tally);

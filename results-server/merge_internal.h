@@ -64,6 +64,7 @@ struct merge_ids {
 
 struct merge_share {
     struct merge_host host; /* its texts are not kept */
+    uint64_t first_ns;      /* its first batch came; 0: none did */
     struct merge_ids components, incarnations, checkpoints;
 };
 

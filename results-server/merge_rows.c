@@ -438,12 +438,14 @@ static struct merge_share *find_share(struct merge *m, int rank)
     return NULL;
 }
 
-bool merge_tables(struct merge *m, int rank, const json_t *batch)
+bool merge_tables(struct merge *m, int rank, uint64_t received_ns, const json_t *batch)
 {
     struct merge_share *share = find_share(m, rank);
 
     if (share == NULL)
         return run_db_refuse(&m->db, "%s: no host of rank %d", m->path, rank);
+    if (share->first_ns == 0)
+        share->first_ns = received_ns;
     /* In the order of the list, in which nothing refers to what comes later. */
     for (int i = 0; i < MERGE_TABLES; i++) {
         const json_t *table = json_object_get(batch, tables[i].name);

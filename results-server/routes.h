@@ -26,6 +26,8 @@
     X("POST", "/test/ID", create, "", false, "make a test")                                      \
     X("GET", "/test/ID", show, "dataPoints wait timeout", false,                                 \
       "a test; wait=: once it is so far; dataPoints=true: with all that was posted")             \
+    X("GET", "/test/ID/run.db", run, "", false,                                                  \
+      "the runs of all its driver hosts as one, for driver gate")                                \
     X("PUT", "/test/ID/start", start, "", false, "start a test")                                 \
     X("PUT", "/test/ID/topology", topology, "", false, "put one host's entry")                   \
     X("PUT", "/test/ID/peer/PEER/metrics", metrics, "", false,                                   \

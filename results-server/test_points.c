@@ -3,13 +3,17 @@
 #include "common/base/log.h"
 #include "common/base/thread.h"
 #include "results-server/body_check.h"
-#include "results-server/store_reader.h"
+#include "results-server/export.h"
 
-#include <inttypes.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define STREAMS_MOST 8
 #define PIECE (64u << 10) /* of a stream, at once; less than its queue */
@@ -25,14 +29,15 @@ struct stream {
     struct points *points;
     struct http_exchange *x;
     char id[BODY_ID_SIZE];
-    json_t *test;
-    bool first; /* no batch was written yet */
+    json_t *test; /* NULL: its run is asked for */
 };
 
 /* ---- writing ---- */
 
-static bool put(struct stream *stream, const char *bytes, size_t size)
+static bool put(void *arg, const char *bytes, size_t size)
 {
+    const struct stream *stream = arg;
+
     while (size > 0) {
         size_t piece = size < PIECE ? size : PIECE;
 
@@ -44,54 +49,110 @@ static bool put(struct stream *stream, const char *bytes, size_t size)
     return true;
 }
 
-static bool put_batch(void *arg, const struct stored_batch *batch)
-{
-    struct stream *stream = arg;
-    char head[256];
-    int n =
-        snprintf(head, sizeof head,
-                 "%s{\"peer\":\"%s\",\"number\":%" PRIu64 ",\"received_ns\":%" PRIu64 ",\"batch\":",
-                 stream->first ? "" : ",\n", batch->peer, batch->number, batch->received_ns);
+/* ---- its run ---- */
 
-    stream->first = false;
-    return put(stream, head, (size_t)n) && put(stream, batch->body, batch->size) &&
-           put(stream, "}", 1);
+#define DRAFT "merge-"
+
+static void answer_failure(const struct stream *stream, const char *error)
+{
+    log_error("%s", error);
+    http_reply_error(stream->x, error_status(ERROR_STORE_FAILED), error_word(ERROR_STORE_FAILED),
+                     "%s", error);
 }
 
-/* The test's own members, and behind them the batches. */
-static bool put_test(struct stream *stream, struct store_reader *reader)
+/* Merges into a file that has no name any more when it is answered with. -1: answered already. */
+static int merge_run(const struct stream *stream, struct store_reader *reader,
+                     const struct test *test)
 {
-    char *text = json_dumps(stream->test, JSON_COMPACT);
-    bool done = text != NULL && put(stream, text, strlen(text) - 1) &&
-                put(stream, ",\"dataPoints\":[\n", 16) &&
-                store_reader_batches(reader, stream->id, put_batch, stream) &&
-                put(stream, "]}\n", 3);
+    char dir[PATH_MAX], path[PATH_MAX + 16], error[ERROR_MESSAGE_SIZE];
+    struct merge_tally tally;
+    int fd = -1;
 
-    free(text);
-    return done;
+    snprintf(dir, sizeof dir, "%s/" DRAFT "XXXXXX", stream->points->dir);
+    if (mkdtemp(dir) == NULL) {
+        snprintf(error, sizeof error, "cannot make %.256s: %m", dir);
+        answer_failure(stream, error);
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/" EXPORT_RUN_NAME, dir);
+    if (export_run(reader, test, path, &tally, error, sizeof error)) {
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        snprintf(error, sizeof error, "cannot open %.256s: %m", path);
+        unlink(path);
+    }
+    rmdir(dir);
+    if (fd < 0)
+        answer_failure(stream, error);
+    return fd;
+}
+
+static void answer_run(const struct stream *stream, struct store_reader *reader,
+                       struct tests *tests)
+{
+    const struct test *test;
+    struct stat st;
+    int fd;
+
+    if (tests == NULL || !store_reader_tests(reader, stream->id, tests)) {
+        answer_failure(stream, tests == NULL ? "no memory" : store_reader_error(reader));
+        return;
+    }
+    test = tests_find(tests, stream->id);
+    fd = test == NULL ? -1 : merge_run(stream, reader, test);
+    if (test == NULL)
+        answer_failure(stream, "the test is not in the store");
+    else if (fd >= 0 && fstat(fd, &st) == 0)
+        http_reply_file(stream->x, 200, "application/vnd.sqlite3", fd, (uint64_t)st.st_size);
+}
+
+/* What a server that was killed left of it. */
+static void sweep(const char *dir)
+{
+    char pattern[PATH_MAX];
+    glob_t found;
+
+    snprintf(pattern, sizeof pattern, "%s/" DRAFT "*/" EXPORT_RUN_NAME, dir);
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        unlink(found.gl_pathv[i]);
+        *strrchr(found.gl_pathv[i], '/') = '\0';
+        rmdir(found.gl_pathv[i]);
+    }
+    globfree(&found);
 }
 
 /* ---- a stream's thread ---- */
 
-static void run(struct stream *stream)
+static void answer_test(struct stream *stream, struct store_reader *reader)
 {
-    char error[ERROR_MESSAGE_SIZE];
-    struct store_reader *reader = store_reader_new(stream->points->dir, error, sizeof error);
-
-    if (reader == NULL) {
-        log_error("%s", error);
-        http_reply_error(stream->x, error_status(ERROR_STORE_FAILED),
-                         error_word(ERROR_STORE_FAILED), "%s", error);
-        return;
-    }
     http_stream_begin(stream->x, 200, "application/json");
-    if (put_test(stream, reader)) {
+    if (export_test(reader, stream->id, stream->test, put, stream)) {
         http_stream_end(stream->x);
     } else {
         /* Cut off, so that nobody takes a part for the whole. */
         if (store_reader_error(reader)[0] != '\0')
             log_error("%s", store_reader_error(reader));
         http_drop(stream->x);
+    }
+}
+
+static void run(struct stream *stream)
+{
+    char error[ERROR_MESSAGE_SIZE];
+    struct store_reader *reader = store_reader_new(stream->points->dir, error, sizeof error);
+    struct tests *tests;
+
+    if (reader == NULL) {
+        answer_failure(stream, error);
+        return;
+    }
+    if (stream->test != NULL) {
+        answer_test(stream, reader);
+    } else {
+        tests = tests_new();
+        answer_run(stream, reader, tests);
+        tests_free(tests);
     }
     store_reader_free(reader);
 }
@@ -143,7 +204,7 @@ bool points_stream(struct points *points, struct http_exchange *x, const char *i
     }
     stream = calloc(1, sizeof *stream);
     if (stream != NULL) {
-        *stream = (struct stream){.points = points, .x = x, .test = test, .first = true};
+        *stream = (struct stream){.points = points, .x = x, .test = test};
         snprintf(stream->id, sizeof stream->id, "%s", id);
         if (thread_start(&thread, 0, stream_main, stream) == 0) {
             pthread_detach(thread);
@@ -164,6 +225,7 @@ struct points *points_new(const char *dir)
     if (points == NULL)
         return NULL;
     points->dir = dir;
+    sweep(dir);
     pthread_mutex_init(&points->lock, NULL);
     pthread_cond_init(&points->ended, NULL);
     return points;

@@ -167,3 +167,23 @@ enum http_when route_show(struct app *app, struct http_exchange *x)
     http_reply_json(x, 200, answer);
     return HTTP_NOW;
 }
+
+/* ---- GET /test/ID/run.db ---- */
+
+enum http_when route_run(struct app *app, struct http_exchange *x)
+{
+    struct refusal refusal = {.kind = ERROR_NONE};
+    const struct test *test;
+
+    pthread_mutex_lock(&app->lock);
+    test = tests_find(app->tests, http_segment(x, 1));
+    if (test == NULL)
+        refuse(&refusal, ERROR_TEST_NOT_FOUND, "there is no test %s", http_segment(x, 1));
+    else if (test->hosts_present == 0)
+        refuse(&refusal, ERROR_NO_RUN, "test %s has no driver hosts, and so no run", test->id);
+    pthread_mutex_unlock(&app->lock);
+    if (refusal.kind == ERROR_NONE &&
+        points_stream(app->points, x, http_segment(x, 1), NULL, &refusal))
+        return HTTP_LATER;
+    return request_refuse(x, &refusal);
+}

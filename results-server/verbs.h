@@ -6,7 +6,9 @@
 #ifndef FLATLINE_RESULTS_SERVER_VERBS_H
 #define FLATLINE_RESULTS_SERVER_VERBS_H
 
-#define VERB_TABLE(X) X("routes", "", routes_main, "Print what can be asked over HTTP.")
+#define VERB_TABLE(X)                                                  \
+    X("routes", "", routes_main, "Print what can be asked over HTTP.") \
+    X("export", " ID", export_main, "Write what a test came to as files.")
 
 /* The exit status; argv outlives the call. */
 typedef int verb_main_fn(int argc, char **argv);

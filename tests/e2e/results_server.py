@@ -105,6 +105,7 @@ def life(tap, server):
     step("it is finished", 200, "PUT", "/finish", finish, state="finished")
     step("again", 200, "PUT", "/finish", finish, state="finished")
     step("otherwise: refused", 400, "PUT", "/finish", {"verdict": "pass"}, error="test-already-finished")
+    step("its run can be had", 200, "GET", "/run.db")
     step("no start any more", 400, "PUT", "/start", {}, error="test-already-finished")
     step("no metrics any more", 400, "PUT", "/peer/x/metrics", batch(1), error="test-already-finished")
     step("no host any more", 400, "PUT", "/topology", host(0, 2), error="test-already-finished")

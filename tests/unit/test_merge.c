@@ -50,7 +50,6 @@ static struct merge_host host_of(int rank, const char *name, int64_t offset_ns)
                                .name = name,
                                .address = "127.0.0.1",
                                .offset_ns = offset_ns,
-                               .first_ns = 998 * INT64_C(1000000000),
                                .last_ns = 1021 * INT64_C(1000000000),
                                .verdict = "pass"};
 }
@@ -59,7 +58,7 @@ static void send(struct merge *m, const struct share *share, size_t index)
 {
     json_t *batch = run_batch(folder_of(share->folder), index, BATCHES);
 
-    if (!merge_tables(m, share->host.rank, batch))
+    if (!merge_tables(m, share->host.rank, 998 * UINT64_C(1000000000) + index, batch))
         fail_msg("%s", merge_error(m));
     json_decref(batch);
 }
@@ -427,9 +426,9 @@ static void test_strange_rows(void **state)
     (void)state;
     assert_non_null(batch);
     assert_true(merge_host(m, &host));
-    assert_true(merge_tables(m, 0, batch));
-    assert_true(merge_tables(m, 0, NULL));
-    assert_false(merge_tables(m, 5, batch));
+    assert_true(merge_tables(m, 0, 7, batch));
+    assert_true(merge_tables(m, 0, 8, NULL));
+    assert_false(merge_tables(m, 5, 9, batch));
     assert_non_null(strstr(merge_error(m), "no host of rank 5"));
     assert_true(merge_finish(m, &tally));
     merge_free(m);
@@ -444,6 +443,8 @@ static void test_strange_rows(void **state)
     assert_int_equal(rows[0].pid, 101);
     assert_int_equal(rows[0].spawn_ns, 110);
     assert_int_equal(run_reader_info(run)->start_ns, 105);
+    assert_int_equal(run_reader_host(run, 1)->first_ns, 7);
+    assert_int_equal(run_reader_host(run, 1)->last_ns, 1021 * INT64_C(1000000000));
     run_reader_free(run);
     synthetic_run_bend(scratch, "CREATE TABLE t AS SELECT 1 / (count(*) = 2 AND sum(brand_new) = 11"
                                 " AND min(time_ns) = 120) AS x FROM sample;"
