@@ -83,20 +83,27 @@ void rule_zombies(const struct evidence *e, const struct evidence_component *c, 
                  first->pid, log_of(first));
 }
 
+/* Not before all was up: a share of a run may have stood by for the others. */
+static uint64_t kill_time(const struct evidence *e, const struct run_incarnation_row *row)
+{
+    uint64_t from = row->ready_ns > e->info->ready_ns ? row->ready_ns : e->info->ready_ns;
+
+    return from + evidence_plan(e, row)->after_ready_ns;
+}
+
 /* Whether a planned kill fell due while there was still time for it. */
 static bool kill_was_due(const struct evidence *e, const struct evidence_component *c,
                          const struct run_incarnation_row *row)
 {
-    const struct run_plan_row *plan = evidence_plan(e, row);
     uint64_t latest, end = e->info->ready_ns + e->info->duration_ns;
 
-    if (plan == NULL || row->ready_ns == 0)
+    if (evidence_plan(e, row) == NULL || row->ready_ns == 0)
         return false;
     /* Chaos keeps to the duration that was asked for, though the run may have waited for victims.
      */
     if (c->own_until_ns < end)
         end = c->own_until_ns;
-    latest = told_due(c, row->ready_ns + plan->after_ready_ns) + KILL_SLACK_NS;
+    latest = told_due(c, kill_time(e, row)) + KILL_SLACK_NS;
     if (row->exit_ns != 0 && row->exit_ns <= latest && row->reason != REASON_CHAOS)
         return false;
     return latest + CHAOS_QUIET_NS <= end || row->reason == REASON_CHAOS;
@@ -117,10 +124,9 @@ void rule_chaos(const struct evidence *e, const struct evidence_component *c, st
             forgotten = row;
     }
     if (forgotten != NULL)
-        rule_say(
-            out, OUTCOME_FAIL, (double)kills, (double)due,
-            "the kill of pid %d that was due at %.1f s was never ordered", forgotten->pid,
-            rule_seconds(e, forgotten->ready_ns + evidence_plan(e, forgotten)->after_ready_ns));
+        rule_say(out, OUTCOME_FAIL, (double)kills, (double)due,
+                 "the kill of pid %d that was due at %.1f s was never ordered", forgotten->pid,
+                 rule_seconds(e, kill_time(e, forgotten)));
     else if (faults.unseen != NULL)
         rule_say(out, OUTCOME_FAIL, (double)kills, (double)due,
                  "%s was ordered at %.1f s, but no effect was seen", faults.unseen->kind,

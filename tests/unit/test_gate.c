@@ -293,6 +293,11 @@ static const struct bend bends[] = {
     {"chaos: a kill that was forgotten",
      "UPDATE plan SET after_ready_ns=5e9 WHERE component=2 AND incarnation=2", 2, "chaos", F,
      "the kill of pid 4002 that was due at 13.4 s was never ordered", F},
+    {"chaos: none is due earlier for having been ready long before the others",
+     "UPDATE incarnation SET spawn_ns=980e9, ready_ns=990e9 WHERE id=2; UPDATE incarnation SET"
+     " reason='stopped', exit_ns=1020.4e9, ordered_ns=1020.2e9 WHERE id=2;"
+     "UPDATE plan SET after_ready_ns=18e9 WHERE component=2 AND incarnation=1",
+     2, "chaos", P, "kills, as planned: 0", F},
     {"chaos: none is due in the last seconds",
      "UPDATE plan SET after_ready_ns=9.5e9 WHERE component=2 AND incarnation=2", 2, "chaos", P,
      "kills, as planned: 1", P},
