@@ -155,6 +155,7 @@ void http_stream_end(struct http_exchange *x);
     X(body_bytes, "bytes of bodies now held")                                           \
     X(accepted, "connections accepted")                                                 \
     X(requests, "requests that reached the handler")                                    \
+    X(received, "bytes of the bodies of these")                                         \
     X(refused, "requests refused: malformed, too large, without token, while stopping") \
     X(timed_out, "connections closed because a request or an answer was too slow")      \
     X(gone, "clients that left before their answer")                                    \
@@ -168,5 +169,17 @@ struct http_counts {
 
 /* From any thread. */
 void http_read_counts(struct http *http, struct http_counts *counts);
+
+/* Answers by what was asked for and by their status. */
+struct http_answers_row {
+    const char *method, *path; /* as http_set_route was told; NULL: it was not */
+    int status;
+    uint64_t count;
+};
+
+/* What this request is for, in two literals; within the handler. */
+void http_set_route(struct http_exchange *x, const char *method, const char *path);
+/* Within the handler: the nth row, NULL behind the last one. */
+const struct http_answers_row *http_answers_at(const struct http *http, size_t index);
 
 #endif

@@ -96,6 +96,7 @@ enum MHD_Result http_queue_response(struct http_exchange *x, int status,
     if (x->http->stopping) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
+    http_count_answer(x, status);
     result = MHD_queue_response(x->conn->mhd, (unsigned)status, response);
     MHD_destroy_response(response);
     return result;
@@ -108,6 +109,7 @@ static void ask(struct http_exchange *x)
     pthread_mutex_lock(&http->lock);
     x->held = true;
     HTTP_COUNT(http, requests);
+    http->counts.received += x->body_size;
     HTTP_COUNT(http, waiting);
     pthread_mutex_unlock(&http->lock);
     if (http->config.handle(http->config.app, x) == HTTP_NOW) {

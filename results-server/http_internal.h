@@ -19,6 +19,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 
+#define HTTP_ANSWERS 256 /* more than there are routes with statuses */
 #define HTTP_HEADERS_MAX 8
 #define HTTP_BODIES_MAX 32    /* whole ones, of the largest size, may be held at a time */
 #define HTTP_RATE (64 * 1024) /* bytes/s that a body makes at least */
@@ -58,9 +59,10 @@ struct http_exchange {
     char why[128]; /* the target is bad; else empty */
     char *body;
     size_t body_size, body_room;
-    bool begun;           /* its head was looked at */
-    bool asked;           /* the handler was called, or needs not be */
-    uint64_t thrown_away; /* bytes of the body */
+    bool begun;                            /* its head was looked at */
+    bool asked;                            /* the handler was called, or needs not be */
+    uint64_t thrown_away;                  /* bytes of the body */
+    const char *route_method, *route_path; /* http_set_route */
     /* What is to be answered once the body has come, and was thrown away; 0: nothing */
     int refusal;
     const char *refusal_error, *refusal_message;
@@ -99,6 +101,8 @@ struct http {
     bool started;
     struct http_conn *conns; /* polling thread only, as the next two */
     struct http_linger linger;
+    struct http_answers_row answers[HTTP_ANSWERS]; /* polling thread only */
+    size_t answers_count;
     bool stopping; /* a copy of what stop_ns says */
 
     pthread_mutex_t lock;
@@ -115,6 +119,11 @@ struct http {
 void http_make_ready(struct http_exchange *x);
 /* Under http->lock. */
 #define HTTP_COUNT(http, name) ((http)->counts.name++)
+
+/* http_answers.c; polling thread only. */
+
+/* Notes that x is answered so. */
+void http_count_answer(const struct http_exchange *x, int status);
 
 /* http_conn.c; polling thread only. */
 

@@ -115,6 +115,8 @@ enum http_when routes_handle(void *app, struct http_exchange *x)
     char allow[64];
     const struct route *route = find_route(x, allow, sizeof allow, &refusal);
 
+    if (route != NULL)
+        http_set_route(x, route->method, route->path);
     if (route != NULL && queries_fit(route, x, &refusal))
         return route->handle(app, x);
     if (refusal.kind == ERROR_METHOD_NOT_ALLOWED)

@@ -20,6 +20,8 @@
       "the list of tests as it changes, by server-sent events")                                  \
     X("GET", "/test/ID/events", test_events, "host", false,                                      \
       "a test as it runs, likewise; host=: one of its hosts")                                    \
+    X("GET", "/metrics", metrics_text, "", false,                                                \
+      "what the server says of itself, for Prometheus")                                          \
     X("GET", "/status", status, "", false, "the server: version, clocks, tests by state, store") \
     X("GET", "/test", list, "", false, "all tests, newest first")                                \
     X("POST", "/test", create, "", false, "make a test and an id for it")                        \

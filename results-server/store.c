@@ -223,9 +223,7 @@ static void note_outcome(struct store *store, bool kept, size_t count, uint64_t 
     if (kept) {
         store->figures.commits++;
         store->figures.jobs += count;
-        store->figures.commit_ns += took_ns;
-        if (took_ns > store->figures.commit_ns_max)
-            store->figures.commit_ns_max = took_ns;
+        histogram_record(&store->figures.commit_ns, took_ns);
     } else {
         store->figures.failures++;
     }

@@ -7,6 +7,7 @@
 #ifndef FLATLINE_RESULTS_SERVER_STORE_H
 #define FLATLINE_RESULTS_SERVER_STORE_H
 
+#include "common/base/histogram.h"
 #include "common/run/db.h"
 
 #include <jansson.h>
@@ -82,7 +83,7 @@ void store_failure(struct store *store, char *out, size_t cap);
 
 struct store_figures {
     uint64_t commits, jobs, failures;
-    uint64_t commit_ns, commit_ns_max; /* in all of them, and in one */
+    struct histogram commit_ns; /* what each of them took */
     size_t waiting_jobs, waiting_bytes;
     uint64_t bytes; /* of the files */
 };
