@@ -219,13 +219,14 @@ static bool check_entry(struct request *r, struct test_row *row, const json_t *f
                         int64_t size)
 {
     const char *name = json_string_value(json_object_get(entry_of(r), "name"));
-    bool offset_only = former != NULL && differ_in_offset_only(former, entry_of(r));
+    /* Who was made started has no moment before which all must be there. */
+    bool any_time = row->begun || (former != NULL && differ_in_offset_only(former, entry_of(r)));
 
     if (clash)
         return refuse(&r->refusal, ERROR_NAME_TAKEN,
                       "host.name: another host of test %s is called %s", r->test, name);
     return check_size(r, row->size != 0 ? row->size : size) &&
-           test_state_allows(rows_state(row), offset_only ? TEST_EVENT_OFFSET : TEST_EVENT_ENTRY,
+           test_state_allows(rows_state(row), any_time ? TEST_EVENT_OFFSET : TEST_EVENT_ENTRY,
                              r->test, &r->refusal);
 }
 

@@ -196,6 +196,12 @@ class Poll(threading.Thread):
         return self.answer and self.answer[1]
 
 
+def latecomers(tap, server):
+    server.ask("POST", "/test/s", {"started": True})
+    statuses = [server.ask("PUT", "/test/s/topology", host(rank, 2))[0] for rank in (0, 1)]
+    tap.check("to a test that was made started, hosts come at any time", statuses == [200, 200], statuses)
+
+
 def polls(tap, server):
     def waiting(count):
         wait_until(lambda: server.ask("GET", "/status")[1]["waiting"] == count)
@@ -448,6 +454,7 @@ def main():
         server.judge = judge
         life(tap, server)
         refusals(tap, server)
+        latecomers(tap, server)
         polls(tap, server)
         server.ask("GET", "/status")
         tap.check("every answer was as the OpenAPI file describes it", not server.wrong, *server.wrong[:20])
