@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the programs link: the driver must start where no HTTP/2 and no TLS is installed, and the stress
-# programs must run on jemalloc (but not in a sanitizer build, which brings its own allocator).
+# programs and the results server must run on jemalloc (but not in a sanitizer build, which brings its own allocator).
 . "$top_srcdir/tests/lib/tap.sh"
 
 # needed PROGRAM: its DT_NEEDED entries.
@@ -31,8 +31,9 @@ has "$DRIVER" '^libsqlite3\.so'
 for library in nghttp2 'ssl|crypto|gnutls' curl; do
     lacks "$DRIVER" "$library"
 done
-for program in "$STRESS_SERVER" "$STRESS_CLIENT"; do
-    has "$program" '^libnghttp2\.so'
+has "$STRESS_SERVER" '^libnghttp2\.so'
+has "$STRESS_CLIENT" '^libnghttp2\.so'
+for program in "$STRESS_SERVER" "$STRESS_CLIENT" "$top_builddir/results-server/results-server"; do
     if sanitized; then
         lacks "$program" jemalloc
     else
