@@ -28,6 +28,7 @@ struct report *report_new(struct run_reader *run, const struct verdict_list *ver
         return NULL;
     r->run = run;
     r->info = run_reader_info(run);
+    r->hosts = run_reader_hosts(run, &r->host_count);
     r->verdicts = verdicts;
     r->outcome = verdict_list_worst(verdicts, 0, &r->first);
     if (r->first == NULL)

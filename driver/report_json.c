@@ -6,7 +6,7 @@
 #include <math.h>
 #include <time.h>
 
-#define SUMMARY_VERSION 1
+#define SUMMARY_VERSION 2
 
 /* Of these null is JSON's null, and NULL is no memory, which json_pack passes on. */
 
@@ -79,11 +79,14 @@ static json_t *durations(const struct report *r, int64_t component, const char *
 
 static json_t *identity(const struct report *r, const struct run_component_row *row)
 {
-    return json_pack("{s:o, s:o, s:b, s:b, s:o, s:i, s:o, s:o, s:o}", "name", json_text(row->name),
-                     "role", json_text(row->role), "stable", row->stable, "secure", row->secure,
-                     "pattern", json_text(row->pattern), "port", row->port, "peer",
-                     row->peer == 0 ? json_null() : json_text(report_name(r, row->peer)), "service",
-                     json_text(row->service), "coverage", json_text(row->coverage));
+    const struct run_host_row *host = report_host(r, row->id);
+
+    return json_pack(
+        "{s:o, s:o, s:o, s:b, s:b, s:o, s:i, s:o, s:o, s:o}", "name", json_text(row->name), "host",
+        host == NULL ? json_null() : json_text(host->name), "role", json_text(row->role), "stable",
+        row->stable, "secure", row->secure, "pattern", json_text(row->pattern), "port", row->port,
+        "peer", row->peer == 0 ? json_null() : json_text(report_name(r, row->peer)), "service",
+        json_text(row->service), "coverage", json_text(row->coverage));
 }
 
 static json_t *memory(const struct summary_row *s)
@@ -143,6 +146,32 @@ static json_t *components(const struct report *r)
     return array;
 }
 
+static json_t *host(const struct report *r, const struct run_host_row *row)
+{
+    struct summary_row sum = report_host_sum(r, row);
+    char end[160];
+
+    return json_pack("{s:o, s:o, s:i, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "name",
+                     json_text(row->name), "address", json_text(row->address), "rank", row->rank,
+                     "lost", row->lost, "end", json_text(report_host_end(r, row, end, sizeof end)),
+                     "status", whole(row->status), "clock_error_s", seconds(row->offset_error_ns),
+                     "components", (json_int_t)sum.members, "failed", (json_int_t)sum.failed,
+                     "inconclusive", (json_int_t)sum.doubtful);
+}
+
+static json_t *hosts(const struct report *r)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < r->host_count && array != NULL; i++) {
+        if (json_array_append_new(array, host(r, &r->hosts[i])) != 0) {
+            json_decref(array);
+            array = NULL;
+        }
+    }
+    return array;
+}
+
 static json_t *run_facts(const struct report *r)
 {
     const struct run_info *info = r->info;
@@ -174,10 +203,10 @@ static json_t *overall(const struct report *r)
 bool report_json(const struct report *r, const struct report_style *style, FILE *out, char *error,
                  size_t cap)
 {
-    json_t *json = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "format", "flatline-summary",
-                             "version", SUMMARY_VERSION, "verdict", overall(r), "run", run_facts(r),
-                             "totals", traffic(&r->summary->total), "verdicts", verdicts_of(r, 0),
-                             "components", components(r));
+    json_t *json = json_pack(
+        "{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "format", "flatline-summary", "version",
+        SUMMARY_VERSION, "verdict", overall(r), "run", run_facts(r), "hosts", hosts(r), "totals",
+        traffic(&r->summary->total), "verdicts", verdicts_of(r, 0), "components", components(r));
 
     (void)style;
     if (json == NULL) {

@@ -78,6 +78,7 @@ static void set_tally(mxml_node_t *node, const struct tally *tally, double secon
 static void put_suite(mxml_node_t *suites, const struct report *r, int64_t component,
                       struct tally *total)
 {
+    const struct run_host_row *host = report_host(r, component);
     const char *coverage = report_coverage(r, component);
     mxml_node_t *suite = mxmlNewElement(suites, "testsuite"), *properties;
     time_t start = (time_t)(r->info->start_wall_ns / NS_PER_S);
@@ -89,7 +90,7 @@ static void put_suite(mxml_node_t *suites, const struct report *r, int64_t compo
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc);
     set_text(suite, "name", report_name(r, component));
     mxmlElementSetAttr(suite, "timestamp", when);
-    set_text(suite, "hostname", r->info->host);
+    set_text(suite, "hostname", host == NULL ? r->info->host : host->name);
     properties = mxmlNewElement(suite, "properties");
     if (coverage != NULL)
         put_property(properties, "coverage", coverage);

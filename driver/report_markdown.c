@@ -184,6 +184,27 @@ static void put_components(struct markdown *m)
     end_rows(m);
 }
 
+/* Where there are several. */
+static void put_hosts(struct markdown *m)
+{
+    if (m->r->host_count == 0)
+        return;
+    put(m, "\n### Hosts\n\n| host | address | end | processes | failed | inconclusive |\n"
+           "|---|---|---|--:|--:|--:|\n");
+    for (size_t i = 0; i < m->r->host_count; i++) {
+        struct summary_row sum = report_host_sum(m->r, &m->r->hosts[i]);
+        char row[ROW] = "| ", text[160];
+
+        add_cell(row, m->r->hosts[i].name);
+        add_cell(row, m->r->hosts[i].address);
+        add_cell(row, report_host_end(m->r, &m->r->hosts[i], text, sizeof text));
+        snprintf(text, sizeof text, "%zu | %zu | %zu |\n", sum.members, sum.failed, sum.doubtful);
+        strncat(row, text, ROW - strlen(row) - 1);
+        put_row(m, row);
+    }
+    end_rows(m);
+}
+
 static void put_head(struct markdown *m)
 {
     static const char *const words[] = {[OUTCOME_PASS] = "passed",
@@ -202,9 +223,13 @@ static void put_head(struct markdown *m)
         add_text(text, report_name(r, r->first->component));
         strncat(text, ": ", ROW - strlen(text) - 1);
         add_text(text, r->first->text);
-        put(m, "%s (%zu of %zu processes %s)\n", text,
-            r->outcome == OUTCOME_FAIL ? total->failed : total->doubtful, r->summary->count,
-            r->outcome == OUTCOME_FAIL ? "failed" : "unclear");
+        put(m, "%s", text);
+        if (r->first->component == 0)
+            put(m, "\n");
+        else
+            put(m, " (%zu of %zu processes %s)\n",
+                r->outcome == OUTCOME_FAIL ? total->failed : total->doubtful, r->summary->count,
+                r->outcome == OUTCOME_FAIL ? "failed" : "unclear");
     }
     put(m, "\n%.0f s under traffic, %llu kills, %llu recoveries. The same again:\n\n",
         report_lasted(r), (unsigned long long)total->kills, (unsigned long long)total->back);
@@ -229,10 +254,11 @@ bool report_markdown(const struct report *r, const struct report_style *style, F
     put_head(&m);
     put_command(&m);
     /* Room for the later sections' headings and notes, whatever the first ones have to say. */
-    m.max -= 3 * (size_t)RESERVE;
+    m.max -= (r->host_count > 0 ? 5 : 3) * (size_t)RESERVE;
     put_verdicts(&m, OUTCOME_FAIL, "Failed");
     put_evidence(&m);
     put_verdicts(&m, OUTCOME_INCONCLUSIVE, "Inconclusive");
+    put_hosts(&m);
     put_components(&m);
     return true;
 }

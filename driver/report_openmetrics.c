@@ -76,6 +76,7 @@ static void put_components(const struct report *r, FILE *out)
     put_family(out, "flatline_component", "info", "", "What the fleet is made of.");
     for (size_t i = 0; i < r->summary->count; i++) {
         const struct run_component_row *row = r->summary->rows[i].first->row;
+        const struct run_host_row *host = r->summary->rows[i].first->host;
 
         put_label(out, "component", row->name, "flatline_component_info{");
         put_label(out, "role", row->role, ",");
@@ -83,6 +84,8 @@ static void put_components(const struct report *r, FILE *out)
         put_label(out, "security", row->secure ? "secure" : "insecure", ",");
         put_label(out, "pattern", row->pattern == NULL ? "" : row->pattern, ",");
         put_label(out, "coverage", row->coverage, ",");
+        if (host != NULL)
+            put_label(out, "host", host->name, ",");
         fputs("} 1\n", out);
     }
 }

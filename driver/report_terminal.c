@@ -1,5 +1,6 @@
 #include "common/run/stacks.h"
 #include "common/run/verdict_numbers.h"
+#include "driver/hosts.h"
 #include "driver/report.h"
 
 #include <stdarg.h>
@@ -12,6 +13,9 @@
 #define FINDINGS 10
 #define FINDING_RULES 4
 #define PATTERN_WIDTH 34
+/* Of more hosts than these each has a row; and so many rows at most. */
+#define SPLIT_HOSTS 4
+#define HOST_ROWS 40
 
 struct terminal {
     const struct report *r;
@@ -110,7 +114,7 @@ static void put_row(const struct terminal *t, const char *label, const struct su
     char verdict[48];
 
     if (outcome == OUTCOME_PASS)
-        snprintf(verdict, sizeof verdict, "flat");
+        snprintf(verdict, sizeof verdict, row->lost == row->members ? "flat until lost" : "flat");
     else if (row->members == 1)
         snprintf(verdict, sizeof verdict, "%s", outcome_name(outcome));
     else
@@ -126,10 +130,10 @@ static bool same_pattern(const struct summary_row *a, const struct summary_row *
     const char *p = a->first->row->pattern, *q = b->first->row->pattern;
 
     return !a->first->row->server && !b->first->row->server && p != NULL && q != NULL &&
-           strcmp(p, q) == 0;
+           strcmp(p, q) == 0 && a->first->host == b->first->host;
 }
 
-/* The row of all clients of a pattern, printed where its first one stands. */
+/* The row of all clients of a pattern on a host, printed where its first one stands. */
 static void put_pattern(const struct terminal *t, size_t first)
 {
     struct summary_row sum = SUMMARY_ROW_NONE;
@@ -147,22 +151,71 @@ static void put_pattern(const struct terminal *t, size_t first)
     put_row(t, label, &sum);
 }
 
+/* The components of a host; NULL: all. */
+static void put_rows(const struct terminal *t, const struct run_host_row *host)
+{
+    for (size_t i = 0; i < t->s->count; i++) {
+        const struct run_component_row *row = t->s->rows[i].first->row;
+
+        if (t->s->rows[i].first->host != host)
+            continue;
+        if (t->grouped && !row->server && row->pattern != NULL)
+            put_pattern(t, i);
+        else
+            put_row(t, report_short_name(t->r, row->id), &t->s->rows[i]);
+    }
+}
+
+/* "n1, 127.0.0.2: 17 processes, heard to its end" above them. */
+static void put_host(const struct terminal *t, const struct run_host_row *host)
+{
+    struct summary_row sum = report_host_sum(t->r, host);
+    char end[160];
+
+    fprintf(t->out, "%s, %s: %zu processes, ", host->name, host->address, sum.members);
+    report_host_end(t->r, host, end, sizeof end);
+    if (hosts_broke_off(host))
+        paint(t, OUTCOME_FAIL, "%s", end);
+    else
+        fputs(end, t->out);
+    fputc('\n', t->out);
+    put_rows(t, host);
+}
+
+/* Those of which there is something to say first. */
+static void put_host_sums(const struct terminal *t)
+{
+    size_t put = 0;
+
+    for (int calm = 0; calm < 2; calm++) {
+        for (size_t i = 0; i < t->r->host_count; i++) {
+            struct summary_row sum = report_host_sum(t->r, &t->r->hosts[i]);
+            char label[128];
+
+            if ((sum.failed + sum.doubtful + sum.lost == 0) != (calm == 1) || put++ >= HOST_ROWS)
+                continue;
+            snprintf(label, sizeof label, "%zu on %s", sum.members, t->r->hosts[i].name);
+            put_row(t, label, &sum);
+        }
+    }
+    if (put > HOST_ROWS)
+        fprintf(t->out, "and %zu hosts more\n", put - HOST_ROWS);
+}
+
 static void put_table(const struct terminal *t)
 {
     fprintf(t->out, "%-*s %-15s %8s %8s %8s %7s %7s %7s %6s %5s %7s\n", t->width, "component",
             "verdict", "live MB", "peak MB", "data MB", "of cap", "calls", "msg/s", "kills", "back",
             "losses");
-    for (size_t i = 0; i < t->s->count; i++) {
-        const struct run_component_row *row = t->s->rows[i].first->row;
-
-        if (t->grouped && !row->server && row->pattern != NULL)
-            put_pattern(t, i);
-        else
-            put_row(t, row->name, &t->s->rows[i]);
-    }
+    if (t->r->host_count == 0)
+        put_rows(t, NULL);
+    for (size_t i = 0; t->r->host_count <= SPLIT_HOSTS && i < t->r->host_count; i++)
+        put_host(t, &t->r->hosts[i]);
+    if (t->r->host_count > SPLIT_HOSTS)
+        put_host_sums(t);
     if (t->grouped)
         fprintf(t->out,
-                "A row of several clients: the highest memory of one, the sum of all else.\n");
+                "A row of several processes: the highest memory of one, the sum of all else.\n");
 }
 
 /* A rule and what it found, and the numbers that the words leave out. */
@@ -308,6 +361,8 @@ static void put_verdict(const struct terminal *t)
             "its cap\n",
             total->members, t->s->count, (unsigned long long)total->kills,
             (unsigned long long)total->back, total->first->row->name, 100 * total->share);
+    else if (first->component == 0)
+        fprintf(t->out, ": %s: %s\n", first->rule, first->text);
     else
         fprintf(t->out, ": %s %s: %s (%zu of %zu components %s)\n",
                 report_name(t->r, first->component), first->rule, first->text,
@@ -318,10 +373,10 @@ static void put_verdict(const struct terminal *t)
 /* Whether clients share rows, and how wide the names are then. */
 static void measure(struct terminal *t)
 {
-    t->grouped = t->s->count > SINGLE_ROWS;
+    t->grouped = t->s->count > SINGLE_ROWS || t->r->host_count > SPLIT_HOSTS;
     t->width = t->grouped ? PATTERN_WIDTH : (int)strlen("component");
     for (size_t i = 0; !t->grouped && i < t->s->count; i++) {
-        int length = (int)strlen(t->s->rows[i].first->row->name);
+        int length = (int)strlen(report_short_name(t->r, t->s->rows[i].first->row->id));
 
         t->width = length > t->width ? length : t->width;
     }

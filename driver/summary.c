@@ -1,5 +1,6 @@
 #include "driver/summary.h"
 
+#include "driver/hosts.h"
 #include "driver/recovery.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ static struct summary_row summarize(const struct evidence *e, const struct evide
         .telling = !evidence_is_mute(c),
         .failed = outcome == OUTCOME_FAIL,
         .doubtful = outcome == OUTCOME_INCONCLUSIVE,
+        .lost = hosts_broke_off(c->host),
         .live_last = sum.live_last,
         .live_peak = sum.live_peak,
         .data_peak = sum.data_peak,
@@ -45,6 +47,7 @@ void summary_add(struct summary_row *sum, const struct summary_row *row)
     sum->telling += row->telling;
     sum->failed += row->failed;
     sum->doubtful += row->doubtful;
+    sum->lost += row->lost;
     sum->live_last = larger(sum->live_last, row->live_last);
     sum->live_peak = larger(sum->live_peak, row->live_peak);
     sum->data_peak = larger(sum->data_peak, row->data_peak);

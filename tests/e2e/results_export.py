@@ -15,6 +15,8 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 
+import jsonschema
+
 from program import BUILD, PATIENCE
 from results import RESULTS, Results, batch, host, point
 from run_batches import run_batches
@@ -151,9 +153,17 @@ def one_of_two_dies(tap, server, root):
     tap.check("two hosts: each has its processes", len(mine) == len(theirs) == 6, [c["name"] for c in mine + theirs])
     tap.check("two hosts: nobody on the other is in doubt",
               all(c["outcome"] == "pass" for c in mine), [(c["name"], c["outcome"]) for c in mine])
+    with open(os.path.join(os.environ["top_srcdir"], "docs", "summary.schema.json"), encoding="utf-8") as file:
+        jsonschema.validate(report, json.load(file))
+    tap.check("two hosts: each is in the summary",
+              [(h["name"], h["lost"], h["components"], h["status"]) for h in report["hosts"]] ==
+              [("n1", False, 6, 0), ("n2", True, 6, None)] and mine[0]["host"] == "n1", report["hosts"])
+    told = run(DRIVER, "report", out)[1]
+    tap.check("two hosts: the table is by host", re.search(r"^n1, 127\.0\.0\.1: 6 processes, heard to its end\n(\S+ .*\n)+"
+                                                          r"n2, 127\.0\.0\.1: 6 processes, lost at", told, re.M), told)
     for form in "terminal json junit markdown csv ndjson openmetrics".split():
         status, told, said = run(DRIVER, "report", out, "--format", form)
-        tap.check("two hosts: a report as %s" % form, status == 0 and "n2." in told and not said, status, said)
+        tap.check("two hosts: a report as %s" % form, status == 0 and "n2" in told and not said, status, said)
     status, _, said = run(DRIVER, "charts", out)
     tap.check("two hosts: charts", status == 0 and os.path.exists(os.path.join(out, "index.html")), said)
 
