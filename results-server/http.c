@@ -83,7 +83,12 @@ static void turn(struct http *http)
     http_conns_expire(http, clock_now_ns());
     http_linger_run(&http->linger);
     run_ready(http);
-    MHD_run(http->daemon);
+    /* Whether there is room to accept more it looks only when it is run, not when one has closed.
+     */
+    do {
+        http->one_closed = false;
+        MHD_run(http->daemon);
+    } while (http->one_closed);
 }
 
 static void close_listener(struct http *http)

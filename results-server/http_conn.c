@@ -24,6 +24,15 @@ static void keep_alive(int fd)
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
+static void watch(struct http_conn *conn)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = conn};
+
+    if (epoll_ctl(conn->http->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) != 0) {
+        log_debug("cannot watch a client: %s", strerror(errno));
+    }
+}
+
 static void open_conn(struct http *http, struct MHD_Connection *mhd, void **context)
 {
     struct http_conn *conn = calloc(1, sizeof(*conn));
@@ -43,6 +52,7 @@ static void open_conn(struct http *http, struct MHD_Connection *mhd, void **cont
     }
     http->conns = conn;
     keep_alive(fd);
+    watch(conn);
     http_conn_enter(conn, HTTP_PHASE_HEAD, 0);
     pthread_mutex_lock(&http->lock);
     HTTP_COUNT(http, accepted);
@@ -62,6 +72,9 @@ static void close_conn(struct http_conn *conn)
     if (conn->next != NULL) {
         conn->next->previous = conn->previous;
     }
+    http->one_closed = true;
+    epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, conn->fd,
+              NULL); /* else it lives on with a copy of fd */
     if (conn->linger) {
         http_linger_add(&http->linger, conn->fd);
     }
@@ -87,6 +100,21 @@ struct http_conn *http_conn_of(struct MHD_Connection *mhd)
     return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
+/* Who sends no more gets what he has asked for, if it comes soon: whether he closed one direction
+ * or both, only a byte to him would tell. libmicrohttpd may overlook it, when the end came together
+ * with the last bytes, and does not look at all while it is suspended. */
+static void hurry(struct http_conn *conn)
+{
+    uint64_t soon_ns = clock_now_ns() + HTTP_HALF_CLOSED_NS;
+
+    if (conn->phase == HTTP_PHASE_WAIT && conn->hung_up) {
+        conn->deadline_ns = 1;
+    } else if ((conn->hung_up || conn->half_closed) && conn->phase <= HTTP_PHASE_WAIT &&
+               (conn->deadline_ns == 0 || conn->deadline_ns > soon_ns)) {
+        conn->deadline_ns = soon_ns;
+    }
+}
+
 void http_conn_enter(struct http_conn *conn, enum http_phase phase, uint64_t bytes)
 {
     if (phase != HTTP_PHASE_BODY || conn->phase != phase) {
@@ -97,33 +125,14 @@ void http_conn_enter(struct http_conn *conn, enum http_phase phase, uint64_t byt
         phase == HTTP_PHASE_WAIT
             ? 0
             : conn->since_ns + conn->http->config.io_timeout_ns + bytes * (NS_PER_S / HTTP_RATE);
-}
-
-void http_conn_watch(struct http_conn *conn)
-{
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = conn};
-
-    if (epoll_ctl(conn->http->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) != 0) {
-        log_debug("cannot watch a client: %s", strerror(errno));
-    }
-}
-
-void http_conn_unwatch(struct http_conn *conn)
-{
-    epoll_ctl(conn->http->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
+    hurry(conn);
 }
 
 void http_conn_event(struct http_conn *conn, uint32_t events)
 {
-    if (conn->x == NULL || !conn->x->suspended) {
-        return;
-    }
-    if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-        http_exchange_abandon(conn->x);
-    } else if (conn->deadline_ns == 0) {
-        /* Whether it closed one direction or both, only a byte to it would tell. */
-        conn->deadline_ns = clock_now_ns() + HTTP_HALF_CLOSED_NS;
-    }
+    conn->half_closed |= (events & EPOLLRDHUP) != 0;
+    conn->hung_up |= (events & (EPOLLHUP | EPOLLERR)) != 0;
+    hurry(conn);
 }
 
 void http_conn_shut(struct http_conn *conn)
@@ -152,7 +161,7 @@ static void expire(struct http_conn *conn)
 {
     struct http *http = conn->http;
 
-    if (conn->x != NULL && conn->x->suspended) {
+    if (conn->phase == HTTP_PHASE_WAIT) {
         http_exchange_abandon(conn->x);
         return;
     }

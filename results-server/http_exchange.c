@@ -22,7 +22,8 @@ void *http_exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd)
     x->http = http;
     x->conn = conn;
     conn->x = x;
-    http_target_parse(&x->target, uri, x->why, sizeof(x->why));
+    x->target_end = uri == NULL ? NULL : uri + strlen(uri) + 1;
+    http_target_parse(&x->target, uri == NULL ? "" : uri, x->why, sizeof(x->why));
     return x;
 }
 
@@ -148,7 +149,6 @@ static enum MHD_Result answer_or_wait(struct http_exchange *x)
     if (response == NULL) {
         http_conn_enter(x->conn, HTTP_PHASE_WAIT, 0);
         MHD_suspend_connection(x->conn->mhd);
-        http_conn_watch(x->conn);
         return MHD_YES;
     }
     http_conn_enter(x->conn, streaming ? HTTP_PHASE_STREAM : HTTP_PHASE_ANSWER, x->answer_size);
@@ -163,11 +163,13 @@ enum MHD_Result http_exchange_run(void *cls, struct MHD_Connection *mhd, const c
 
     (void)cls;
     (void)url;
-    (void)version;
     if (x == NULL) {
         return MHD_NO;
     }
     if (!x->begun) {
+        if (version != x->target_end) { /* what libmicrohttpd put a NUL between */
+            snprintf(x->why, sizeof(x->why), "the path has a NUL");
+        }
         snprintf(x->method, sizeof(x->method), "%s",
                  strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ? MHD_HTTP_METHOD_GET : method);
         return http_request_begin(x, mhd);
@@ -190,10 +192,7 @@ enum MHD_Result http_exchange_run(void *cls, struct MHD_Connection *mhd, const c
 
 static void resume(struct http_exchange *x)
 {
-    http_conn_unwatch(x->conn);
-    if (x->streaming) {
-        http_conn_enter(x->conn, HTTP_PHASE_STREAM, 0);
-    }
+    http_conn_enter(x->conn, x->streaming ? HTTP_PHASE_STREAM : HTTP_PHASE_ANSWER, 0);
     MHD_resume_connection(x->conn->mhd);
 }
 

@@ -113,9 +113,22 @@ static bool is_name(const char *name, size_t size, const char *wanted)
     return size == strlen(wanted) && strncasecmp(name, wanted, size) == 0;
 }
 
+/* A token of RFC 9110, section 5.6.2. A blank before the colon, which libmicrohttpd takes for a
+ * part of the name, is what other readers overlook. */
+static bool is_field_name(const char *name, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (name[i] <= ' ' || name[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", name[i]) != NULL) {
+            return false;
+        }
+    }
+    return size > 0;
+}
+
 void http_framing_take(struct http_framing *framing, const char *name, size_t name_size,
                        const char *value, size_t value_size)
 {
+    framing->unprintable |= !is_field_name(name, name_size);
     for (size_t i = 0; i < value_size; i++) {
         if ((unsigned char)value[i] < ' ' && value[i] != '\t') {
             framing->unprintable = true;
@@ -138,7 +151,7 @@ void http_framing_take(struct http_framing *framing, const char *name, size_t na
 int http_framing_check(const struct http_framing *framing, const char **why)
 {
     if (framing->unprintable) {
-        *why = "a header has control characters";
+        *why = "a header has control characters, or a name that is none";
     } else if (framing->lengths > 1 || framing->codings > 1) {
         *why = "the request says twice how long its body is";
     } else if (framing->lengths == 1 && framing->codings == 1) {

@@ -25,7 +25,7 @@ bool http_token_fits(const struct http_token *token, const char *authorization);
 struct http_framing {
     unsigned lengths, codings, hosts;
     bool chunked;     /* the only coding there is */
-    bool unprintable; /* a control character in a header */
+    bool unprintable; /* a control character in a header, or a name that is none */
     bool has_length;
     uint64_t length;
     const char *host, *origin;

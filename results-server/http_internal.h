@@ -29,7 +29,7 @@
 enum http_phase {
     HTTP_PHASE_HEAD,   /* idle, or a head arrives */
     HTTP_PHASE_BODY,   /* a body arrives */
-    HTTP_PHASE_WAIT,   /* the owner of the exchange is to answer */
+    HTTP_PHASE_WAIT,   /* suspended: the owner of the exchange is to answer, or to write */
     HTTP_PHASE_ANSWER, /* the client is to take the answer */
     HTTP_PHASE_STREAM, /* the client is to take what is queued, if anything */
 };
@@ -40,7 +40,9 @@ struct http_conn {
     struct http_conn *previous, *next;
     struct http_exchange *x; /* the one on its way; NULL between two */
     int fd;
-    bool linger; /* it was answered before its body was read */
+    bool linger;      /* it was answered before its body was read */
+    bool half_closed; /* its client sends no more */
+    bool hung_up;     /* nor does it read */
     enum http_phase phase;
     uint64_t since_ns;    /* of the phase; of a stream, of its last progress */
     uint64_t deadline_ns; /* 0: none */
@@ -55,6 +57,7 @@ struct http_exchange {
     struct http *http;
     struct http_conn *conn; /* polling thread only; NULL once closed */
     char method[16];
+    const char *target_end; /* behind the NUL that ends it */
     struct http_target target;
     char why[128]; /* the target is bad; else empty */
     char *body;
@@ -99,7 +102,8 @@ struct http {
     int listen_fd, epoll_fd, wake_fd;
     pthread_t thread;
     bool started;
-    struct http_conn *conns; /* polling thread only, as the next two */
+    struct http_conn *conns; /* polling thread only, as the next three */
+    bool one_closed;         /* a connection, since libmicrohttpd was last run */
     struct http_linger linger;
     struct http_answers_row answers[HTTP_ANSWERS]; /* polling thread only */
     size_t answers_count;
@@ -132,10 +136,7 @@ void http_conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
 struct http_conn *http_conn_of(struct MHD_Connection *mhd);
 /* Sets the deadline: io_timeout from the beginning of the phase, and more for that many bytes. */
 void http_conn_enter(struct http_conn *conn, enum http_phase phase, uint64_t bytes);
-/* Tells when the client of a suspended exchange goes away. */
-void http_conn_watch(struct http_conn *conn);
-void http_conn_unwatch(struct http_conn *conn);
-/* What epoll said about one that is watched. */
+/* What epoll said about its client. */
 void http_conn_event(struct http_conn *conn, uint32_t events);
 /* Lets libmicrohttpd find it closed. */
 void http_conn_shut(struct http_conn *conn);

@@ -71,15 +71,17 @@ bool http_address_parse(const char *text, struct http_address *address, char *wh
 
 static bool port_of(int fd, int *port)
 {
-    struct sockaddr_storage bound;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {.v6 = {0}};
     socklen_t size = sizeof(bound);
 
-    if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0) {
+    if (getsockname(fd, &bound.any, &size) != 0) {
         return false;
     }
-    *port = ntohs(bound.ss_family == AF_INET6
-                      ? ((const struct sockaddr_in6 *)(const void *)&bound)->sin6_port
-                      : ((const struct sockaddr_in *)(const void *)&bound)->sin_port);
+    *port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     return true;
 }
 

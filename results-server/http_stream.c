@@ -21,7 +21,7 @@ static bool append(struct http_queue *queue, const void *bytes, size_t size)
 {
     size_t kept = queued(queue);
 
-    if (queue->end + size > queue->room) {
+    if (queue->start > 0 && queue->end + size > queue->room) {
         memmove(queue->bytes, queue->bytes + queue->start, kept);
         queue->start = 0;
         queue->end = kept;
@@ -40,7 +40,9 @@ static bool append(struct http_queue *queue, const void *bytes, size_t size)
         queue->bytes = grown;
         queue->room = room;
     }
-    memcpy(queue->bytes + queue->end, bytes, size);
+    if (size > 0) {
+        memcpy(queue->bytes + queue->end, bytes, size);
+    }
     queue->end += size;
     return true;
 }
@@ -77,11 +79,9 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t most)
         x->suspended = true;
     }
     pthread_mutex_unlock(&http->lock);
-    http_conn_enter(x->conn, HTTP_PHASE_STREAM, 0);
+    http_conn_enter(x->conn, size == 0 ? HTTP_PHASE_WAIT : HTTP_PHASE_STREAM, 0);
     if (size == 0) {
-        x->conn->deadline_ns = 0;
         MHD_suspend_connection(x->conn->mhd);
-        http_conn_watch(x->conn);
     }
     return size;
 }

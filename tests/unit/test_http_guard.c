@@ -114,6 +114,9 @@ static void test_framing(void **state)
     assert_int_equal(CHECK("Content-Length", ""), 400);
     assert_int_equal(CHECK("Host", "a", "Host", "b"), 400);
     assert_int_equal(CHECK("X", "a\rb"), 400);
+    assert_int_equal(CHECK("X ", "a"), 400);
+    assert_int_equal(CHECK("", "a"), 400);
+    assert_int_equal(CHECK("Transfer-Encoding\t", "chunked"), 400);
     assert_int_equal(CHECK("X", "a\tb"), 0);
     http_framing_take(&framing, "X", 1, "a\0b", 3);
     assert_int_equal(http_framing_check(&framing, &because), 400);
