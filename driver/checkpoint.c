@@ -21,6 +21,7 @@ enum state {
     STATE_WAITING,  /* timer: freeze */
     STATE_FREEZING, /* timer: pause, or ask again whether all are up */
     STATE_PAUSED,   /* timer: ask again whether all are quiet */
+    STATE_LOOKED,   /* timer: let all go on, as those elsewhere */
     STATE_CLOSING,  /* timer: ask again whether the servers have no connection */
     STATES,
 };
@@ -147,6 +148,11 @@ static unsigned write_readings(struct checkpoints *c, int64_t id)
 /* --- the actions: each does one thing and returns the next state --------------------------------
  */
 
+static bool is_aligned(const struct checkpoints *c)
+{
+    return c->settings.hold_ns != 0;
+}
+
 static uint64_t due_ns(const struct checkpoints *c)
 {
     return c->begun_ns + checkpoint_plan_time(&c->settings.plan, c->next);
@@ -167,7 +173,7 @@ static enum state freeze(struct checkpoints *c)
     supervisor_freeze(c->settings.supervisor, true);
     c->frozen_ns = clock_now_ns();
     c->all_up_ns = 0;
-    arm(c, c->settings.aligned ? due_ns(c) : c->frozen_ns);
+    arm(c, is_aligned(c) ? due_ns(c) : c->frozen_ns);
     return STATE_FREEZING;
 }
 
@@ -176,7 +182,7 @@ static bool is_time_to_pause(struct checkpoints *c, uint64_t now)
 {
     struct supervisor_counts counts = supervisor_counts(c->settings.supervisor);
 
-    if (c->settings.aligned)
+    if (is_aligned(c))
         return now >= due_ns(c);
     if (counts.up < counts.wanted)
         c->all_up_ns = 0;
@@ -239,20 +245,22 @@ static void resume(struct checkpoints *c)
     supervisor_freeze(c->settings.supervisor, false);
 }
 
-static enum state look(struct checkpoints *c)
+/* By when it must have been looked: from then on others may send again. */
+static uint64_t latest_look_ns(const struct checkpoints *c)
+{
+    uint64_t end_ns =
+        is_aligned(c) ? due_ns(c) + c->settings.hold_ns : c->start_ns + c->settings.pause_ns;
+
+    return end_ns - READ_NS;
+}
+
+static enum state conclude(struct checkpoints *c)
 {
     const char *held = checkpoint_plan_held(&c->settings.plan, c->next);
     struct run_checkpoint row = {.frozen_ns = c->frozen_ns, .start_ns = c->start_ns, .held = held};
     unsigned valid, number = c->next;
     int64_t id;
 
-    tell_late_comers(c);
-    if (!all_are_quiet(c) && clock_now_ns() < c->start_ns + c->settings.pause_ns - READ_NS) {
-        arm(c, clock_now_ns() + POLL_NS);
-        return STATE_PAUSED;
-    }
-    for (size_t i = 0; i < count(c); i++)
-        subject_look(&c->subjects[i], ready_process(c, i));
     resume(c);
     row.end_ns = clock_now_ns();
     if (run_writer_checkpoint(c->settings.writer, &row, &id)) {
@@ -261,6 +269,21 @@ static enum state look(struct checkpoints *c)
                   (row.end_ns - row.start_ns) / NS_PER_MS);
     }
     return wait_for_next(c);
+}
+
+static enum state look(struct checkpoints *c)
+{
+    tell_late_comers(c);
+    if (!all_are_quiet(c) && clock_now_ns() < latest_look_ns(c)) {
+        arm(c, clock_now_ns() + POLL_NS);
+        return STATE_PAUSED;
+    }
+    for (size_t i = 0; i < count(c); i++)
+        subject_look(&c->subjects[i], ready_process(c, i));
+    if (!is_aligned(c))
+        return conclude(c);
+    arm(c, due_ns(c) + c->settings.hold_ns);
+    return STATE_LOOKED;
 }
 
 static enum state thaw(struct checkpoints *c)
@@ -362,6 +385,7 @@ static action_fn *const table[STATES][EVENTS] = {
     [STATE_WAITING] = {[EVENT_TIMER] = freeze, [EVENT_END] = thaw},
     [STATE_FREEZING] = {[EVENT_TIMER] = pause_all, [EVENT_END] = thaw},
     [STATE_PAUSED] = {[EVENT_TIMER] = look, [EVENT_END] = abandon},
+    [STATE_LOOKED] = {[EVENT_TIMER] = conclude, [EVENT_END] = abandon},
     [STATE_CLOSING] = {[EVENT_TIMER] = look_closed},
 };
 
@@ -419,7 +443,7 @@ void checkpoints_end(struct checkpoints *c)
     uint64_t now = clock_now_ns();
 
     /* While paused, what was held back until then is no longer apart. */
-    record_holds(c, c->state == STATE_PAUSED ? c->start_ns : now);
+    record_holds(c, c->state == STATE_PAUSED || c->state == STATE_LOOKED ? c->start_ns : now);
     dispatch(c, EVENT_END);
 }
 

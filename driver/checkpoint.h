@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #define CHECKPOINT_PAUSE_NS (700 * NS_PER_MS) /* of a real run */
+#define CHECKPOINT_HOLD_NS (500 * NS_PER_MS)  /* of one whose traffic crosses hosts */
 
 struct checkpoints;
 
@@ -30,9 +31,10 @@ struct checkpoint_settings {
     struct checkpoint_plan plan;
     uint64_t pause_ns; /* the longest */
     /*
-     * Others of the run pause elsewhere at the same moment: it is kept to, whoever is up then.
+     * Others of the run pause elsewhere at the same moments, and go on so long after: that is kept
+     * to, whoever is up, for what they send must rest here, too. 0: there are none.
      */
-    bool aligned;
+    uint64_t hold_ns;
 };
 
 /* settings are copied; what they point to and the loop outlive it. NULL: out of memory. */

@@ -363,14 +363,15 @@ static bool make_watchers(struct job *job)
         supervisor_new(job->loop, &settings, job->share != NULL ? &joint_hooks : &hooks, job);
     if (job->supervisor == NULL)
         return job_refuse(error);
-    job->checkpoints =
-        checkpoints_new(job->loop, &(struct checkpoint_settings){.supervisor = job->supervisor,
-                                                                 .scenario = &job->scenario,
-                                                                 .rows = job->rows,
-                                                                 .writer = job->writer,
-                                                                 .plan = checkpoint_plan(job),
-                                                                 .pause_ns = CHECKPOINT_PAUSE_NS,
-                                                                 .aligned = is_spread(job)});
+    job->checkpoints = checkpoints_new(
+        job->loop,
+        &(struct checkpoint_settings){.supervisor = job->supervisor,
+                                      .scenario = &job->scenario,
+                                      .rows = job->rows,
+                                      .writer = job->writer,
+                                      .plan = checkpoint_plan(job),
+                                      .pause_ns = CHECKPOINT_PAUSE_NS,
+                                      .hold_ns = is_spread(job) ? CHECKPOINT_HOLD_NS : 0});
     if (job->checkpoints == NULL)
         return job_refuse(error);
     job->sampler =

@@ -29,7 +29,7 @@ struct world {
     struct small_fleet f;
     struct checkpoints *checkpoints;
     struct checkpoint_plan plan;
-    uint64_t pause_ns;
+    uint64_t pause_ns, hold_ns, begun_ns;
     unsigned looks;    /* the run ends after so many, */
     bool stop_in_look; /* or in the midst of the first */
     unsigned seen;     /* looks that are over */
@@ -74,7 +74,8 @@ static void begun(void *user, uint64_t now_ns)
     (void)user;
     ev_timer_init(&w.watch_timer, on_watch, 0.005, 0.005);
     ev_timer_start(w.f.loop, &w.watch_timer);
-    checkpoints_begin(w.checkpoints, now_ns - AHEAD_NS);
+    w.begun_ns = now_ns - AHEAD_NS;
+    checkpoints_begin(w.checkpoints, w.begun_ns);
 }
 
 static void breached(void *user, const struct component *component, enum reason reason,
@@ -140,7 +141,8 @@ static void run(void)
                                                                 .rows = w.f.rows,
                                                                 .writer = w.f.writer,
                                                                 .plan = w.plan,
-                                                                .pause_ns = w.pause_ns});
+                                                                .pause_ns = w.pause_ns,
+                                                                .hold_ns = w.hold_ns});
     assert_non_null(w.checkpoints);
     small_fleet_run(&w.f);
     assert_true(run_reader_readings(w.f.reader, 0, take_reading, NULL));
@@ -347,6 +349,32 @@ static void without_checkpoints_there_is_none(void **state)
     assert_int_equal(count, 0);
 }
 
+/* As if others, elsewhere, paused at the same moments: who is up early does not go on early. */
+static void all_hosts_pause_together(void **state)
+{
+    const struct run_checkpoint_row *checkpoints;
+    const char *why;
+    uint64_t due_ns;
+    size_t count;
+
+    (void)state;
+    add("server", true, true, "--obey");
+    add("there", true, true, "");
+    add("a", false, true, "--obey");
+    add("b", false, true, "");
+    w.f.scenario.components[1].elsewhere = w.f.scenario.components[3].elsewhere = true;
+    w.hold_ns = NS_PER_S;
+    run();
+    checkpoints = run_reader_checkpoints(w.f.reader, &count);
+    assert_int_equal(count, 2);
+    due_ns = w.begun_ns + checkpoint_plan_time(&w.plan, 1);
+    assert_true(checkpoints[0].start_ns >= due_ns);
+    assert_true(checkpoints[0].end_ns >= due_ns + w.hold_ns);
+    /* On a machine that stood still they may have been looked at too late to be valid. */
+    assert_non_null(reading(1, 1, &why));
+    assert_non_null(reading(1, 2, &why));
+}
+
 /* Who was told to be silent is not left so when the run ends in the midst of it. */
 static void an_end_in_a_pause_leaves_no_checkpoint(void **state)
 {
@@ -376,6 +404,7 @@ int main(void)
         TEST(what_changes_between_two_looks_is_told),
         TEST(without_checkpoints_there_is_none),
         TEST(an_end_in_a_pause_leaves_no_checkpoint),
+        TEST(all_hosts_pause_together),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
