@@ -130,6 +130,13 @@ void http_reply(struct http_exchange *x, int status, const char *type, const voi
 void http_reply_json(struct http_exchange *x, int status, json_t *json);
 void http_reply_error(struct http_exchange *x, int status, const char *error, const char *format,
                       ...) __attribute__((format(printf, 4, 5)));
+/* One text for many: made once, kept until the last answer with it has gone. NULL: no memory. */
+struct http_text;
+/* Takes over the reference. */
+struct http_text *http_text_json(json_t *json);
+/* Does not take over the text; NULL is no memory for the answer. */
+void http_reply_text(struct http_exchange *x, int status, struct http_text *text);
+void http_text_free(struct http_text *text);
 /* The rest of the file from offset 0, `size` bytes; takes over the descriptor. */
 void http_reply_file(struct http_exchange *x, int status, const char *type, int fd, uint64_t size);
 /* Closes the connection if the client is still there. */

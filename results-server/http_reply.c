@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,59 @@ void http_reply_json(struct http_exchange *x, int status, json_t *json)
 
     json_decref(json);
     answer(x, status, text_response(text, size, JSON_TYPE), size);
+}
+
+struct http_text {
+    atomic_uint users;
+    size_t size;
+    char *bytes; /* by malloc */
+};
+
+struct http_text *http_text_json(json_t *json)
+{
+    struct http_text *text = malloc(sizeof(*text));
+
+    if (text != NULL) {
+        atomic_init(&text->users, 1);
+        text->bytes = json == NULL ? NULL : json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT);
+        text->size = text->bytes == NULL ? 0 : strlen(text->bytes);
+    }
+    json_decref(json);
+    if (text != NULL && text->bytes == NULL) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+void http_text_free(struct http_text *text)
+{
+    if (text != NULL && atomic_fetch_sub(&text->users, 1) == 1) {
+        free(text->bytes);
+        free(text);
+    }
+}
+
+static void free_text(void *text)
+{
+    http_text_free(text);
+}
+
+void http_reply_text(struct http_exchange *x, int status, struct http_text *text)
+{
+    struct MHD_Response *response = NULL;
+
+    if (text != NULL) {
+        atomic_fetch_add(&text->users, 1);
+        response = MHD_create_response_from_buffer_with_free_callback_cls(text->size, text->bytes,
+                                                                          free_text, text);
+    }
+    if (response != NULL) {
+        add_type(response, JSON_TYPE);
+    } else if (text != NULL) {
+        http_text_free(text);
+    }
+    answer(x, status, response, text == NULL ? 0 : text->size);
 }
 
 void http_reply_error(struct http_exchange *x, int status, const char *error, const char *format,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define RETRY_AFTER "1" /* s */
+#define PARSED_BYTES 8  /* in memory, of each byte of a body */
 
 enum http_when request_refuse(struct http_exchange *x, const struct refusal *refusal)
 {
@@ -111,7 +112,7 @@ static bool read_body(struct request *r, struct refusal *refusal)
     const char *bytes = http_body(r->x, &size);
 
     r->body = body_read(bytes, size, r->kind->rules, refusal);
-    r->job.bytes = sizeof *r + 4 * size; /* parsed it is larger */
+    r->job.bytes = sizeof *r + PARSED_BYTES * size;
     return r->body != NULL && (!r->kind->batch || batch_check(r->body, refusal));
 }
 

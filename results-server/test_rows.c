@@ -14,8 +14,9 @@ static const char add_test[] =
 static const char start_test[] = "UPDATE test SET started_ns = ? WHERE number = ?";
 static const char finish_test[] = "UPDATE test SET finished_ns = ?, finish = ? WHERE number = ?";
 static const char find_hosts[] =
-    "SELECT rank, name, entry FROM host WHERE test = ?1 AND (rank = ?2 OR name = ?3 OR rank ="
-    " (SELECT min(rank) FROM host WHERE test = ?1))";
+    "SELECT rank, name, entry FROM host WHERE test = ?1 AND rank IN (?2,"
+    " (SELECT rank FROM host WHERE test = ?1 AND name = ?3),"
+    " (SELECT rank FROM host WHERE test = ?1 ORDER BY rank LIMIT 1))";
 static const char put_host[] =
     "INSERT INTO host VALUES (?, ?, ?, ?, ?) ON CONFLICT (test, rank) DO UPDATE SET"
     " name = excluded.name, entry = excluded.entry, heard_ns = excluded.heard_ns";

@@ -61,23 +61,34 @@ bool waits_remove(struct waits *waits, struct http_exchange *x)
     return false;
 }
 
-static bool is_over(const struct wait *wait, const struct test *test, uint64_t now_ns)
+/* What is over for a test, looked at once for all who wait for it. */
+struct look {
+    const struct test *test;
+    bool over[TEST_WAITS];
+};
+
+static bool is_over(const struct wait *wait, struct look *look)
 {
-    if (wait->deadline_ns <= now_ns)
-        return true;
-    return (test == NULL || wait->test == test) && test_wait_over(wait->test, wait->what);
+    if (wait->test != look->test) {
+        look->test = wait->test;
+        for (int i = 0; i < TEST_WAITS; i++)
+            look->over[i] = test_wait_over(wait->test, (enum test_wait)i);
+    }
+    return look->over[wait->what];
 }
 
 struct wait *waits_take_over(struct waits *waits, const struct test *test, uint64_t now_ns)
 {
     const struct test *shown = NULL;
+    struct look look = {.test = NULL};
     json_t *answer = NULL;
     struct wait *list = NULL;
 
     for (struct wait **at = &waits->first; *at != NULL;) {
         struct wait *wait = *at;
 
-        if (!is_over(wait, test, now_ns)) {
+        if (wait->deadline_ns > now_ns &&
+            ((test != NULL && wait->test != test) || !is_over(wait, &look))) {
             at = &wait->next;
             continue;
         }
@@ -99,13 +110,22 @@ struct wait *waits_take_over(struct waits *waits, const struct test *test, uint6
 
 void waits_answer(struct wait *list)
 {
+    const json_t *shown = NULL;
+    struct http_text *text = NULL;
     struct wait *next;
 
     for (; list != NULL; list = next) {
         next = list->next;
-        http_reply_json(list->x, 200, list->answer);
+        if (list->answer != shown) {
+            http_text_free(text);
+            text = http_text_json(json_incref(list->answer));
+            shown = list->answer;
+        }
+        http_reply_text(list->x, 200, text);
+        json_decref(list->answer);
         free(list);
     }
+    http_text_free(text);
 }
 
 void waits_drop(struct waits *waits)
