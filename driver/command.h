@@ -1,6 +1,7 @@
 /*
- * What a scenario says of somebody else's program: words in which {host}, {port}, {cert} and {key}
- * stand for what is only known when the run begins. "${port}" is the shell's, and left alone.
+ * What a scenario says of somebody else's program, or to one of ours: words in which {host},
+ * {port}, {cert}, {key} and {name} stand for what is only known when the run begins. "${port}" is
+ * the shell's, and left alone.
  */
 #ifndef FLATLINE_DRIVER_COMMAND_H
 #define FLATLINE_DRIVER_COMMAND_H
@@ -13,7 +14,8 @@
     X(HOST, "host")          \
     X(PORT, "port")          \
     X(CERT, "cert")          \
-    X(KEY, "key")
+    X(KEY, "key")            \
+    X(NAME, "name")
 
 #define PLACEHOLDER_ENUM(ident, name) PLACEHOLDER_##ident,
 enum placeholder { PLACEHOLDER_TABLE(PLACEHOLDER_ENUM) PLACEHOLDERS };

@@ -99,10 +99,46 @@ static void add_keepalive(struct builder *b, const struct component *c)
     }
 }
 
-static void add_own(struct builder *b, const struct component *c, const struct fleet_paths *paths)
-{
-    const char *const *arguments = NULL;
+/* What stands for the placeholders; absolute, since somebody else's program may change its folder.
+ */
+struct meaning {
+    char port[16], cert[PATH_MAX + 16], key[PATH_MAX + 16];
+    const char *values[PLACEHOLDERS];
+};
 
+static void find_meaning(struct meaning *m, const struct component *c,
+                         const struct fleet_paths *paths)
+{
+    char dir[PATH_MAX];
+
+    if (realpath(paths->tls_dir, dir) == NULL)
+        snprintf(dir, sizeof dir, "%s", paths->tls_dir);
+    snprintf(m->port, sizeof m->port, "%d", c->port);
+    snprintf(m->cert, sizeof m->cert, "%s/cert.pem", dir);
+    snprintf(m->key, sizeof m->key, "%s/key.pem", dir);
+    m->values[PLACEHOLDER_HOST] = component_address(c);
+    m->values[PLACEHOLDER_PORT] = m->port;
+    m->values[PLACEHOLDER_CERT] = m->cert;
+    m->values[PLACEHOLDER_KEY] = m->key;
+    m->values[PLACEHOLDER_NAME] = c->name;
+}
+
+static void add_expanded(struct builder *b, const char *const *words, const struct meaning *m)
+{
+    for (; words != NULL && *words != NULL; words++) {
+        char *text = command_expand(*words, m->values);
+
+        if (text == NULL)
+            b->failed = true;
+        else
+            add(b, "%s", text);
+        free(text);
+    }
+}
+
+static void add_own(struct builder *b, const struct component *c, const struct meaning *m,
+                    const struct fleet_paths *paths)
+{
     if (c->server)
         add_server(b, c, paths);
     else
@@ -128,47 +164,9 @@ static void add_own(struct builder *b, const struct component *c, const struct f
         add(b, "%s", service_name(c->service));
     }
     if (c->arguments != NULL)
-        arguments = c->arguments;
+        add_expanded(b, c->arguments, m);
     else if (!c->server)
-        arguments = pattern_arguments(c->pattern);
-    for (; arguments != NULL && *arguments != NULL; arguments++)
-        add(b, "%s", *arguments);
-}
-
-/* What stands for the placeholders; absolute, since somebody else's program may change its folder.
- */
-struct meaning {
-    char port[16], cert[PATH_MAX + 16], key[PATH_MAX + 16];
-    const char *values[PLACEHOLDERS];
-};
-
-static void find_meaning(struct meaning *m, const struct component *c,
-                         const struct fleet_paths *paths)
-{
-    char dir[PATH_MAX];
-
-    if (realpath(paths->tls_dir, dir) == NULL)
-        snprintf(dir, sizeof dir, "%s", paths->tls_dir);
-    snprintf(m->port, sizeof m->port, "%d", c->port);
-    snprintf(m->cert, sizeof m->cert, "%s/cert.pem", dir);
-    snprintf(m->key, sizeof m->key, "%s/key.pem", dir);
-    m->values[PLACEHOLDER_HOST] = component_address(c);
-    m->values[PLACEHOLDER_PORT] = m->port;
-    m->values[PLACEHOLDER_CERT] = m->cert;
-    m->values[PLACEHOLDER_KEY] = m->key;
-}
-
-static void add_expanded(struct builder *b, const char *const *words, const struct meaning *m)
-{
-    for (; words != NULL && *words != NULL; words++) {
-        char *text = command_expand(*words, m->values);
-
-        if (text == NULL)
-            b->failed = true;
-        else
-            add(b, "%s", text);
-        free(text);
-    }
+        add_expanded(b, pattern_arguments(c->pattern), m);
 }
 
 static bool is_overridden(const char *entry, char *const *by, size_t count)
@@ -257,7 +255,7 @@ static bool build(struct fleet_command *command, const struct component *c,
 
     find_meaning(&meaning, c, paths);
     if (c->command == NULL) {
-        add_own(&argv, c, paths);
+        add_own(&argv, c, &meaning, paths);
     } else {
         /* A program that is not there keeps its name, for whoever tries to execute it. */
         add(&argv, "%s", command_find_program(c->command[0], program) ? program : c->command[0]);

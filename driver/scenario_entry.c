@@ -178,8 +178,8 @@ static bool add_word(struct doc *doc, doc_node *node, void *into)
     unknown = command_find_unknown(text, &length);
     if (unknown != NULL)
         return doc_refuse(doc, node,
-                          "%.*s stands for nothing; there are {host}, {port}, {cert} and "
-                          "{key}",
+                          "%.*s stands for nothing; there are {host}, {port}, {cert}, {key} "
+                          "and {name}",
                           (int)length, unknown);
     list->words[list->count++] = text;
     return true;
@@ -206,6 +206,19 @@ static bool take_command(struct doc *doc, doc_node *node, void *into)
         ok = doc_each(doc, node, add_word, &list);
     }
     return ok && keep(doc, node, entry, &list, &entry->component.command);
+}
+
+/* Keys come in the order of their table, so the command has been taken. */
+static bool take_arguments(struct doc *doc, doc_node *node, void *into)
+{
+    struct word_list list = {.count = 0};
+    struct entry *entry = into;
+
+    if (entry->component.command != NULL)
+        return doc_refuse(doc, node,
+                          "arguments are for one of our own programs; a command has its own");
+    return doc_each(doc, node, add_word, &list) &&
+           keep(doc, node, entry, &list, &entry->component.arguments);
 }
 
 static bool add_variable(struct doc *doc, doc_node *node, void *into)
@@ -481,9 +494,13 @@ bool scenario_take_client(struct doc *doc, doc_node *node, void *into)
         return false;
     if (entry.component.command != NULL && entry.pattern_count > 0)
         return doc_refuse(doc, node, "pattern and command contradict each other; keep one");
-    if (entry.component.command == NULL && entry.pattern_count == 0)
-        return doc_refuse(doc, node, "the key 'pattern', 'patterns' or 'command' is missing");
-    if (entry.component.command != NULL)
+    if (entry.component.arguments != NULL && entry.pattern_count > 0)
+        return doc_refuse(doc, node, "pattern and arguments contradict each other; keep one");
+    if (entry.component.command == NULL && entry.component.arguments == NULL &&
+        entry.pattern_count == 0)
+        return doc_refuse(doc, node,
+                          "the key 'pattern', 'patterns', 'arguments' or 'command' is missing");
+    if (entry.component.command != NULL || entry.component.arguments != NULL)
         entry.patterns[0] = true; /* stands for none */
     if (!settle_ready(doc, &entry))
         return false;

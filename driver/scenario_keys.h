@@ -20,34 +20,36 @@
     X("clients", true, take_clients)
 
 /* A server, in the order in which they are taken. */
-#define SERVER_KEY_TABLE(X)             \
-    X("name", true, take_name)          \
-    X("count", false, take_count)       \
-    X("command", false, take_command)   \
-    X("env", false, take_env)           \
-    X("ready", false, take_ready)       \
-    X("coverage", false, take_coverage) \
-    X("kill", false, take_kill)         \
-    X("port", false, take_port)         \
-    X("secure", false, take_secure)     \
-    X("stable", false, take_stable)     \
-    X("service", false, take_service)   \
-    X("threads", false, take_threads)   \
+#define SERVER_KEY_TABLE(X)               \
+    X("name", true, take_name)            \
+    X("count", false, take_count)         \
+    X("command", false, take_command)     \
+    X("arguments", false, take_arguments) \
+    X("env", false, take_env)             \
+    X("ready", false, take_ready)         \
+    X("coverage", false, take_coverage)   \
+    X("kill", false, take_kill)           \
+    X("port", false, take_port)           \
+    X("secure", false, take_secure)       \
+    X("stable", false, take_stable)       \
+    X("service", false, take_service)     \
+    X("threads", false, take_threads)     \
     X("cap", false, take_cap)
 
-#define CLIENT_KEY_TABLE(X)             \
-    X("name", true, take_name)          \
-    X("count", false, take_count)       \
-    X("command", false, take_command)   \
-    X("env", false, take_env)           \
-    X("ready", false, take_ready)       \
-    X("coverage", false, take_coverage) \
-    X("kill", false, take_kill)         \
-    X("server", true, take_server)      \
-    X("stable", false, take_stable)     \
-    X("service", false, take_service)   \
-    X("pattern", false, take_pattern)   \
-    X("patterns", false, take_patterns) \
+#define CLIENT_KEY_TABLE(X)               \
+    X("name", true, take_name)            \
+    X("count", false, take_count)         \
+    X("command", false, take_command)     \
+    X("arguments", false, take_arguments) \
+    X("env", false, take_env)             \
+    X("ready", false, take_ready)         \
+    X("coverage", false, take_coverage)   \
+    X("kill", false, take_kill)           \
+    X("server", true, take_server)        \
+    X("stable", false, take_stable)       \
+    X("service", false, take_service)     \
+    X("pattern", false, take_pattern)     \
+    X("patterns", false, take_patterns)   \
     X("cap", false, take_cap)
 
 #define READY_KEY_TABLE(X)        \

@@ -127,6 +127,7 @@ static void put_words(const char *key, const char *const *words, FILE *out)
 static void put_process(const struct component *c, FILE *out)
 {
     put_words("command", c->command, out);
+    put_words("arguments", c->arguments, out);
     put_words("env", c->env, out);
     if (c->ready != READY_PAGE || c->ready_limit_ns != 0) {
         fprintf(out, "    ready: {by: %s", ready_name(c->ready));
@@ -161,7 +162,8 @@ static size_t stem_of(const struct component *c)
 {
     size_t name = strlen(c->name), pattern = strlen(pattern_name(c->pattern));
 
-    return c->command == NULL && name > pattern + 1 && c->name[name - pattern - 1] == '-' &&
+    return c->command == NULL && c->arguments == NULL && name > pattern + 1 &&
+                   c->name[name - pattern - 1] == '-' &&
                    strcmp(c->name + name - pattern, pattern_name(c->pattern)) == 0
                ? name - pattern - 1
                : 0;
@@ -181,7 +183,7 @@ static bool is_sibling(const struct component *a, const struct component *b)
 
 static void put_patterns(const struct component *first, size_t count, FILE *out)
 {
-    if (first->command != NULL)
+    if (first->command != NULL || first->arguments != NULL)
         return;
     if (stem_of(first) == 0) {
         fprintf(out, "    pattern: %s\n", pattern_name(first->pattern));

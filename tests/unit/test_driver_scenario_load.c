@@ -173,7 +173,8 @@ static void other_peoples_programs_read_back_the_same(void **state)
         "clients:\n"
         "  - {name: c, server: s, command: [/x/call, '{host}:{port}', '{cert}', '{key}'],"
         " cap: {kind: cgroup, size: 96M}}\n"
-        "  - {name: d, server: s, patterns: [bidi-stream], env: [A=B]}\n";
+        "  - {name: d, server: s, patterns: [bidi-stream], env: [A=B]}\n"
+        "  - {name: e, server: s, count: 2, arguments: [--routine, peer, --peer, '{name}']}\n";
     struct scenario s, again;
     char *printed;
 
@@ -249,6 +250,27 @@ static void placeholders_become_what_they_stand_for(void **state)
                         "/bin/sh -c 'exec /x/c 127.0.0.1:31300 /nowhere/tls/cert.pem'");
     assert_null(fleet->commands[1].environment);
     assert_null(fleet->commands[1].probe);
+    fleet_free(fleet);
+    scenario_clear(&s);
+}
+
+static void our_own_programs_take_arguments(void **state)
+{
+    const struct fleet_paths paths = {
+        .server = "/x/server", .client = "/x/client", .tls_dir = "/nowhere/tls"};
+    struct scenario s;
+    struct fleet *fleet;
+
+    (void)state;
+    load_good("servers: [{name: s, arguments: [--relay-queue, 9]}]\n"
+              "clients: [{name: c, server: s, count: 2, arguments: [--peer, '{name}']}]\n",
+              &s);
+    fleet = fleet_new(&s, &paths);
+    assert_non_null(fleet);
+    assert_non_null(strstr(fleet->commands[0].shell, " --relay-queue 9"));
+    assert_null(strstr(fleet->commands[1].shell, "streaming"));
+    assert_non_null(strstr(fleet->commands[1].shell, " --peer c-1"));
+    assert_non_null(strstr(fleet->commands[2].shell, " --peer c-2"));
     fleet_free(fleet);
     scenario_clear(&s);
 }
@@ -397,7 +419,7 @@ static const struct {
     {SERVER "clients:\n  - {name: c, server: S, pattern: bidi-stream}\n",
      "f:4:23: there is no server 'S'; the nearest is 's'"},
     {SERVER "clients:\n  - {name: c, server: s}\n",
-     "f:4:5: the key 'pattern', 'patterns' or 'command' is missing"},
+     "f:4:5: the key 'pattern', 'patterns', 'arguments' or 'command' is missing"},
     {SERVER "clients:\n  - {name: c, server: s, patterns: some}\n",
      "f:4:36: 'some' is neither a list of patterns nor all"},
     {SERVER "clients:\n  - {name: c, server: s, patterns: [bidi-stream, bidi-stream]}\n",
@@ -406,8 +428,12 @@ static const struct {
      "f:4:58: pattern and patterns contradict each other; keep one"},
     {SERVER "clients:\n  - {name: c, server: s, pattern: bidi-stream, command: x}\n",
      "f:4:5: pattern and command contradict each other; keep one"},
+    {SERVER "clients:\n  - {name: c, server: s, pattern: bidi-stream, arguments: [x]}\n",
+     "f:4:5: pattern and arguments contradict each other; keep one"},
+    {SERVER "    command: x\n    arguments: [y]\n" CLIENT,
+     "f:4:16: arguments are for one of our own programs; a command has its own"},
     {SERVER "    command: serve --port {prot}\n" CLIENT,
-     "f:3:14: {prot} stands for nothing; there are {host}, {port}, {cert} and {key}"},
+     "f:3:14: {prot} stands for nothing; there are {host}, {port}, {cert}, {key} and {name}"},
     {SERVER "    command: [serve, [a]]\n" CLIENT,
      "f:3:22: this is a list; a single value belongs here"},
     {SERVER "    command: []\n" CLIENT, "f:3:14: the list is empty"},
@@ -487,6 +513,7 @@ int main(void)
         cmocka_unit_test(what_is_printed_reads_back_the_same),
         cmocka_unit_test(other_peoples_programs_read_back_the_same),
         cmocka_unit_test(placeholders_become_what_they_stand_for),
+        cmocka_unit_test(our_own_programs_take_arguments),
         cmocka_unit_test(the_shim_goes_where_the_scenario_states_a_coverage),
         cmocka_unit_test(limits_are_taken_by_their_units),
         cmocka_unit_test(what_is_not_said_has_defaults),
