@@ -55,6 +55,11 @@ bool store_fail(struct store *store, const char *doing)
     return run_db_fail(&store->run, doing);
 }
 
+const char *store_error(const struct store *store)
+{
+    return store->error;
+}
+
 bool store_no_memory(struct store *store)
 {
     return run_db_refuse(&store->run, "no memory to write to %s", store->path);

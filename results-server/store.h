@@ -55,6 +55,8 @@ bool store_run(struct store *store, sqlite3_stmt *statement);
 /* Notes why the last call on the database failed; false. */
 bool store_fail(struct store *store, const char *doing);
 bool store_no_memory(struct store *store);
+/* What was noted last. */
+const char *store_error(const struct store *store);
 sqlite3 *store_db(struct store *store);
 
 /* ---- life ---- */

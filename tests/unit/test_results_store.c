@@ -1,4 +1,6 @@
 /* What is durable: jobs and their transactions, bounds, failures, and what a reader finds. */
+#include "common/base/clock.h"
+#include "results-server/server_clock.h"
 #include "results-server/store.h"
 #include "results-server/store_reader.h"
 #include "results-server/test_rows.h"
@@ -351,13 +353,61 @@ static void test_damaged(void **state)
     store_free(store);
 }
 
+/* ---- the clock ---- */
+
+static void say(struct store *store, const char *sql)
+{
+    assert_int_equal(sqlite3_exec(store_db(store), sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static uint64_t open_clock(struct store *store)
+{
+    assert_true(server_clock_open(store, error, sizeof error));
+    return server_clock_ns();
+}
+
+/* It goes on where it was before the machine was booted anew. */
+static void test_clock(void **state)
+{
+    struct store *store = open_store(1, 1);
+    uint64_t began = clock_now_ns();
+
+    (void)state;
+    assert_in_range(open_clock(store), began, began + 60 * NS_PER_S);
+    assert_in_range(open_clock(store), began, began + 60 * NS_PER_S);
+    say(store, "UPDATE meta SET value = 'another' WHERE key = 'boot'");
+    say(store, "UPDATE meta SET value = 5000000000000000 WHERE key = 'clock_ns'");
+    say(store, "UPDATE meta SET value = value - 7000000000 WHERE key = 'wall_ns'");
+    assert_in_range(open_clock(store), 5000007 * NS_PER_S, 5000067 * NS_PER_S);
+    assert_in_range(open_clock(store), 5000007 * NS_PER_S, 5000067 * NS_PER_S);
+    assert_in_range(server_clock_wall_ns(server_clock_ns()), clock_wall_ns() - 60 * NS_PER_S,
+                    clock_wall_ns() + NS_PER_S);
+    /* A wall clock that was set back does not put it before what is stored. */
+    say(store, "UPDATE meta SET value = 'third' WHERE key = 'boot'");
+    say(store, "UPDATE meta SET value = value + 1000000000000000 WHERE key = 'wall_ns'");
+    say(store, "INSERT INTO test (id, created_ns, started_ns) VALUES ('x', 1, 6000000000000000)");
+    assert_in_range(open_clock(store), 6000000 * NS_PER_S, 6000060 * NS_PER_S);
+    store_free(store);
+}
+
+static void test_clock_fails(void **state)
+{
+    struct store *store = open_store(1, 1);
+
+    (void)state;
+    say(store, "DROP TABLE meta");
+    assert_false(server_clock_open(store, error, sizeof error));
+    assert_non_null(strstr(error, "no such table: meta"));
+    store_free(store);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, scratch_set_up, scratch_tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_kept), CASE(test_together), CASE(test_bounds),
-        CASE(test_full), CASE(test_refused),  CASE(test_damaged),
+        CASE(test_kept),    CASE(test_together), CASE(test_bounds), CASE(test_full),
+        CASE(test_refused), CASE(test_damaged),  CASE(test_clock),  CASE(test_clock_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
