@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long the end of a run waits for somebody who happens to read it. */
+/* How long the end of a run waits for somebody who happens to read it, and how often it looks. */
 #define BUSY_MS 2000
+#define BUSY_STEP_MS 10
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 #define STATEMENT_ROW(ident, sql) [STATEMENT_##ident] = (sql),
@@ -147,16 +148,31 @@ static void finalize(struct run_writer *w)
     }
 }
 
-/* One plain file, unless somebody is reading it: then the log stays beside it and readers use it.
- */
+/* SQLite itself waits for nobody here. */
+static int leave_log(struct run_writer *w)
+{
+    int rc = SQLITE_BUSY;
+
+    for (int waited = 0; rc == SQLITE_BUSY && waited < BUSY_MS; waited += BUSY_STEP_MS) {
+        if (waited > 0)
+            sqlite3_sleep(BUSY_STEP_MS);
+        rc = sqlite3_exec(w->db.db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
+    }
+    return rc;
+}
+
+/* One plain file, unless somebody goes on reading it: then the log stays beside it and readers use
+ * it. */
 static bool fold(struct run_writer *w)
 {
+    int rc;
+
     finalize(w);
     if (!execute(w, "PRAGMA synchronous=FULL; PRAGMA wal_checkpoint(TRUNCATE)",
                  "cannot fold in the log"))
         return false;
-    return sqlite3_exec(w->db.db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) == SQLITE_OK ||
-           sqlite3_errcode(w->db.db) == SQLITE_BUSY || run_writer_fail(w, "cannot fold in the log");
+    rc = leave_log(w);
+    return rc == SQLITE_OK || rc == SQLITE_BUSY || run_writer_fail(w, "cannot fold in the log");
 }
 
 bool run_writer_finish(struct run_writer *w, char *error, size_t cap)
