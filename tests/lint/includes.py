@@ -29,6 +29,7 @@ ARROWS = {
         "common/child", "common/events", "common/engine", "proto", "common/doc", "common/contract", "common/base",
     ],
     "results-server": ["common/run", "common/contract", "common/base"],
+    "results-server/uploader": ["common/run", "common/base"],
     "probe": ["common/contract", "common/base"],
     "charts": ["common/run", "common/contract", "common/base"],
     "driver/host": ["common/base"],
