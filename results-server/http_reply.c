@@ -161,7 +161,6 @@ static void free_text(void *text)
 void http_reply_text(struct http_exchange *x, int status, struct http_text *text)
 {
     struct MHD_Response *response = NULL;
-    size_t answer_size = text == NULL ? 0 : text->size;
 
     if (text != NULL) {
         atomic_fetch_add(&text->users, 1);
@@ -173,7 +172,7 @@ void http_reply_text(struct http_exchange *x, int status, struct http_text *text
     } else if (text != NULL) {
         http_text_free(text);
     }
-    answer(x, status, response, answer_size);
+    answer(x, status, response, text == NULL ? 0 : text->size);
 }
 
 void http_reply_error(struct http_exchange *x, int status, const char *error, const char *format,

@@ -1,4 +1,4 @@
-#include "common/base/due_heap.h"
+#include "driver/due_heap.h"
 
 #include <stdlib.h>
 
