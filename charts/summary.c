@@ -9,8 +9,11 @@
 #define PANEL_COLUMNS 4
 #define X_STEPS 4
 #define Y_STEPS 4
-/* The sheet stays under 200 KB: so many points of about 15 bytes, shared by all panels. */
+/* The sheet stays under 200 KB: so many points of about 15 bytes, shared by all panels, of which
+ * there are at most so many, with words and axes of about 2250 bytes each. */
 #define POINTS 6200
+#define PANELS 72
+#define POINTS_BESIDE(panels) ((196000 - 2250 * (panels)) / 15)
 
 static void put_point(void *arg, double x, double y, bool broken)
 {
@@ -49,9 +52,9 @@ static void put_panel(FILE *script, const struct facts_component *c, size_t i)
 
 static void put_lines(FILE *script, const struct facts_component *const *order, size_t count)
 {
-    size_t merge = 1;
+    size_t merge = 1, points = POINTS_BESIDE(count) < POINTS ? POINTS_BESIDE(count) : POINTS;
 
-    while (2 * count * (FACTS_COLUMNS / merge) > POINTS)
+    while (2 * count * (FACTS_COLUMNS / merge) > points)
         merge++;
     fputs("$lines << END\n", script);
     for (size_t i = 0; i < count; i++) {
@@ -69,15 +72,17 @@ void summary_put_script(FILE *script, const struct facts *f,
                         const struct facts_component *const *order, size_t count,
                         const char *template_dir, const char *output)
 {
+    size_t all = count;
     struct scale y;
     double max = 0;
 
+    count = count < PANELS ? count : PANELS;
     for (size_t i = 0; i < count; i++)
         max = fmax(max, downsample_max(order[i]->series[SERIES_LIVE]));
     y = scale_from_zero(max, Y_STEPS);
     fputs("OUTPUT = ", script);
     text_put_gnuplot(script, output);
-    fprintf(script, "\nCOUNT = %zu\nCOLUMNS = %d\n", count, PANEL_COLUMNS);
+    fprintf(script, "\nCOUNT = %zu\nALL = %zu\nCOLUMNS = %d\n", count, all, PANEL_COLUMNS);
     fprintf(script, "array NAMES[%zu]; array PLACES[%zu]\n", count, count);
     fprintf(script, "array ANSWERS[%zu]; array COLOURS[%zu]\n", count, count);
     for (size_t i = 0; i < count; i++)
@@ -106,6 +111,7 @@ void summary_put_title(FILE *out, const struct facts *f)
 
 void summary_put_description(FILE *out, const struct facts_component *const *order, size_t count)
 {
+    count = count < PANELS ? count : PANELS;
     for (size_t i = 0; i < count; i++) {
         char answer[ANSWER_TEXT];
 

@@ -38,7 +38,7 @@ do for [i = 1:COUNT] {
     set format y (column == 0 ? '%g' : '')
     if (i + COLUMNS > COUNT) { set xtics X_STEP scale 0 textcolor rgb C_quiet } else { unset xtics }
     if (i == 1) {
-        set label 'Live bytes, MB, against '.X_NAME.'; all on the same axes' at screen sx(EDGE), sy(EDGE + 16) font 'sans-serif:Bold,36' textcolor rgb C_ink
+        set label 'Live bytes, MB, against '.X_NAME.'; all on the same axes'.(ALL > COUNT ? sprintf('; the first %d of %d', COUNT, ALL) : '') at screen sx(EDGE), sy(EDGE + 16) font 'sans-serif:Bold,36' textcolor rgb C_ink
     }
     set label NAMES[i] at screen sx(left), sy(top - 104) font 'sans-serif:Bold,27' textcolor rgb C_ink
     set label PLACES[i] at screen sx(left), sy(top - 70) font ',23' textcolor rgb C_quiet
