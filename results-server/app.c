@@ -1,5 +1,6 @@
 #include "results-server/app.h"
 
+#include "common/base/clock.h"
 #include "results-server/server_clock.h"
 #include "results-server/test_load.h"
 #include "results-server/test_points.h"
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define STANDSTILL_NS NS_PER_S /* between two ticks */
 
 static bool learn_tests(struct app *app, char *error, size_t cap)
 {
@@ -34,6 +37,7 @@ bool app_init(struct app *app, const struct store_config *store, uint64_t host_t
     if (app->store == NULL || !learn_tests(app, error, cap))
         return false;
     app->began_ns = server_clock_ns();
+    app->listening_ns = app->last_tick_ns = app->began_ns;
     return true;
 }
 
@@ -94,17 +98,29 @@ static struct test *find_changed(struct app *app, size_t *at)
     for (; *at < tests_count(app->tests) && found == NULL; (*at)++) {
         struct test *test = tests_at(app->tests, *at);
 
-        if (test_look_for_lost(test, server_clock_ns(), app->began_ns, app->host_timeout_ns))
+        if (test_look_for_lost(test, server_clock_ns(), app->listening_ns, app->host_timeout_ns))
             found = test;
     }
     pthread_mutex_unlock(&app->lock);
     return found;
 }
 
+/* A server that stood still has missed who spoke meanwhile: silence counts from here on. */
+static void note_tick(struct app *app)
+{
+    uint64_t now = server_clock_ns();
+
+    if (now - app->last_tick_ns > STANDSTILL_NS)
+        app->listening_ns = now;
+    app->last_tick_ns = now;
+}
+
 void app_tick(struct app *app)
 {
     struct test *test;
     size_t at = 0;
+
+    note_tick(app);
 
     while ((test = find_changed(app, &at)) != NULL)
         tell_change(app, test->id);

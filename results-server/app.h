@@ -27,7 +27,8 @@ struct app {
     struct points *points;
     struct influx *influx; /* NULL: nothing is pushed */
     const char *store_dir;
-    uint64_t began_ns; /* server clock */
+    uint64_t began_ns;                   /* server clock */
+    uint64_t listening_ns, last_tick_ns; /* since when nobody was missed; of app_tick alone */
     uint64_t host_timeout_ns;
     pthread_mutex_t lock;
     struct tests *tests; /* under lock */

@@ -129,6 +129,20 @@ static bool queue(struct request *r, struct refusal *refusal)
     }
 }
 
+/* At once: a disk that is slow is no silence of the peer's. */
+static void hear(const struct request *r)
+{
+    struct test *test;
+    struct test_peer *peer;
+
+    pthread_mutex_lock(&r->app->lock);
+    test = tests_find(r->app->tests, r->test);
+    peer = test == NULL ? NULL : test_find_peer(test, r->peer);
+    if (peer != NULL)
+        test_heard(test, peer, r->now_ns);
+    pthread_mutex_unlock(&r->app->lock);
+}
+
 enum http_when request_take(struct app *app, struct http_exchange *x, const char *id,
                             const struct request_kind *kind)
 {
@@ -149,6 +163,7 @@ enum http_when request_take(struct app *app, struct http_exchange *x, const char
     r->wall_ns = server_clock_wall_ns(r->now_ns);
     snprintf(r->test, sizeof r->test, "%s", id);
     snprintf(r->peer, sizeof r->peer, "%s", peer == NULL ? "" : peer);
+    hear(r);
     if (read_body(r, &refusal)) {
         if (kind->is_light != NULL && kind->is_light(r)) {
             settle(r);

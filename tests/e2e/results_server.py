@@ -366,18 +366,21 @@ CLIENTS = 16
 
 def killed(tap):
     """kill -9 under load, again and again, at moments drawn at random."""
-    draw = random.Random()
+    draw, ends = random.Random(), []
     with tempfile.TemporaryDirectory() as folder:
         port = ports.port()
         server = Results(store=folder, port=port)
         server.ask("POST", "/test/k", {"started": True})
         load = Load(server, CLIENTS)
-        for _ in range(KILLS):
+        for kill in range(KILLS):
             before = sum(load.acknowledged())
             wait_until(lambda: sum(load.acknowledged()) > before + 5 * CLIENTS)
             time.sleep(draw.uniform(0, 0.2))
-            server.process.kill()
-            server.process.wait()
+            if kill % 3 == 2:
+                ends.append(server.stop())
+            else:
+                server.process.kill()
+                server.process.wait()
             promised = load.acknowledged()
             old = server
             server = Results(store=folder, port=port)
@@ -388,6 +391,7 @@ def killed(tap):
                 break
         tap.check("nothing acknowledged is lost by %d kills" % KILLS,
                   all(stored.get("c%d" % i, 0) >= n for i, n in enumerate(promised)), promised, stored)
+        tap.check("now and then it ended by SIGTERM, with 0", ends == [0] * (KILLS // 3), ends)
         load.end()
         check_counts(tap, server, load)
         tap.check("SIGTERM ends it with 0", server.stop() == 0, server.said())

@@ -1,13 +1,17 @@
 /* The life of a test: what may befall it, who is lost, who waits no more; and bodies that are
  * wrong. */
+#include "results-server/app.h"
+#include "results-server/server_clock.h"
 #include "results-server/test_bodies.h"
 #include "results-server/test_model.h"
 #include "results-server/test_state.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -198,6 +202,42 @@ static void test_no_start(void **state)
     assert_int_equal(over(), OVER(TOPOLOGY) | OVER(READY) | OVER(STARTED));
 }
 
+/* ---- the ticks ---- */
+
+static bool is_lost(struct app *app)
+{
+    app_tick(app);
+    return test_host_state(tests_at(app->tests, 0), &tests_at(app->tests, 0)->hosts[0]) ==
+           TEST_HOST_LOST;
+}
+
+static void nap(unsigned ms)
+{
+    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    nanosleep(&time, NULL);
+}
+
+/* Who was not heard while the server itself stood still is not lost for that. */
+static void test_standstill(void **state)
+{
+    const struct store_config config = {.dir = scratch, .queue_jobs = 1, .queue_bytes = 1};
+    struct app app;
+    char error[256];
+
+    (void)state;
+    assert_true(app_init(&app, &config, S / 5, error, sizeof error));
+    test = tests_add(app.tests, "t");
+    put_host(0, 1, "n1", true, server_clock_ns());
+    test->started_ns = server_clock_ns();
+    assert_false(is_lost(&app));
+    nap(1100);
+    assert_false(is_lost(&app));
+    while (!is_lost(&app))
+        nap(10);
+    app_free(&app);
+}
+
 /* ---- bodies ---- */
 
 static void check(const struct body_rule *rules, const char *text, enum error_kind kind,
@@ -275,6 +315,7 @@ int main(void)
         CASE(test_end),
         CASE(test_waits),
         CASE(test_no_start),
+        cmocka_unit_test_setup_teardown(test_standstill, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_batches),
     };
