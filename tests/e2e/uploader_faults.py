@@ -102,7 +102,8 @@ def test_missing(tap, folder):
         tap.check("the ranks that do not come are named", why and "ranks 0, 2, 3 of 4 did not come within 500 ms" in why,
                   why)
         tap.check("and it exits with 3", uploader.wait() == 3)
-    with FakeResults() as server, Uploader(server.url, *options[:4], "--size", "2", "--barrier-timeout", "500ms") as uploader:
+    options = ("--run", folder, "--rank", "1", "--size", "2", "--barrier-timeout", "500ms")
+    with FakeResults() as server, Uploader(server.url, *options) as uploader:
         wait_until(lambda: "night" in server.tests)
         server.test("night").hosts[0] = {"rank": 0, "name": "n0"}
         uploader.order("host {}")

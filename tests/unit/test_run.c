@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -584,30 +583,6 @@ static void test_live_run(void **state)
     run_reader_free(r);
 }
 
-static void *read_shortly(void *reader)
-{
-    usleep(50 * 1000);
-    run_reader_free(reader);
-    return NULL;
-}
-
-/* Whoever looks at a live run now and then, as an uploader does, does not spoil its end, either. */
-static void test_short_reader(void **state)
-{
-    char error[ERROR_CAP] = "", log[128];
-    struct run_writer *w = begin_run();
-    pthread_t thread;
-
-    (void)state;
-    write_run(w);
-    assert_true(run_writer_commit(w));
-    assert_int_equal(pthread_create(&thread, NULL, read_shortly, read_run()), 0);
-    assert_true(run_writer_finish(w, error, sizeof error));
-    pthread_join(thread, NULL);
-    snprintf(log, sizeof log, "%s/" RUN_DB_NAME "-wal", scratch);
-    assert_int_equal(access(log, F_OK), -1);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_set_up, scratch_tear_down)
 
 int main(void)
@@ -617,7 +592,6 @@ int main(void)
         TEST(test_files),         TEST(test_other_columns),  TEST(test_killed_driver),
         TEST(test_live_run),      TEST(test_checkpoints),    TEST(test_later_tables),
         TEST(test_first_version), TEST(test_second_version), TEST(test_hosts),
-        TEST(test_short_reader),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -305,6 +306,34 @@ static void test_full_disk(void **state)
     assert_child(pid);
 }
 
+static void *read_shortly(void *reader)
+{
+    usleep(50 * 1000);
+    run_reader_free(reader);
+    return NULL;
+}
+
+/* Whoever looks at a live run now and then, as an uploader does, leaves no log beside it. */
+static void test_short_reader(void **state)
+{
+    char error[ERROR_CAP] = "";
+    struct run_writer *w = run_writer_new(scratch, error, sizeof error);
+    struct run_reader *r;
+    pthread_t thread;
+
+    (void)state;
+    assert_non_null(w);
+    assert_true(run_writer_meta_int(w, "start_ns", 1000));
+    assert_true(run_writer_meta_int(w, "duration_ns", 1000));
+    assert_true(run_writer_commit(w));
+    r = run_reader_new(scratch, error, sizeof error);
+    assert_string_equal(error, "");
+    assert_int_equal(pthread_create(&thread, NULL, read_shortly, r), 0);
+    assert_true(run_writer_finish(w, error, sizeof error));
+    pthread_join(thread, NULL);
+    assert_int_equal(access(scratch_path(RUN_DB_NAME "-wal"), F_OK), -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_set_up, scratch_tear_down)
 
 int main(void)
@@ -316,6 +345,7 @@ int main(void)
         TEST(test_read_only_folder), TEST(test_unfinished_in_read_only_folder),
         TEST(test_earlier_run_kept), TEST(test_unknown_incarnation),
         TEST(test_size_limit),       TEST(test_full_disk),
+        TEST(test_short_reader),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
