@@ -6,7 +6,7 @@
 #define FLATLINE_RESULTS_SERVER_ERRORS_H
 
 /* Columns: identifier, word, HTTP status. What the transport refuses by itself (token-wrong,
- * body-too-large and the like) is in http.h. */
+ * body-too-large and the like) is in http_refusal.h. */
 #define ERROR_TABLE(X)                                     \
     X(BAD_JSON, "bad-json", 400)                           \
     X(WRONG_TYPE, "wrong-type", 400)                       \

@@ -100,11 +100,6 @@ static void close_listener(struct http *http)
     }
 }
 
-static bool may_still_be_answered(const struct http_exchange *x)
-{
-    return x->gone == NULL && !x->streaming;
-}
-
 /* Idle connections are closed, who waits is answered; `all`: even who has no gone callback. */
 static void stop_conns(struct http *http, bool all)
 {
@@ -113,7 +108,7 @@ static void stop_conns(struct http *http, bool all)
 
         if (x == NULL) {
             http_conn_shut(conn);
-        } else if (x->suspended && (all || !may_still_be_answered(x))) {
+        } else if (x->suspended && (all || x->gone != NULL)) {
             http_exchange_stop(x);
         }
     }

@@ -23,7 +23,7 @@
 #define HTTP_BODY_LIMIT ((size_t)8 << 20)
 #define HTTP_IO_TIMEOUT_NS (UINT64_C(15) * 1000 * 1000 * 1000)
 #define HTTP_CONNECTIONS 8192
-#define HTTP_CONNECTIONS_PER_ADDRESS 2048
+#define HTTP_CONNECTIONS_PER_ADDRESS 4096
 #define HTTP_STREAM_QUEUE ((size_t)1 << 20)
 
 struct http;
@@ -85,9 +85,10 @@ const char *http_url(const struct http *http);
 bool http_start(struct http *http);
 
 /*
- * No new connections; every further request is answered 503, and so is who waits and has a gone
- * callback; streams end; the others have `grace_ns` to be answered. Returns when all is closed, and
- * shortly after the grace at the latest. Exchanges may be given back after it, without effect.
+ * No new connections; every further request is answered 503. Who has a gone callback is told, and
+ * answered 503, or its stream ends; the others have `grace_ns` to be answered, and streams to come
+ * to their end: after it they are cut off. Returns when all is closed, and shortly after the grace
+ * at the latest. Exchanges may be given back after it, without effect.
  */
 void http_stop(struct http *http, uint64_t grace_ns);
 
@@ -120,7 +121,9 @@ void http_on_gone(struct http_exchange *x, http_gone_fn *gone, void *self);
 /* Answers. Each gives the exchange back, from any thread; without memory for the answer, the
  * connection is closed. */
 
-/* A further header of the answer, kept until it is given. At most 8; before the answer. */
+/* A further header of the answer, or another value of one that comes by itself (Cache-Control:
+ * no-store, X-Content-Type-Options: nosniff), kept until it is given. At most 8; before the answer.
+ */
 void http_add_header(struct http_exchange *x, const char *name, const char *value);
 
 /* Bytes are copied. */

@@ -141,17 +141,18 @@ void http_conn_shut(struct http_conn *conn)
     shutdown(conn->fd, SHUT_RDWR);
 }
 
-void http_conn_refuse(struct http_conn *conn, const char *status, const char *error,
-                      const char *message)
+void http_conn_refuse(struct http_conn *conn, enum http_refusal refusal)
 {
+    const struct http_refusal_row *row = http_refusal_row(refusal);
     char text[512], body[256];
 
     if (!conn->http->tls) {
-        snprintf(body, sizeof(body), "{\"error\": \"%s\", \"message\": \"%s\"}\n", error, message);
+        snprintf(body, sizeof(body), "{\"error\": \"%s\", \"message\": \"%s\"}\n", row->word,
+                 row->text);
         snprintf(text, sizeof(text),
                  "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
                  "Connection: close\r\n\r\n%s",
-                 status, strlen(body), body);
+                 row->line, strlen(body), body);
         send(conn->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     http_conn_shut(conn);
@@ -170,8 +171,7 @@ static void expire(struct http_conn *conn)
     HTTP_COUNT(http, timed_out);
     pthread_mutex_unlock(&http->lock);
     if (conn->phase == HTTP_PHASE_BODY) {
-        http_conn_refuse(conn, "408 Request Timeout", "body-too-slow",
-                         "the body of the request came too slowly");
+        http_conn_refuse(conn, HTTP_REFUSAL_BODY_TIME);
     } else {
         http_conn_shut(conn);
     }

@@ -85,7 +85,18 @@ void http_exchange_completed(void *cls, struct MHD_Connection *mhd, void **conte
     }
 }
 
-/* Without a response (no memory) false: the connection is closed. */
+/* What a status asks for besides. */
+static void add_for_status(struct MHD_Response *response, int status)
+{
+    if (status == MHD_HTTP_UNAUTHORIZED) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                                "Bearer realm=\"flatline\"");
+    } else if (status == MHD_HTTP_SERVICE_UNAVAILABLE &&
+               MHD_get_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER) == NULL) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    }
+}
+
 enum MHD_Result http_queue_response(struct http_exchange *x, int status,
                                     struct MHD_Response *response)
 {
@@ -94,6 +105,7 @@ enum MHD_Result http_queue_response(struct http_exchange *x, int status,
     if (response == NULL) {
         return MHD_NO;
     }
+    add_for_status(response, status);
     if (x->http->stopping) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
@@ -119,7 +131,7 @@ static void ask(struct http_exchange *x)
         if (!x->answered && !x->abandoned) {
             log_error("no answer to %s %s", x->method, x->target.path);
             http_set_response(x, MHD_HTTP_INTERNAL_SERVER_ERROR,
-                              http_error_response("internal", "the server has no answer"));
+                              http_refusal_response(HTTP_REFUSAL_INTERNAL, NULL));
             http_give_back(x);
         }
         pthread_mutex_unlock(&http->lock);
@@ -182,7 +194,7 @@ enum MHD_Result http_exchange_run(void *cls, struct MHD_Connection *mhd, const c
     }
     if (!x->asked) {
         x->asked = true;
-        if (x->refusal != 0) {
+        if (x->refusal != HTTP_REFUSAL_NONE) {
             return http_request_answer_refusal(x);
         }
         ask(x);
@@ -219,11 +231,13 @@ void http_exchange_stop(struct http_exchange *x)
 
     pthread_mutex_lock(&http->lock);
     tell = nobody_waits(x, false);
-    if (x->streaming) {
+    if (x->streaming && x->gone == NULL) {
+        x->abandoned = true; /* cut off, so that nobody takes a part for the whole */
+    } else if (x->streaming) {
         x->ended = true;
     } else if (!x->answered) {
         http_set_response(x, MHD_HTTP_SERVICE_UNAVAILABLE,
-                          http_error_response("stopping", "the server is stopping; ask again"));
+                          http_refusal_response(HTTP_REFUSAL_ENDING, NULL));
     }
     x->suspended = false;
     pthread_mutex_unlock(&http->lock);

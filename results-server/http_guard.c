@@ -148,8 +148,9 @@ void http_framing_take(struct http_framing *framing, const char *name, size_t na
     }
 }
 
-int http_framing_check(const struct http_framing *framing, const char **why)
+enum http_refusal http_framing_check(const struct http_framing *framing, const char **why)
 {
+    *why = NULL;
     if (framing->unprintable) {
         *why = "a header has control characters, or a name that is none";
     } else if (framing->lengths > 1 || framing->codings > 1) {
@@ -161,12 +162,11 @@ int http_framing_check(const struct http_framing *framing, const char **why)
     } else if (framing->lengths == 1 && !framing->has_length) {
         *why = "Content-Length is no number of bytes";
     } else if (framing->codings == 1 && !framing->chunked) {
-        *why = "the only Transfer-Encoding known here is chunked";
-        return 501;
+        return HTTP_REFUSAL_CODING;
     } else {
-        return 0;
+        return HTTP_REFUSAL_NONE;
     }
-    return 400;
+    return HTTP_REFUSAL_REQUEST;
 }
 
 /* Copies the host without its port and brackets; false if it is too long to be a local one. */

@@ -3,6 +3,8 @@
 #ifndef FLATLINE_RESULTS_SERVER_HTTP_GUARD_H
 #define FLATLINE_RESULTS_SERVER_HTTP_GUARD_H
 
+#include "results-server/http_refusal.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,10 +38,11 @@ void http_framing_take(struct http_framing *framing, const char *name, size_t na
                        const char *value, size_t value_size);
 
 /*
- * 0 if the request can be read in one way only (RFC 9112, section 6.3), else the status to refuse
- * it with, and why. A request with both lengths, or two, may hide another one from a proxy.
+ * What to refuse the request with if it can be read in more ways than one (RFC 9112, section 6.3),
+ * and the text for it, or NULL for the usual one. A request with both lengths, or two, may hide
+ * another one from a proxy.
  */
-int http_framing_check(const struct http_framing *framing, const char **why);
+enum http_refusal http_framing_check(const struct http_framing *framing, const char **why);
 
 /*
  * Without a token only loopback is served, but any page in a browser here can reach that: by

@@ -14,6 +14,7 @@
 #include "results-server/http.h"
 #include "results-server/http_guard.h"
 #include "results-server/http_linger.h"
+#include "results-server/http_refusal.h"
 #include "results-server/http_target.h"
 
 #include <microhttpd.h>
@@ -59,16 +60,15 @@ struct http_exchange {
     char method[16];
     const char *target_end; /* behind the NUL that ends it */
     struct http_target target;
-    char why[128]; /* the target is bad; else empty */
+    char why[128]; /* text of a refusal; when it is begun, not empty if the target is bad */
     char *body;
     size_t body_size, body_room;
     bool begun;                            /* its head was looked at */
     bool asked;                            /* the handler was called, or needs not be */
     uint64_t thrown_away;                  /* bytes of the body */
     const char *route_method, *route_path; /* http_set_route */
-    /* What is to be answered once the body has come, and was thrown away; 0: nothing */
-    int refusal;
-    const char *refusal_error, *refusal_message;
+    enum http_refusal refusal; /* to be answered once the body has come, and was thrown away */
+    const char *refusal_text;  /* instead of the usual one, or NULL */
 
     /* All below under http->lock, once the handler was called. */
     http_gone_fn *gone;
@@ -142,8 +142,7 @@ void http_conn_event(struct http_conn *conn, uint32_t events);
 void http_conn_shut(struct http_conn *conn);
 /* libmicrohttpd cannot answer while a body arrives; nothing was sent on the connection since the
  * last answer, so it may be done by hand. Within TLS the connection is just closed. */
-void http_conn_refuse(struct http_conn *conn, const char *status, const char *error,
-                      const char *message);
+void http_conn_refuse(struct http_conn *conn, enum http_refusal refusal);
 /* Closes what is late. */
 void http_conns_expire(struct http *http, uint64_t now_ns);
 
@@ -171,12 +170,13 @@ enum MHD_Result http_queue_response(struct http_exchange *x, int status,
 /* The head is there. */
 enum MHD_Result http_request_begin(struct http_exchange *x, struct MHD_Connection *mhd);
 enum MHD_Result http_request_take_body(struct http_exchange *x, const char *upload, size_t size);
-/* The body is there, and x->refusal is not 0. */
+/* The body is there, and something is refused. */
 enum MHD_Result http_request_answer_refusal(struct http_exchange *x);
 
 /* http_reply.c */
 
-struct MHD_Response *http_error_response(const char *error, const char *message);
+/* text NULL: the usual one. */
+struct MHD_Response *http_refusal_response(enum http_refusal refusal, const char *text);
 /* Under http->lock, to what is not answered: takes over the response (NULL: no memory). */
 void http_set_response(struct http_exchange *x, int status, struct MHD_Response *response);
 /* Under http->lock: the owner has x no more; its body is freed. */

@@ -43,9 +43,28 @@ static struct MHD_Response *json_response(json_t *json)
     return text_response(text, text == NULL ? 0 : strlen(text), JSON_TYPE);
 }
 
-struct MHD_Response *http_error_response(const char *error, const char *message)
+static void replace_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    const char *before = MHD_get_response_header(response, name);
+    char *copy = before == NULL ? NULL : strdup(before); /* it may be freed while it is compared */
+
+    if (copy != NULL) {
+        MHD_del_response_header(response, name, copy);
+    }
+    free(copy);
+    MHD_add_response_header(response, name, value);
+}
+
+static struct MHD_Response *error_response(const char *error, const char *message)
 {
     return json_response(json_pack("{s:s, s:s}", "error", error, "message", message));
+}
+
+struct MHD_Response *http_refusal_response(enum http_refusal refusal, const char *text)
+{
+    const struct http_refusal_row *row = http_refusal_row(refusal);
+
+    return error_response(row->word, text == NULL ? row->text : text);
 }
 
 void http_set_response(struct http_exchange *x, int status, struct MHD_Response *response)
@@ -60,7 +79,7 @@ void http_set_response(struct http_exchange *x, int status, struct MHD_Response 
         log_error("no memory for the answer to %s", x->target.path);
     }
     for (size_t i = 0; response != NULL && i < x->headers; i++) {
-        MHD_add_response_header(response, x->header_name[i], x->header_value[i]);
+        replace_header(response, x->header_name[i], x->header_value[i]);
     }
     x->answered = true;
     x->response = response;
@@ -184,7 +203,7 @@ void http_reply_error(struct http_exchange *x, int status, const char *error, co
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    answer(x, status, http_error_response(error, message), 0);
+    answer(x, status, error_response(error, message), 0);
 }
 
 void http_reply_file(struct http_exchange *x, int status, const char *type, int fd, uint64_t size)

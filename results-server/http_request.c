@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,29 +16,42 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
     return MHD_YES;
 }
 
-/* Before the body: it is not read, and the connection is closed behind the answer. */
-static enum MHD_Result refuse_now(struct http_exchange *x, int status, const char *error,
-                                  const char *message)
+static enum MHD_Result queue_refusal(struct http_exchange *x, enum http_refusal refusal,
+                                     const char *text)
 {
+    const struct http_refusal_row *row = http_refusal_row(refusal);
+
     pthread_mutex_lock(&x->http->lock);
     HTTP_COUNT(x->http, refused);
     pthread_mutex_unlock(&x->http->lock);
-    log_debug("refused %s: %s", x->target.path, message);
+    log_debug("refused %s: %s", x->target.path, text == NULL ? row->text : text);
     http_conn_enter(x->conn, HTTP_PHASE_ANSWER, 0);
-    x->conn->linger = true;
-    x->asked = true;
-    return http_queue_response(x, status, http_error_response(error, message));
+    return http_queue_response(x, row->status, http_refusal_response(refusal, text));
 }
 
-/* Behind the body, which is thrown away, so that the connection can go on. */
-static void refuse_later(struct http_exchange *x, int status, const char *error,
-                         const char *message)
+/* Before the body: it is not read, and the connection is closed behind the answer. */
+static enum MHD_Result refuse_now(struct http_exchange *x, enum http_refusal refusal,
+                                  const char *text)
 {
-    if (x->refusal == 0) {
-        x->refusal = status;
-        x->refusal_error = error;
-        x->refusal_message = message;
+    x->conn->linger = true;
+    x->asked = true;
+    return queue_refusal(x, refusal, text);
+}
+
+/* Behind the body, which is thrown away, so that the connection can go on. The text stays. */
+static void refuse_later(struct http_exchange *x, enum http_refusal refusal, const char *text)
+{
+    if (x->refusal == HTTP_REFUSAL_NONE) {
+        x->refusal = refusal;
+        x->refusal_text = text;
     }
+}
+
+static const char *say_limit(struct http_exchange *x)
+{
+    snprintf(x->why, sizeof(x->why), "the body is larger than %zu bytes; send less at a time",
+             x->http->config.body_limit);
+    return x->why;
 }
 
 static void check_who_asks(struct http_exchange *x, const struct http_framing *framing)
@@ -46,17 +60,14 @@ static void check_who_asks(struct http_exchange *x, const struct http_framing *f
 
     if (http->token == NULL) {
         if (!http_host_is_local(framing->host) && framing->host != NULL) {
-            refuse_later(x, MHD_HTTP_FORBIDDEN, "host-wrong",
-                         "without a token only an address or localhost may be asked for");
+            refuse_later(x, HTTP_REFUSAL_HOST, NULL);
         } else if (framing->origin != NULL &&
                    !http_origin_is_host(framing->origin, framing->host)) {
-            refuse_later(x, MHD_HTTP_FORBIDDEN, "origin-wrong",
-                         "without a token no page of another server may ask");
+            refuse_later(x, HTTP_REFUSAL_ORIGIN, NULL);
         }
     } else if ((http->config.open == NULL || !http->config.open(http->config.app, x)) &&
                !http_token_fits(http->token, http_header(x, MHD_HTTP_HEADER_AUTHORIZATION))) {
-        refuse_later(x, MHD_HTTP_UNAUTHORIZED, "token-wrong",
-                     "send the server's token: Authorization: Bearer TOKEN");
+        refuse_later(x, HTTP_REFUSAL_TOKEN, NULL);
     }
 }
 
@@ -64,25 +75,23 @@ enum MHD_Result http_request_begin(struct http_exchange *x, struct MHD_Connectio
 {
     struct http_framing framing = {0};
     const char *why = NULL;
-    int status;
+    enum http_refusal refusal;
 
     x->begun = true;
     http_conn_enter(x->conn, HTTP_PHASE_BODY, 0);
     MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_header, &framing);
-    status = http_framing_check(&framing, &why);
-    if (status != 0) {
-        return refuse_now(x, status, "request-malformed", why);
+    refusal = http_framing_check(&framing, &why);
+    if (refusal != HTTP_REFUSAL_NONE) {
+        return refuse_now(x, refusal, why);
     }
     if (x->http->stopping) {
-        return refuse_now(x, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping",
-                          "the server is stopping; send again to the next one");
+        return refuse_now(x, HTTP_REFUSAL_ENDING, NULL);
     }
     if (framing.has_length && framing.length > x->http->config.body_limit) {
-        return refuse_now(x, MHD_HTTP_CONTENT_TOO_LARGE, "body-too-large",
-                          "the body is larger than the server takes; send less at a time");
+        return refuse_now(x, HTTP_REFUSAL_BODY_SIZE, say_limit(x));
     }
     if (x->why[0] != '\0') {
-        refuse_later(x, MHD_HTTP_BAD_REQUEST, "path-malformed", x->why);
+        refuse_later(x, HTTP_REFUSAL_PATH, x->why);
     }
     check_who_asks(x, &framing);
     return MHD_YES;
@@ -133,14 +142,12 @@ enum MHD_Result http_request_take_body(struct http_exchange *x, const char *uplo
 {
     size_t limit = x->http->config.body_limit;
 
-    if (x->refusal == 0 && x->body_size + size > limit) {
-        refuse_later(x, MHD_HTTP_CONTENT_TOO_LARGE, "body-too-large",
-                     "the body is larger than the server takes; send less at a time");
-    } else if (x->refusal == 0 && !grow_body(x, x->body_size + size)) {
-        refuse_later(x, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
-                     "too many large requests at a time; send again later");
+    if (x->refusal == HTTP_REFUSAL_NONE && x->body_size + size > limit) {
+        refuse_later(x, HTTP_REFUSAL_BODY_SIZE, say_limit(x));
+    } else if (x->refusal == HTTP_REFUSAL_NONE && !grow_body(x, x->body_size + size)) {
+        refuse_later(x, HTTP_REFUSAL_BUSY, NULL);
     }
-    if (x->refusal == 0) {
+    if (x->refusal == HTTP_REFUSAL_NONE) {
         memcpy(x->body + x->body_size, upload, size);
         x->body_size += size;
         x->body[x->body_size] = '\0';
@@ -149,8 +156,7 @@ enum MHD_Result http_request_take_body(struct http_exchange *x, const char *uplo
         x->thrown_away += size;
     }
     if (x->thrown_away > 2 * (uint64_t)limit) {
-        http_conn_refuse(x->conn, "413 Content Too Large", "body-too-large",
-                         "the body is larger than the server takes; send less at a time");
+        http_conn_refuse(x->conn, HTTP_REFUSAL_BODY_SIZE);
         return MHD_NO;
     }
     http_conn_enter(x->conn, HTTP_PHASE_BODY, x->body_size + x->thrown_away);
@@ -159,18 +165,7 @@ enum MHD_Result http_request_take_body(struct http_exchange *x, const char *uplo
 
 enum MHD_Result http_request_answer_refusal(struct http_exchange *x)
 {
-    struct MHD_Response *response = http_error_response(x->refusal_error, x->refusal_message);
-
-    pthread_mutex_lock(&x->http->lock);
-    HTTP_COUNT(x->http, refused);
-    pthread_mutex_unlock(&x->http->lock);
-    log_debug("refused %s: %s", x->target.path, x->refusal_message);
-    if (response != NULL && x->refusal == MHD_HTTP_UNAUTHORIZED) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-                                "Bearer realm=\"flatline\"");
-    }
-    http_conn_enter(x->conn, HTTP_PHASE_ANSWER, 0);
-    return http_queue_response(x, x->refusal, response);
+    return queue_refusal(x, x->refusal, x->refusal_text);
 }
 
 const char *http_method(const struct http_exchange *x)

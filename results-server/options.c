@@ -36,6 +36,10 @@ static const struct option_spec specs[] = {
     {"tls-key", 0, "FILE", "its private key, PEM", options_set_text, MEMBER(tls_key)},
     {"host-timeout", 0, "TIME", "a host that is not heard for so long is lost (10s)",
      options_set_period, MEMBER(host_timeout_ns)},
+    {"io-timeout", 0, "TIME",
+     "a client that sends or reads nothing for so long is closed; large bodies may take "
+     "longer (15s)",
+     options_set_period, MEMBER(io_timeout_ns)},
     {"max-body", 0, "SIZE", "of one request (8M)", set_max_body, MEMBER(max_body)},
     {"influx", 0, "URL",
      "push what is posted to an InfluxDB: http://HOST:8086/?db=NAME; credentials in "
@@ -77,7 +81,11 @@ static void check(const struct options *o)
 void options_read(struct options *options, int argc, char **argv)
 {
     *options = (struct options){
-        .listen = LISTEN, .host_timeout_ns = HOST_TIMEOUT_NS, .max_body = HTTP_BODY_LIMIT};
+        .listen = LISTEN,
+        .host_timeout_ns = HOST_TIMEOUT_NS,
+        .io_timeout_ns = HTTP_IO_TIMEOUT_NS,
+        .max_body = HTTP_BODY_LIMIT,
+    };
     options_parse_or_exit(&set, argc, argv, options);
     check(options);
 }

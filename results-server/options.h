@@ -11,6 +11,7 @@ struct options {
     const char *token, *tls_cert, *tls_key; /* files; NULL: none */
     const char *influx;                     /* URL; NULL: none */
     uint64_t host_timeout_ns;
+    uint64_t io_timeout_ns; /* for a client to send, and to take its answer */
     uint64_t max_body;
     bool verbose;
 };

@@ -34,6 +34,7 @@ static struct http *open_http(struct app *app, const struct options *options, ch
     config.token_file = options->token;
     config.tls_cert = options->tls_cert;
     config.tls_key = options->tls_key;
+    config.io_timeout_ns = options->io_timeout_ns;
     config.body_limit = options->max_body;
     config.handle = routes_handle;
     config.open = routes_open;

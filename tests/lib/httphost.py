@@ -114,9 +114,11 @@ class Visitor(threading.Thread):
 
     def run(self):
         self.naps.start()
-        while not self.naps.over.is_set():
-            time.sleep(0.02)
+        last = False
+        while not last:  # one more at the end: some attacks are over sooner than a thread has begun
+            last = self.naps.over.is_set()
             self.ask()
+            time.sleep(0.02)
 
     def ask(self):
         begin = time.monotonic()

@@ -109,7 +109,8 @@ def main():
     compare(tap, "nemeses", [row[1] for row in rows("driver/nemesis.h", "NEMESIS_TABLE")],
             documented(section("Which there are", "docs/nemeses.md")))
 
-    refusals = [row[1] for row in rows("results-server/errors.h", "ERROR_TABLE")]
+    refusals = {row[1] for row in rows("results-server/errors.h", "ERROR_TABLE")} | {
+        row[3] for row in rows("results-server/http_refusal.h", "HTTP_REFUSAL_TABLE")}
     compare(tap, "refusals of the results server", refusals, documented(section("Refusals", "docs/results-server.md")))
     routes = ["%s %s" % tuple(row[:2]) for row in rows("results-server/routes.h", "ROUTE_TABLE")]
     compare(tap, "routes of the results server", routes, documented(section("What can be asked", "docs/results-server.md")))

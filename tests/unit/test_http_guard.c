@@ -77,14 +77,14 @@ static int check(const char *const *headers)
 {
     struct http_framing framing = {0};
     const char *because = NULL;
-    int status;
+    enum http_refusal refusal;
 
     for (; *headers != NULL; headers += 2) {
         http_framing_take(&framing, headers[0], strlen(headers[0]), headers[1], strlen(headers[1]));
     }
-    status = http_framing_check(&framing, &because);
-    assert_true((status == 0) == (because == NULL));
-    return status;
+    refusal = http_framing_check(&framing, &because);
+    assert_true((refusal == HTTP_REFUSAL_REQUEST) == (because != NULL));
+    return http_refusal_row(refusal)->status;
 }
 
 #define CHECK(...) check((const char *const[]){__VA_ARGS__, NULL})
@@ -119,7 +119,7 @@ static void test_framing(void **state)
     assert_int_equal(CHECK("Transfer-Encoding\t", "chunked"), 400);
     assert_int_equal(CHECK("X", "a\tb"), 0);
     http_framing_take(&framing, "X", 1, "a\0b", 3);
-    assert_int_equal(http_framing_check(&framing, &because), 400);
+    assert_int_equal(http_framing_check(&framing, &because), HTTP_REFUSAL_REQUEST);
 }
 
 static void test_host(void **state)
