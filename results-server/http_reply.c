@@ -179,6 +179,7 @@ static void free_text(void *text)
 
 void http_reply_text(struct http_exchange *x, int status, struct http_text *text)
 {
+    uint64_t size = text == NULL ? 0 : text->size;
     struct MHD_Response *response = NULL;
 
     if (text != NULL) {
@@ -191,7 +192,7 @@ void http_reply_text(struct http_exchange *x, int status, struct http_text *text
     } else if (text != NULL) {
         http_text_free(text);
     }
-    answer(x, status, response, text == NULL ? 0 : text->size);
+    answer(x, status, response, size);
 }
 
 void http_reply_error(struct http_exchange *x, int status, const char *error, const char *format,
