@@ -155,13 +155,32 @@ static bool open_database(struct store *store)
            open_tables(store);
 }
 
+/* SQLite sees to what is in the folder; that it is there at all is for us to see to. */
+static bool make_folder(struct store *store)
+{
+    char above[PATH_SIZE + 16];
+    bool made = mkdir(store->config.dir, 0777) == 0;
+    int fd;
+
+    if (!made && errno == EEXIST)
+        return true;
+    snprintf(above, sizeof above, "%s/..", store->config.dir);
+    fd = made ? open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    made = fd >= 0 && fsync(fd) == 0;
+    if (!made)
+        run_db_refuse(&store->run, "cannot make the store %s: %s", store->config.dir,
+                      strerrordesc_np(errno));
+    if (fd >= 0)
+        close(fd);
+    return made;
+}
+
 static bool own_folder(struct store *store)
 {
     char path[PATH_SIZE + 16];
 
-    if (mkdir(store->config.dir, 0777) < 0 && errno != EEXIST)
-        return run_db_refuse(&store->run, "cannot make the store %s: %s", store->config.dir,
-                             strerrordesc_np(errno));
+    if (!make_folder(store))
+        return false;
     snprintf(path, sizeof path, "%s/" STORE_LOCK_NAME, store->config.dir);
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (store->lock_fd < 0)

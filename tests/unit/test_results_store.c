@@ -167,6 +167,36 @@ static uint64_t count_batches(void)
 
 /* ---- cases ---- */
 
+static bool ask_how(struct deed *deed, struct store *store)
+{
+    sqlite3_stmt *s = NULL;
+
+    if (sqlite3_prepare_v2(store_db(store),
+                           "SELECT journal_mode, synchronous FROM pragma_journal_mode,"
+                           " pragma_synchronous",
+                           -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW)
+        deed->number = strcmp((const char *)sqlite3_column_text(s, 0), "wal") == 0
+                           ? (uint64_t)sqlite3_column_int(s, 1)
+                           : 0;
+    return sqlite3_finalize(s) == SQLITE_OK;
+}
+
+/* What is committed survives a loss of power: each commit waits for the disk. */
+static void test_synchronous(void **state)
+{
+    struct store *store = start_store();
+    struct deed deed;
+
+    (void)state;
+    init_deed(&deed, 0, 0, NULL);
+    deed.first = ask_how;
+    assert_int_equal(store_put(store, &deed.job), STORE_TAKEN);
+    assert_int_equal(wait_for(&deed), STORE_KEPT);
+    assert_int_equal(deed.number, 2); /* FULL: sqlite.org/pragma.html#pragma_synchronous */
+    store_free(store);
+}
+
 static void test_kept(void **state)
 {
     struct store *store = start_store();
@@ -406,8 +436,9 @@ static void test_clock_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_kept),    CASE(test_together), CASE(test_bounds), CASE(test_full),
-        CASE(test_refused), CASE(test_damaged),  CASE(test_clock),  CASE(test_clock_fails),
+        CASE(test_synchronous), CASE(test_kept),  CASE(test_together),
+        CASE(test_bounds),      CASE(test_full),  CASE(test_refused),
+        CASE(test_damaged),     CASE(test_clock), CASE(test_clock_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
