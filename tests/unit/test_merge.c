@@ -20,6 +20,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 
 #define HOUR (INT64_C(3600000000000))
 #define BATCHES 7
+#define HISTOGRAM "INSERT INTO histogram VALUES (3, 'rtt', 1, 1, 1, 1, X'0000000001000000')"
 
 /* A host whose run lies in a folder of the scratch; of its batches `sent` come. */
 struct share {
@@ -154,6 +156,83 @@ static void check_same(const char *folder, const char *prefix)
     run_reader_free(all);
 }
 
+/* How a column of one host's run looks in the merged one: moments move, others stay. */
+static const char *moved(const char *table, const char *column, int64_t offset_ns, char *out,
+                         size_t cap)
+{
+    static const char *const lasting[] = {"after_ready_ns", "restart_delay_ns", "sum_ns", "min_ns",
+                                          "max_ns"};
+    size_t length = strlen(column);
+    bool moment = strcmp(column, "first_message") == 0 ||
+                  (length > 3 && strcmp(column + length - 3, "_ns") == 0);
+
+    for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
+        moment = moment && strcmp(column, lasting[i]) != 0;
+    if (strcmp(column, "host") == 0)
+        snprintf(out, cap, "0");
+    else if (strcmp(table, "component") == 0 && strcmp(column, "name") == 0)
+        snprintf(out, cap, "'n1.' || name");
+    else if (strcmp(column, "log") == 0)
+        snprintf(out, cap, "'n1:' || log");
+    else
+        snprintf(out, cap, "\"%s\" + %" PRId64, column, moment ? offset_ns : 0);
+    if (strchr(out, '+') != NULL && !moment)
+        *strchr(out, '+') = '\0';
+    return out;
+}
+
+/* Counts the rows of one that the other has not, both ways. */
+static int different_rows(sqlite3 *db, const char *table, int64_t offset_ns)
+{
+    char columns[8192] = "", expected[8192] = "", one[256], sql[40000];
+    sqlite3_stmt *s;
+    int count;
+
+    snprintf(sql, sizeof sql, "SELECT name FROM pragma_table_info('%s', 'main')", table);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        const char *column = (const char *)sqlite3_column_text(s, 0);
+        const char *comma = *columns == '\0' ? "" : ", ";
+
+        snprintf(columns + strlen(columns), sizeof columns - strlen(columns), "%s\"%s\"", comma,
+                 column);
+        snprintf(expected + strlen(expected), sizeof expected - strlen(expected), "%s%s", comma,
+                 moved(table, column, offset_ns, one, sizeof one));
+    }
+    sqlite3_finalize(s);
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM (SELECT * FROM (SELECT %s FROM one.%s EXCEPT SELECT %s FROM"
+             " main.%s) UNION ALL SELECT * FROM (SELECT %s FROM main.%s EXCEPT SELECT %s FROM"
+             " one.%s))",
+             expected, table, columns, table, columns, table, expected, table);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    count = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return count;
+}
+
+/* Every row and column of every table. */
+static void check_rows(int64_t offset_ns)
+{
+    static const char *const tables[] = {"metric",  "component", "plan",   "incarnation",
+                                         "event",   "histogram", "sample", "checkpoint",
+                                         "reading", "hold",      "fault",  "limit_used"};
+    char path[300];
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(scratch_path(RUN_DB_NAME), &db), SQLITE_OK);
+    snprintf(path, sizeof path, "ATTACH '%s/" RUN_DB_NAME "' AS one", folder_of("one"));
+    assert_int_equal(sqlite3_exec(db, path, NULL, NULL, NULL), SQLITE_OK);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        int count = different_rows(db, tables[i], offset_ns);
+
+        if (count != 0)
+            fail_msg("%s: %d rows differ", tables[i], count);
+    }
+    sqlite3_close(db);
+}
+
 /* One host: the same but for times and names. */
 static void check_identity(int64_t offset_ns)
 {
@@ -166,6 +245,7 @@ static void check_identity(int64_t offset_ns)
     assert_string_equal(judging_find(&list, 0, "hosts")->text, "1 host, heard to the end");
     verdict_list_free(&list);
     check_same("one", "n1.");
+    check_rows(offset_ns);
 }
 
 static void test_identity(void **state)
@@ -179,11 +259,14 @@ static void test_identity_ahead(void **state)
 {
     (void)state;
     synthetic_run_write(folder_of("one"));
-    synthetic_run_bend(folder_of("one"),
-                       "INSERT INTO fault VALUES (1, 3, 3, 'freeze', 1004e9, 1004.2e9, 'x', 1),"
-                       " (2, 1, NULL, 'reset', 1003e9, NULL, NULL, 0);"
-                       "INSERT INTO hold VALUES (3, 1004e9, 1004.5e9);"
-                       "INSERT INTO limit_used VALUES ('leak', 5000)");
+    synthetic_run_bend(
+        folder_of("one"),
+        "INSERT INTO fault VALUES (1, 3, 3, 'freeze', 1003e9, 1004.2e9, 'x', 1),"
+        " (2, 1, NULL, 'reset', 1004e9, NULL, NULL, 0);" HISTOGRAM ";"
+        "INSERT INTO hold VALUES (3, 1004e9, 1004.5e9);"
+        "INSERT INTO checkpoint VALUES (1, 'rest', 1013e9, 1014e9, 1014.5e9, 'calls',"
+        " NULL);"
+        "INSERT INTO limit_used VALUES ('leak', 5000)");
     check_identity(5 * HOUR);
 }
 
@@ -217,8 +300,6 @@ static void test_identity_of_shapes(void **state)
     " time_ns = time_ns + 7200e9; UPDATE sample SET first_message = first_message + 7200e9;"   \
     "CREATE TABLE later AS SELECT * FROM sample; UPDATE later SET time_ns = time_ns + 7200e9;" \
     "DELETE FROM sample; INSERT INTO sample SELECT * FROM later; DROP TABLE later;"
-
-#define HISTOGRAM "INSERT INTO histogram VALUES (3, 'rtt', 1, 1, 1, 1, X'0000000001000000')"
 
 static void check_component(const struct run_component_row *row, const char *name, int host,
                             int64_t peer)
