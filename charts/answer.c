@@ -6,6 +6,7 @@
 
 /* What a component did that broke the rule. A rule that has no row is named as it is. */
 #define BREACH_TABLE(X)                       \
+    X("hosts", "lost a host")                 \
     X("heap-cap", "hit its heap cap")         \
     X("heap-limit", "came close to its cap")  \
     X("leak", "leaks")                        \
@@ -51,12 +52,21 @@ char *answer_words(enum outcome outcome, const struct verdict *verdict, char *ou
     return out;
 }
 
+char *answer_of(const struct facts_component *c, char *out, size_t cap)
+{
+    if (c->lost && c->verdict != NULL && c->outcome == OUTCOME_PASS)
+        snprintf(out, cap, "flat until lost");
+    else
+        answer_words(c->outcome, c->verdict, out, cap);
+    return out;
+}
+
 char *answer_format(const struct facts_component *c, char *out, size_t cap)
 {
     double used = isnan(c->peak[SERIES_DATA]) ? c->peak[SERIES_LIVE] : c->peak[SERIES_DATA];
     size_t length;
 
-    answer_words(c->outcome, c->verdict, out, cap);
+    answer_of(c, out, cap);
     length = strlen(out);
     if (isnan(used))
         snprintf(out + length, cap - length, ", no samples");
@@ -80,5 +90,7 @@ enum palette answer_colour(const struct facts_component *c)
     case OUTCOME_PASS:
         break;
     }
+    if (c->lost)
+        return PALETTE_UNSURE;
     return PALETTE_PASS;
 }

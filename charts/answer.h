@@ -13,6 +13,9 @@ char *answer_format(const struct facts_component *c, char *out, size_t cap);
 /* "flat", "hit its heap cap", "not judged". `verdict` may be NULL. Returns out. */
 char *answer_words(enum outcome outcome, const struct verdict *verdict, char *out, size_t cap);
 
+/* The words for a component: "flat until lost" is more than its verdict says. */
+char *answer_of(const struct facts_component *c, char *out, size_t cap);
+
 enum palette answer_colour(const struct facts_component *c);
 
 #endif

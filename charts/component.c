@@ -5,6 +5,7 @@
 #include "charts/label.h"
 #include "charts/marks.h"
 #include "charts/text.h"
+#include "common/run/host.h"
 
 #include <math.h>
 
@@ -33,13 +34,37 @@ static void put_point(void *arg, double x, double y, bool broken)
     fprintf(arg, "%s%.6g %.6g\n", broken ? "\n" : "", x, y);
 }
 
+/* "Host n2: lost at 31.2 s, the dashed line; nothing is known from then on." */
+static const char *describe_loss(const struct facts *f, const struct facts_component *c, char *out,
+                                 size_t cap)
+{
+    char end[100];
+
+    snprintf(out, cap, "Host %s: %s%s.", c->host->name,
+             run_host_end(f->run, c->host, end, sizeof end),
+             c->host->last_ns == 0 ? "" : ", the dashed line; nothing is known from then on");
+    return out;
+}
+
+/* When its host was heard last. */
+static void put_loss(FILE *script, const struct facts *f, const struct facts_component *c)
+{
+    bool shown = c->lost && c->host->last_ns != 0;
+
+    fprintf(script, "LOST = %d\nLOST_AT = %.6g\n", shown,
+            shown ? facts_x(f, c->host->last_ns) : 0.0);
+}
+
 /* The words above the plot: what was found, if it was not a pass. */
-static void put_words(FILE *script, const struct facts_component *c)
+static void put_words(FILE *script, const struct facts *f, const struct facts_component *c)
 {
     char answer[ANSWER_TEXT], line[NOTE_COLUMNS + 1];
     const char *note = c->verdict == NULL || c->outcome == OUTCOME_PASS ? "" : c->verdict->text;
+    char lost[240];
     int lines = 0;
 
+    if (c->lost && *note == '\0')
+        note = describe_loss(f, c, lost, sizeof lost);
     put_text(script, "NAME", c->row->name);
     put_text(script, "ANSWER", answer_format(c, answer, sizeof answer));
     fprintf(script, "ANSWER_COLOUR = C_%s\n", palette_name(answer_colour(c)));
@@ -161,7 +186,8 @@ void component_put_script(FILE *script, const struct facts *f, const struct fact
     int count;
 
     put_text(script, "OUTPUT", output);
-    put_words(script, c);
+    put_words(script, f, c);
+    put_loss(script, f, c);
     fprintf(script, "X0 = %.6g\nX1 = %.6g\nY_TOP = %.6g\nY_STEP = %.6g\n", f->x0, f->x1, y.top,
             y.step);
     fprintf(script, "X_STEP = %.6g\n", scale_from_zero(f->x1, X_STEPS).step);
@@ -208,5 +234,9 @@ void component_put_description(FILE *out, const struct facts *f, const struct fa
     if (c->verdict != NULL && c->outcome != OUTCOME_PASS) {
         putc(' ', out);
         text_put_xml(out, c->verdict->text);
+    }
+    if (c->lost) {
+        putc(' ', out);
+        text_put_xml(out, describe_loss(f, c, text, sizeof text));
     }
 }

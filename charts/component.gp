@@ -53,6 +53,10 @@ if (CAP > 0 && !CAP_IN_VIEW) {
     set label '↑ '.LABEL_cap.', above the chart' at screen sx(W - RIGHT), sy(TOP - 18) right font ',20' textcolor rgb C_quiet
 }
 
+if (LOST) {
+    set arrow from LOST_AT, 0 to LOST_AT, Y_TOP nohead linecolor rgb C_fail linewidth 2.5 dashtype (6, 6) front
+}
+
 # Each line is named at its end; a thin leader joins the two where labels had to move apart.
 do for [name in SERIES] {
     bold = name eq 'live'

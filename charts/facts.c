@@ -3,11 +3,13 @@
 #include "charts/text.h"
 #include "common/base/clock.h"
 #include "common/contract/reason.h"
+#include "common/run/host.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #define GAP_INTERVALS 10 /* of sampling without a sample: the line is broken */
+#define CHARTED_MOST 400 /* stable components of several hosts: a page of more nobody reads */
 
 static const struct {
     const char *name;
@@ -187,6 +189,18 @@ static void set_axis(struct facts *f)
     f->x1 = facts_x(f, last);
 }
 
+/* Whatever failed, and the stable ones, if need be the first of each host. */
+static bool is_charted(const struct facts *f, const struct facts_component *c)
+{
+    size_t before = 0;
+
+    if (c->outcome == OUTCOME_FAIL || !c->row->stable || f->host_count == 0)
+        return c->outcome == OUTCOME_FAIL || c->row->stable;
+    for (const struct facts_component *other = f->components; other < c; other++)
+        before += other->host == c->host && other->row->stable;
+    return before < f->charted_each;
+}
+
 static bool add_component(struct facts *f, size_t i, const struct run_component_row *row)
 {
     struct facts_component *c = &f->components[i];
@@ -194,8 +208,9 @@ static bool add_component(struct facts *f, size_t i, const struct run_component_
     c->row = row;
     c->host = run_reader_host(f->run, row->id);
     c->phase = run_reader_phase(f->run, row->id);
+    c->lost = run_host_broke_off(c->host);
     c->outcome = verdict_list_worst(f->verdicts, row->id, &c->verdict);
-    c->charted = row->stable || c->outcome == OUTCOME_FAIL;
+    c->charted = is_charted(f, c);
     for (int s = 0; s < SERIES_COUNT; s++) {
         c->peak[s] = NAN;
         if (!c->charted)
@@ -235,6 +250,8 @@ struct facts *facts_new(struct run_reader *run, const struct verdict_list *verdi
     f->run = run;
     f->info = run_reader_info(run);
     f->verdicts = verdicts;
+    f->hosts = run_reader_hosts(run, &f->host_count);
+    f->charted_each = f->host_count == 0 ? SIZE_MAX : CHARTED_MOST / f->host_count;
     f->outcome = verdict_list_worst(verdicts, 0, &f->verdict);
     set_axis(f);
     if (!add_components(f)) {

@@ -36,6 +36,7 @@ struct facts_component {
     const struct run_component_row *row;
     const struct run_host_row *host; /* NULL: the run has one */
     struct run_phase phase;          /* of its host */
+    bool lost;                       /* with its host */
     enum outcome outcome;
     const struct verdict *verdict;           /* the worst one's row; NULL: not judged */
     bool charted;                            /* stable, or failed */
@@ -50,6 +51,9 @@ struct facts {
     struct run_reader *run;
     const struct run_info *info;
     const struct verdict_list *verdicts;
+    const struct run_host_row *hosts; /* none: the run has one */
+    size_t host_count;
+    size_t charted_each; /* so many stable components of each host are charted at most */
     struct facts_component *components;
     size_t count;
     enum outcome outcome; /* of the whole run */

@@ -1,12 +1,14 @@
 #include "charts/page.h"
 
 #include "charts/answer.h"
+#include "charts/hosts.h"
 #include "charts/palette.h"
 #include "charts/table.h"
 #include "charts/templates.h"
 #include "charts/text.h"
 #include "common/base/clock.h"
 #include "common/base/units.h"
+#include "common/run/host.h"
 #include "common/run/repeat.h"
 #include "common/run/stacks.h"
 #include "common/run/verdict_numbers.h"
@@ -147,7 +149,8 @@ static void put_facts(FILE *out, const struct facts *f)
     put_number(out, "Calls", (double)calls);
     snprintf(seed, sizeof seed, "%" PRIu64, info->seed);
     put_fact(out, "Seed", seed);
-    put_fact(out, "Host", info->host == NULL ? "unknown" : info->host);
+    put_fact(out, f->host_count > 1 ? "Hosts" : "Host",
+             info->host == NULL ? "unknown" : info->host);
     fputs("</dl>\n", out);
     put_command(out, info);
     if (info->interrupted)
@@ -276,6 +279,50 @@ static void put_worst(FILE *out, const struct facts *f)
     fputs("</section>\n", out);
 }
 
+/* Of a host; NULL: of a run of one. */
+static void put_host_charts(FILE *out, const struct facts_component *const *order, size_t count,
+                            const struct run_host_row *host)
+{
+    fputs("<div class=\"charts\">\n", out);
+    for (size_t i = 0; i < count; i++) {
+        if (order[i]->host == host)
+            put_chart(out, order[i], true);
+    }
+    fputs("</div>\n", out);
+}
+
+static void put_host_section(FILE *out, const struct facts *f,
+                             const struct facts_component *const *order, size_t count,
+                             const struct run_host_row *host)
+{
+    size_t drawn = 0;
+    char end[160];
+
+    for (size_t i = 0; i < count; i++)
+        drawn += order[i]->host == host;
+    if (drawn == 0)
+        return;
+    fputs("<h3>", out);
+    text_put_xml(out, host->name);
+    if (run_host_broke_off(host)) {
+        fputs(": <span class=\"fail\">", out);
+        text_put_xml(out, run_host_end(f->run, host, end, sizeof end));
+        fputs("</span>", out);
+    }
+    fputs("</h3>\n", out);
+    put_host_charts(out, order, count, host);
+}
+
+/* Whether stable processes are not drawn. */
+static bool left_out(const struct facts *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->components[i].row->stable && !f->components[i].charted)
+            return true;
+    }
+    return false;
+}
+
 static bool put_charts(FILE *out, const struct facts *f)
 {
     size_t count;
@@ -285,12 +332,17 @@ static bool put_charts(FILE *out, const struct facts *f)
         return false;
     fputs("<section aria-labelledby=\"charts\">\n<h2 id=\"charts\">Every chart</h2>\n"
           "<p>The stable processes, and any other that failed; what failed comes first. The "
-          "unstable ones are killed and started again all along, to wear the stable ones out. "
-          "<a href=\"charts/summary.svg\">All on the same axes</a>.</p>\n<div class=\"charts\">\n",
+          "unstable ones are killed and started again all along, to wear the stable ones out. ",
           out);
-    for (size_t i = 0; i < count; i++)
-        put_chart(out, order[i], true);
-    fputs("</div>\n</section>\n", out);
+    if (left_out(f))
+        fprintf(out, "Of so many hosts only the first %zu stable ones of each are drawn. ",
+                f->charted_each);
+    fputs("<a href=\"charts/summary.svg\">All on the same axes</a>.</p>\n", out);
+    if (f->host_count == 0)
+        put_host_charts(out, order, count, NULL);
+    for (size_t i = 0; i < f->host_count; i++)
+        put_host_section(out, f, order, count, &f->hosts[i]);
+    fputs("</section>\n", out);
     free(order);
     return true;
 }
@@ -306,6 +358,7 @@ bool page_write(FILE *out, const struct facts *f, const char *template_dir, char
     fputs("</h1>\n</header>\n<main>\n", out);
     put_facts(out, f);
     put_findings(out, f);
+    hosts_put(out, f);
     put_worst(out, f);
     if (!table_put(out, f) || !put_charts(out, f))
         return text_fail(error, cap, "charts: out of memory");

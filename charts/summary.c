@@ -2,6 +2,7 @@
 
 #include "charts/answer.h"
 #include "charts/text.h"
+#include "common/run/host.h"
 
 #include <math.h>
 #include <string.h>
@@ -36,18 +37,45 @@ static void put_entry(FILE *script, const char *array, size_t i, const char *tex
 
 /* A panel is too narrow for a whole name: its pattern on one line, what tells it apart on the next.
  */
-static void put_panel(FILE *script, const struct facts_component *c, size_t i)
+static void put_panel(FILE *script, const struct facts *f, const struct facts_component *c,
+                      size_t i)
 {
     const struct run_component_row *row = c->row;
     bool split = row->pattern != NULL && is_tail(row->name, row->pattern);
     char text[ANSWER_TEXT];
 
-    put_entry(script, "NAMES", i, split ? row->pattern : row->name);
-    snprintf(text, sizeof text, "%s at %d, %s", row->role, row->port,
+    put_entry(script, "NAMES", i, split ? row->pattern : run_host_short_name(f->run, row->id));
+    snprintf(text, sizeof text, "%s%s%s at %d, %s", c->host == NULL ? "" : c->host->name,
+             c->host == NULL ? "" : ": ", row->role, row->port,
              row->secure ? "secure" : "insecure");
     put_entry(script, "PLACES", i, text);
-    put_entry(script, "ANSWERS", i, answer_words(c->outcome, c->verdict, text, sizeof text));
+    put_entry(script, "ANSWERS", i, answer_of(c, text, sizeof text));
     fprintf(script, "COLOURS[%zu] = C_%s\n", i + 1, palette_name(answer_colour(c)));
+}
+
+/* Where each panel stands: side by side, but those of each host begin a row of their own. What
+ * failed comes first, whatever its host. */
+static void put_slots(FILE *script, const struct facts_component *const *order, size_t count)
+{
+    size_t row = 0, column = 0, lowest[PANEL_COLUMNS] = {0};
+
+    fprintf(script, "array IN_ROW[%zu]; array IN_COLUMN[%zu]; array LOWEST[%zu]\n", count, count,
+            count);
+    for (size_t i = 0; i < count; i++) {
+        if (column == PANEL_COLUMNS || (column > 0 && order[i]->outcome != OUTCOME_FAIL &&
+                                        order[i]->host != order[i - 1]->host)) {
+            row++;
+            column = 0;
+        }
+        lowest[column] = i + 1;
+        fprintf(script, "IN_ROW[%zu] = %zu; IN_COLUMN[%zu] = %zu; LOWEST[%zu] = 0\n", i + 1, row,
+                i + 1, column++, i + 1);
+    }
+    for (size_t k = 0; k < PANEL_COLUMNS; k++) {
+        if (lowest[k] != 0)
+            fprintf(script, "LOWEST[%zu] = 1\n", lowest[k]);
+    }
+    fprintf(script, "ROWS = %zu\n", row + 1);
 }
 
 static void put_lines(FILE *script, const struct facts_component *const *order, size_t count)
@@ -86,7 +114,8 @@ void summary_put_script(FILE *script, const struct facts *f,
     fprintf(script, "array NAMES[%zu]; array PLACES[%zu]\n", count, count);
     fprintf(script, "array ANSWERS[%zu]; array COLOURS[%zu]\n", count, count);
     for (size_t i = 0; i < count; i++)
-        put_panel(script, order[i], i);
+        put_panel(script, f, order[i], i);
+    put_slots(script, order, count);
     fprintf(script, "X0 = %.6g\nX1 = %.6g\nY_TOP = %.6g\nY_STEP = %.6g\n", f->x0, f->x1, y.top,
             y.step);
     fprintf(script, "X_STEP = %.6g\n", scale_from_zero(f->x1, X_STEPS).step);

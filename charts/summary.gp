@@ -1,11 +1,10 @@
 # The summary sheet. charts/summary.c sets the variables in capitals, the arrays NAMES, PLACES,
-# ANSWERS and COLOURS and the data block $lines (one index a panel), then loads this file. Lengths are pixels.
+# ANSWERS, COLOURS, IN_ROW, IN_COLUMN and LOWEST (of its column) and the data block $lines (one index a panel), then loads this file. Lengths are pixels.
 W = 2400.0
 EDGE = 60; GAP = 60       # around the sheet; between panels
 HEAD = 110; TITLE = 132    # above all panels; above each
 PLOT = 200; GAP_BELOW = 40 # the height of a plot; between rows
 FOOT = 60                 # the numbers below the last row
-ROWS = ceil(COUNT / (COLUMNS + 0.0))
 TICKS = 76                # the numbers left of the first column
 PANEL = (W - 2 * EDGE - TICKS - (COLUMNS - 1) * GAP) / COLUMNS
 ROW = TITLE + PLOT + GAP_BELOW
@@ -29,14 +28,14 @@ set grid ytics linetype 1 linecolor rgb C_grid linewidth 2 back
 set ytics 0, Y_STEP, Y_TOP textcolor rgb C_quiet
 
 do for [i = 1:COUNT] {
-    row = (i - 1) / COLUMNS
-    column = (i - 1) % COLUMNS
+    row = IN_ROW[i]
+    column = IN_COLUMN[i]
     left = EDGE + TICKS + column * (PANEL + GAP)
     top = HEAD + row * ROW + TITLE
     unset label
     # Axes are shared: only the first column and the last panel of each column bear numbers.
     set format y (column == 0 ? '%g' : '')
-    if (i + COLUMNS > COUNT) { set xtics X_STEP scale 0 textcolor rgb C_quiet } else { unset xtics }
+    if (LOWEST[i]) { set xtics X_STEP scale 0 textcolor rgb C_quiet } else { unset xtics }
     if (i == 1) {
         set label 'Live bytes, MB, against '.X_NAME.'; all on the same axes'.(ALL > COUNT ? sprintf('; the first %d of %d', COUNT, ALL) : '') at screen sx(EDGE), sy(EDGE + 16) font 'sans-serif:Bold,36' textcolor rgb C_ink
     }

@@ -106,7 +106,7 @@ static void put_row(FILE *out, const struct facts_component *c, size_t place, bo
     text_put_xml(out, c->row->name);
     fprintf(out, "%s</th><td class=\"%s\" data-v=\"%zu\">", c->charted ? "</a>" : "",
             palette_name(answer_colour(c)), place);
-    text_put_xml(out, answer_words(c->outcome, c->verdict, words, sizeof words));
+    text_put_xml(out, answer_of(c, words, sizeof words));
     fputs("</td>", out);
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         put_cell(out, columns[i].value(c), columns[i].decimals);

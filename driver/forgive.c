@@ -1,6 +1,6 @@
 #include "driver/forgive.h"
 
-#include "driver/hosts.h"
+#include "common/run/host.h"
 
 /* The order is stamped around the system call that carries it out. */
 #define ORDER_SLACK_NS (50 * NS_PER_MS)
@@ -48,7 +48,7 @@ static bool was_over(const struct evidence *e, const struct evidence_component *
     if (e->host_count == 0)
         return at_or_after(time_ns, e->info->stop_ns);
     if (c->own_until_ns == 0) /* it never began to be judged */
-        return hosts_broke_off(c->host);
+        return run_host_broke_off(c->host);
     return at_or_after(time_ns, c->own_until_ns);
 }
 

@@ -1,16 +1,11 @@
 #include "driver/hosts.h"
 
-#include "common/run/schema.h"
+#include "common/run/host.h"
 #include "driver/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-bool hosts_broke_off(const struct run_host_row *host)
-{
-    return host != NULL && (host->lost || strcmp(host->verdict, RUN_HOST_ERROR) == 0);
-}
 
 static int compare_pauses(const void *a, const void *b)
 {
@@ -80,7 +75,7 @@ static bool find_ends(const struct evidence *e, struct run_reader *run, uint64_t
 
         c->phase = run_reader_phase(run, c->row->id);
         c->host = run_reader_host(run, c->row->id);
-        c->lost = hosts_broke_off(c->host) ? c->host : NULL;
+        c->lost = run_host_broke_off(c->host) ? c->host : NULL;
         end = &ends[place_of(e, c)];
         if (c->phase.stop_ns != 0)
             *end = c->phase.stop_ns;
@@ -112,7 +107,7 @@ static bool take_ends(struct evidence *e, struct run_reader *run)
 static void end_with(struct evidence_component *c, const struct evidence_component *peer)
 {
     c->until_ns = peer->own_until_ns;
-    if (c->lost == NULL && hosts_broke_off(peer->host))
+    if (c->lost == NULL && run_host_broke_off(peer->host))
         c->lost = peer->host;
 }
 
@@ -199,7 +194,7 @@ static void describe_broken(const struct evidence *e, size_t broken, char *out, 
     for (size_t i = 0; i < e->host_count; i++) {
         char one[VERDICT_TEXT / 2];
 
-        if (!hosts_broke_off(&e->hosts[i]))
+        if (!run_host_broke_off(&e->hosts[i]))
             continue;
         describe(e, &e->hosts[i], one, sizeof one);
         if (used + strlen(one) + sizeof "; and 1000000 more" > cap)
@@ -218,7 +213,7 @@ void rule_hosts(const struct evidence *e, const struct evidence_component *c, st
 
     (void)c;
     for (size_t i = 0; i < e->host_count; i++)
-        broken += hosts_broke_off(&e->hosts[i]);
+        broken += run_host_broke_off(&e->hosts[i]);
     if (e->host_count == 0) {
         rule_say(out, OUTCOME_PASS, 1, 1, demanded > 1 ? "this one of %llu hosts" : "one host",
                  (unsigned long long)demanded);

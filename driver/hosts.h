@@ -13,9 +13,6 @@
 bool hosts_take(struct evidence *e, struct run_reader *run);
 void hosts_free(struct evidence *e);
 
-/* Whether its driver did not come to its end: it was lost, or could not go on. */
-bool hosts_broke_off(const struct run_host_row *host);
-
 /* Why nothing can be said of a component, if that is a host's doing ("host n2 was lost", "it runs
  * on another host"), into out; NULL if it is not. */
 const char *hosts_excuse(const struct evidence *e, const struct evidence_component *c, char *out,

@@ -85,6 +85,17 @@ double report_lasted(const struct report *r)
     return from == 0 || until <= from ? 0 : (double)(until - from) / NS_PER_S;
 }
 
+struct summary_row report_host_sum(const struct report *r, const struct run_host_row *host)
+{
+    struct summary_row sum = SUMMARY_ROW_NONE;
+
+    for (size_t i = 0; i < r->summary->count; i++) {
+        if (r->summary->rows[i].first->host == host)
+            summary_add(&sum, &r->summary->rows[i]);
+    }
+    return sum;
+}
+
 int report_find(const char *word)
 {
     for (int i = 0; i < REPORT_FORMAT_COUNT; i++) {

@@ -36,16 +36,6 @@ void report_free(struct report *r);
 /* The component of a verdict; "the run" for those of the whole run. */
 const char *report_name(const struct report *r, int64_t component);
 
-/* The host of a component; NULL: the run has one. */
-const struct run_host_row *report_host(const struct report *r, int64_t component);
-
-/* The component's name without its host's. */
-const char *report_short_name(const struct report *r, int64_t component);
-
-/* "heard to its end", "lost at 31.2 s"; returns out. */
-char *report_host_end(const struct report *r, const struct run_host_row *host, char *out,
-                      size_t cap);
-
 /* All that a host's components come to. */
 struct summary_row report_host_sum(const struct report *r, const struct run_host_row *host);
 

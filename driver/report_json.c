@@ -1,4 +1,5 @@
 /* summary.json, whose schema is docs/summary.schema.json: whoever changes one changes both. */
+#include "common/run/host.h"
 #include "driver/json_text.h"
 #include "driver/report.h"
 
@@ -79,7 +80,7 @@ static json_t *durations(const struct report *r, int64_t component, const char *
 
 static json_t *identity(const struct report *r, const struct run_component_row *row)
 {
-    const struct run_host_row *host = report_host(r, row->id);
+    const struct run_host_row *host = run_reader_host(r->run, row->id);
 
     return json_pack(
         "{s:o, s:o, s:o, s:b, s:b, s:o, s:i, s:o, s:o, s:o}", "name", json_text(row->name), "host",
@@ -151,12 +152,12 @@ static json_t *host(const struct report *r, const struct run_host_row *row)
     struct summary_row sum = report_host_sum(r, row);
     char end[160];
 
-    return json_pack("{s:o, s:o, s:i, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "name",
-                     json_text(row->name), "address", json_text(row->address), "rank", row->rank,
-                     "lost", row->lost, "end", json_text(report_host_end(r, row, end, sizeof end)),
-                     "status", whole(row->status), "clock_error_s", seconds(row->offset_error_ns),
-                     "components", (json_int_t)sum.members, "failed", (json_int_t)sum.failed,
-                     "inconclusive", (json_int_t)sum.doubtful);
+    return json_pack(
+        "{s:o, s:o, s:i, s:b, s:o, s:o, s:o, s:I, s:I, s:I}", "name", json_text(row->name),
+        "address", json_text(row->address), "rank", row->rank, "lost", row->lost, "end",
+        json_text(run_host_end(r->run, row, end, sizeof end)), "status", whole(row->status),
+        "clock_error_s", seconds(row->offset_error_ns), "components", (json_int_t)sum.members,
+        "failed", (json_int_t)sum.failed, "inconclusive", (json_int_t)sum.doubtful);
 }
 
 static json_t *hosts(const struct report *r)

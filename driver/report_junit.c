@@ -4,6 +4,7 @@
  * a skip: nobody is to take it for passed.
  */
 #include "common/base/utf8.h"
+#include "common/run/host.h"
 #include "common/run/verdict_numbers.h"
 #include "driver/report.h"
 
@@ -78,7 +79,7 @@ static void set_tally(mxml_node_t *node, const struct tally *tally, double secon
 static void put_suite(mxml_node_t *suites, const struct report *r, int64_t component,
                       struct tally *total)
 {
-    const struct run_host_row *host = report_host(r, component);
+    const struct run_host_row *host = run_reader_host(r->run, component);
     const char *coverage = report_coverage(r, component);
     mxml_node_t *suite = mxmlNewElement(suites, "testsuite"), *properties;
     time_t start = (time_t)(r->info->start_wall_ns / NS_PER_S);

@@ -4,6 +4,7 @@
  * of what exceeds it.
  */
 #include "common/base/utf8.h"
+#include "common/run/host.h"
 #include "common/run/verdict_numbers.h"
 #include "driver/report.h"
 
@@ -197,7 +198,7 @@ static void put_hosts(struct markdown *m)
 
         add_cell(row, m->r->hosts[i].name);
         add_cell(row, m->r->hosts[i].address);
-        add_cell(row, report_host_end(m->r, &m->r->hosts[i], text, sizeof text));
+        add_cell(row, run_host_end(m->r->run, &m->r->hosts[i], text, sizeof text));
         snprintf(text, sizeof text, "%zu | %zu | %zu |\n", sum.members, sum.failed, sum.doubtful);
         strncat(row, text, ROW - strlen(row) - 1);
         put_row(m, row);

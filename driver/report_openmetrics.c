@@ -5,6 +5,7 @@
  * collector refuses.
  */
 #include "common/base/utf8.h"
+#include "common/run/host.h"
 #include "driver/report.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
+#include "common/run/host.h"
 #include "common/run/stacks.h"
 #include "common/run/verdict_numbers.h"
-#include "driver/hosts.h"
 #include "driver/report.h"
 
 #include <stdarg.h>
@@ -162,7 +162,7 @@ static void put_rows(const struct terminal *t, const struct run_host_row *host)
         if (t->grouped && !row->server && row->pattern != NULL)
             put_pattern(t, i);
         else
-            put_row(t, report_short_name(t->r, row->id), &t->s->rows[i]);
+            put_row(t, run_host_short_name(t->r->run, row->id), &t->s->rows[i]);
     }
 }
 
@@ -173,8 +173,8 @@ static void put_host(const struct terminal *t, const struct run_host_row *host)
     char end[160];
 
     fprintf(t->out, "%s, %s: %zu processes, ", host->name, host->address, sum.members);
-    report_host_end(t->r, host, end, sizeof end);
-    if (hosts_broke_off(host))
+    run_host_end(t->r->run, host, end, sizeof end);
+    if (run_host_broke_off(host))
         paint(t, OUTCOME_FAIL, "%s", end);
     else
         fputs(end, t->out);
@@ -376,7 +376,7 @@ static void measure(struct terminal *t)
     t->grouped = t->s->count > SINGLE_ROWS || t->r->host_count > SPLIT_HOSTS;
     t->width = t->grouped ? PATTERN_WIDTH : (int)strlen("component");
     for (size_t i = 0; !t->grouped && i < t->s->count; i++) {
-        int length = (int)strlen(report_short_name(t->r, t->s->rows[i].first->row->id));
+        int length = (int)strlen(run_host_short_name(t->r->run, t->s->rows[i].first->row->id));
 
         t->width = length > t->width ? length : t->width;
     }

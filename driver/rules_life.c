@@ -1,9 +1,9 @@
 #include "driver/rules.h"
 
 #include "common/contract/reason.h"
+#include "common/run/host.h"
 #include "driver/chaos.h"
 #include "driver/faults.h"
-#include "driver/hosts.h"
 #include "driver/told.h"
 
 #include <math.h>
@@ -72,7 +72,7 @@ void rule_zombies(const struct evidence *e, const struct evidence_component *c, 
     }
     if (first == NULL)
         rule_say(out, OUTCOME_PASS, 0, 0, "every end was seen");
-    else if (hosts_broke_off(c->host))
+    else if (run_host_broke_off(c->host))
         rule_say(out, OUTCOME_INCONCLUSIVE, (double)unseen, 0,
                  "pid %d was alive when its host was heard last", first->pid);
     else if (!e->info->finished)

@@ -1,6 +1,6 @@
 #include "driver/summary.h"
 
-#include "driver/hosts.h"
+#include "common/run/host.h"
 #include "driver/recovery.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static struct summary_row summarize(const struct evidence *e, const struct evide
         .telling = !evidence_is_mute(c),
         .failed = outcome == OUTCOME_FAIL,
         .doubtful = outcome == OUTCOME_INCONCLUSIVE,
-        .lost = hosts_broke_off(c->host),
+        .lost = run_host_broke_off(c->host),
         .live_last = sum.live_last,
         .live_peak = sum.live_peak,
         .data_peak = sum.data_peak,

@@ -165,7 +165,20 @@ def one_of_two_dies(tap, server, root):
         status, told, said = run(DRIVER, "report", out, "--format", form)
         tap.check("two hosts: a report as %s" % form, status == 0 and "n2" in told and not said, status, said)
     status, _, said = run(DRIVER, "charts", out)
-    tap.check("two hosts: charts", status == 0 and os.path.exists(os.path.join(out, "index.html")), said)
+    tap.check("two hosts: charts", status == 0, said)
+    with open(os.path.join(out, "index.html"), encoding="utf-8") as file:
+        page = file.read()
+    tap.check("two hosts: the page has a table of them, and their charts apart",
+              re.search(r'id="hosts">.*<th scope="row">n1</th><td class="pass">heard to its end.*'
+                        r'<th scope="row">n2</th><td class="fail">lost at ', page, re.S)
+              and re.search(r'<h3>n1</h3>.*charts/n1\..*<h3>n2: <span class="fail">lost at .*charts/n2\.', page, re.S))
+    drawn = {}
+    for name in ("n1.steady", "n2.steady"):
+        with open(os.path.join(out, "charts", name + ".svg"), encoding="utf-8") as file:
+            drawn[name] = file.read()
+    tap.check("two hosts: whose host was lost says so on its chart",
+              "flat until lost" in drawn["n2.steady"] and "the dashed line" in drawn["n2.steady"]
+              and "lost" not in drawn["n1.steady"])
 
 
 def trouble(tap, server, root):
