@@ -130,7 +130,22 @@ static void detach(int *fd)
     close_range(STDERR_FILENO + 2, ~0U, 0);
 }
 
-__attribute__((noreturn)) static void guard(int fd, const char *mark, const char *cgroups)
+static bool any_lives(void)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < group_count; i++)
+        any = any || kill(-groups[i], 0) == 0;
+    return any;
+}
+
+/* What it does when the driver is gone. */
+struct will {
+    const char *cgroups;  /* NULL: none */
+    unsigned patience_ms; /* before anything is killed that is there */
+};
+
+__attribute__((noreturn)) static void guard(int fd, const char *mark, const struct will *will)
 {
     struct message message;
     ssize_t n;
@@ -142,11 +157,14 @@ __attribute__((noreturn)) static void guard(int fd, const char *mark, const char
         else if (n > 0 || errno != EINTR)
             break;
     }
+    for (unsigned ms = 0; ms < will->patience_ms && any_lives(); ms += SWEEP_PAUSE_MS)
+        poll(NULL, 0, SWEEP_PAUSE_MS);
     for (size_t i = 0; i < group_count; i++)
         kill(-groups[i], SIGKILL);
     for (int i = 0; i < SWEEPS_MAX && sweep(mark) > 0; i++)
         poll(NULL, 0, SWEEP_PAUSE_MS);
-    for (int i = 0; cgroups != NULL && i < REMOVALS_MAX && !cap_groups_remove(cgroups); i++)
+    for (int i = 0; will->cgroups != NULL && i < REMOVALS_MAX && !cap_groups_remove(will->cgroups);
+         i++)
         poll(NULL, 0, SWEEP_PAUSE_MS);
     _exit(0);
 }
@@ -171,7 +189,7 @@ static char **mark_environment(char *mark)
     return marked;
 }
 
-struct guardian *guardian_new(const char *cgroups, char *error, size_t cap)
+static struct guardian *start(const struct will *will, char *error, size_t cap)
 {
     struct guardian *guardian = calloc(1, sizeof *guardian);
     int pipe[2] = {-1, -1};
@@ -188,7 +206,7 @@ struct guardian *guardian_new(const char *cgroups, char *error, size_t cap)
         goto failed;
     if (guardian->pid == 0) {
         close(pipe[1]);
-        guard(pipe[0], guardian->mark, cgroups);
+        guard(pipe[0], guardian->mark, will);
     }
     close(pipe[0]);
     guardian->fd = pipe[1];
@@ -206,6 +224,16 @@ failed:
         free(guardian->environment);
     free(guardian);
     return NULL;
+}
+
+struct guardian *guardian_new(const char *cgroups, char *error, size_t cap)
+{
+    return start(&(struct will){.cgroups = cgroups}, error, cap);
+}
+
+struct guardian *guardian_new_patient(unsigned patience_ms, char *error, size_t cap)
+{
+    return start(&(struct will){.patience_ms = patience_ms}, error, cap);
 }
 
 void guardian_free(struct guardian *guardian)

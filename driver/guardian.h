@@ -20,6 +20,12 @@ struct guardian;
  */
 struct guardian *guardian_new(const char *cgroups, char *error, size_t cap);
 
+/*
+ * The same for groups that end by themselves when the driver is gone, after a few last words: they
+ * are given so long before they are killed.
+ */
+struct guardian *guardian_new_patient(unsigned patience_ms, char *error, size_t cap);
+
 /* Ends and reaps it; what this run left behind is dead then, and its cgroups are gone. NULL is
  * ignored. */
 void guardian_free(struct guardian *guardian);

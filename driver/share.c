@@ -27,6 +27,8 @@
 /* At an end that is none. */
 #define FAREWELL_NS (5 * NS_PER_S)
 #define DEATH_MS 5000
+/* For the uploader to say that the driver is gone, when it is. */
+#define LAST_WORDS_MS 5000
 
 /* A server elsewhere, as its clients here will find it. */
 struct reach {
@@ -247,7 +249,7 @@ struct share *share_new(const struct share_settings *settings, const struct shar
     h->settings = *settings;
     h->hooks = *hooks;
     h->user = user;
-    h->guardian = guardian_new(NULL, error, cap);
+    h->guardian = guardian_new_patient(LAST_WORDS_MS, error, cap);
     if (h->guardian != NULL && start_uploader(h, error, cap))
         return h;
     share_free(h);

@@ -299,6 +299,34 @@ static void options_of_the_driver_are_none_of_its_children(void **state)
     unsetenv("FLATLINED");
 }
 
+static void a_patient_guardian_kills_later(void **state)
+{
+    struct spawn_request request = request_for(ARGV(ARG("--ignore-term")));
+    const unsigned patience_ms = 400;
+    struct guardian *guardian;
+    struct spawned child;
+    uint64_t begun_ns;
+    char error[256];
+    int status;
+
+    (void)state;
+    guardian = guardian_new_patient(patience_ms, error, sizeof error);
+    assert_non_null(guardian);
+    assert_true(spawn_start(&request, &child, error, sizeof error));
+    guardian_watch(guardian, child.pid);
+    begun_ns = clock_now_ns();
+    guardian_free(guardian);
+    assert_true(clock_now_ns() - begun_ns >= patience_ms * NS_PER_MS);
+    assert_int_equal(waitpid(child.pid, &status, 0), child.pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    spawn_release(&child);
+    /* Of whom nobody is left it waits for nothing: this ends at once, or the test's alarm ends it.
+     */
+    guardian = guardian_new_patient(3600 * 1000, error, sizeof error);
+    assert_non_null(guardian);
+    guardian_free(guardian);
+}
+
 /* A driver of its own: guardian, a child that ran away, then the end that `how` says. */
 static void be_a_driver(int report, bool killed)
 {
@@ -399,6 +427,7 @@ int main(void)
 #endif
         cmocka_unit_test(a_namespace_ends_with_its_child),
         cmocka_unit_test(options_of_the_driver_are_none_of_its_children),
+        cmocka_unit_test(a_patient_guardian_kills_later),
         cmocka_unit_test(sigkill_of_the_driver_leaves_nothing),
         cmocka_unit_test(a_normal_end_leaves_nothing),
     };
