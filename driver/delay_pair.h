@@ -2,8 +2,8 @@
 #ifndef FLATLINE_DRIVER_DELAY_PAIR_H
 #define FLATLINE_DRIVER_DELAY_PAIR_H
 
+#include "common/base/due_heap.h"
 #include "driver/delay_forward.h"
-#include "driver/due_heap.h"
 
 #include <sys/socket.h>
 

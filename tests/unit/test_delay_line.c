@@ -1,7 +1,7 @@
 /* The delay line and the heap of what is due, by a clock that the test turns. */
 #include "common/base/clock.h"
+#include "common/base/due_heap.h"
 #include "driver/delay_line.h"
-#include "driver/due_heap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "driver/due_heap.h"
+#include "common/base/due_heap.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
  * What is due first: a binary heap of things that know their own place in it, so that each can be
  * moved or removed. It owns nothing but its array.
  */
-#ifndef FLATLINE_DRIVER_DUE_HEAP_H
-#define FLATLINE_DRIVER_DUE_HEAP_H
+#ifndef FLATLINE_BASE_DUE_HEAP_H
+#define FLATLINE_BASE_DUE_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
