@@ -7,14 +7,10 @@
 #include "proto/relay.pb-c.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
-#define FINISH_S 1. /* what a stream has for its receipt when the peer leaves */
-
-static struct ev_loop *ev_of(const struct peer *p)
-{
-    return engine_loop_ev(p->member.party->config.loop);
-}
+#define FINISH_NS NS_PER_S /* what a stream has for its receipt when the peer leaves */
 
 static struct peer *peer_of(struct call *call)
 {
@@ -26,11 +22,9 @@ static struct peer_kind_counts *counts_of(const struct peer *p, size_t kind)
     return &p->world->counts->kinds[kind];
 }
 
-static void set_tick(struct peer *p, double seconds)
+static void cancel_alarm(struct peer *p)
 {
-    ev_timer_stop(ev_of(p), &p->tick);
-    ev_timer_set(&p->tick, seconds, 0.);
-    ev_timer_start(ev_of(p), &p->tick);
+    peer_clock_cancel(p->world->clock, &p->alarm);
 }
 
 /* --- the schedule ----------------------------------------------------------------------------- */
@@ -139,12 +133,11 @@ static void half_close(struct peer *p)
 /* Until something is due, or the receipt of the stream under way is. */
 static void wait_for_due(struct peer *p, const struct peer_lot *lot)
 {
-    uint64_t now = clock_now_ns(), at = p->begun_ns + lot->due_ns;
+    uint64_t at = p->begun_ns + lot->due_ns;
 
     if (p->publish != NULL && p->stream_ns + PEER_STREAM_NS < at)
         at = p->stream_ns + PEER_STREAM_NS;
-    ev_now_update(ev_of(p)); /* it counts from now, not from when the loop woke last */
-    set_tick(p, at > now ? (double)(at - now) / 1e9 : 0.);
+    peer_clock_set(p->world->clock, &p->alarm, at);
 }
 
 static size_t put_rest(struct peer *p, uint8_t *out, size_t cap)
@@ -321,11 +314,10 @@ static void go_on(struct peer *p)
         call_resume(p->publish);
 }
 
-static void on_tick(struct ev_loop *ev, ev_timer *timer, int revents)
+static void on_alarm(struct peer_alarm *alarm)
 {
-    struct peer *p = timer->data;
+    struct peer *p = (struct peer *)((char *)alarm - offsetof(struct peer, alarm));
 
-    (void)ev, (void)revents;
     if (!p->leaving)
         go_on(p);
     else if (p->publish != NULL)
@@ -384,7 +376,7 @@ static void on_unsubscribed(struct call *call, const struct grpc_status *status)
 
     p->member.call = NULL;
     p->subscribed = false;
-    ev_timer_stop(ev_of(p), &p->tick);
+    cancel_alarm(p);
     if (p->leaving && status->code == GRPC_CANCELLED) {
         party->config.tally->calls[CALL_SERVER_STREAMING]++;
         party->config.tally->cancelled++;
@@ -427,7 +419,7 @@ static void join(struct member *member)
 
 static void leave_on(struct peer *p)
 {
-    ev_timer_stop(ev_of(p), &p->tick);
+    cancel_alarm(p);
     if (p->member.call != NULL)
         call_cancel(p->member.call);
     else
@@ -445,7 +437,7 @@ static void leave(struct member *member)
     }
     if (!p->half_closed)
         half_close(p);
-    set_tick(p, FINISH_S);
+    peer_clock_set(p->world->clock, &p->alarm, clock_now_ns() + FINISH_NS);
 }
 
 /* It goes on until it is told to leave. */
@@ -466,8 +458,7 @@ void peer_init(struct peer *peer, struct peer_world *world, struct peer_room *ro
     peer->room = room;
     peer->author = author;
     peer->sequence = sequence;
-    ev_timer_init(&peer->tick, on_tick, 0., 0.);
-    peer->tick.data = peer;
+    peer->alarm.ring = on_alarm;
     for (size_t kind = 0; kind < world->script->kind_count; kind++)
         find_due(peer, kind);
 }
@@ -485,7 +476,7 @@ void peer_begin(struct peer *peer, uint64_t begun_ns)
 
 void peer_pause(struct peer *peer)
 {
-    ev_timer_stop(ev_of(peer), &peer->tick);
+    cancel_alarm(peer);
     if (peer->publish != NULL && !peer->half_closed)
         half_close(peer);
 }

@@ -11,6 +11,7 @@
 #define FLATLINE_CLIENT_PEER_H
 
 #include "stress-client/party.h"
+#include "stress-client/peer_clock.h"
 #include "stress-client/peer_counts.h"
 #include "stress-client/peer_room.h"
 
@@ -19,6 +20,7 @@
 /* What the peers of a process share. */
 struct peer_world {
     const struct script *script;
+    struct peer_clock *clock; /* an alarm for each */
     struct peer_counts *counts;
     uint64_t limits[SCRIPT_KINDS]; /* events that each sends of a kind; UINT64_MAX: for ever */
     uint64_t seed;                 /* of jitter, sizes and bodies */
@@ -52,7 +54,7 @@ struct peer {
     uint64_t receipt;          /* what it said */
     uint8_t *rest;             /* of an event that was cut by flow control, from rest_sent on */
     uint32_t rest_size, rest_sent;
-    ev_timer tick; /* something is due; or, when leaving, that has taken long enough */
+    struct peer_alarm alarm; /* something is due; or, when leaving, that has taken long enough */
     bool joined, subscribed, half_closed, leaving, sent;
     struct peer_lot lots[SCRIPT_KINDS];
 };

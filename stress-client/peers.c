@@ -286,7 +286,9 @@ static bool make_all(struct peers *all)
     all->each = mem_calloc(MEM_APP, all->count, sizeof *all->each);
     all->rooms = mem_calloc(MEM_APP, all->room_count, sizeof(struct peer_room *));
     all->world.scratch = mem_alloc(MEM_APP, PEER_SCRATCH);
-    if (all->each == NULL || all->rooms == NULL || all->world.scratch == NULL)
+    all->world.clock = peer_clock_new(ev_of(all), all->count);
+    if (all->each == NULL || all->rooms == NULL || all->world.scratch == NULL ||
+        all->world.clock == NULL)
         return false;
     for (size_t i = 0; i < all->room_count; i++) {
         if (!make_room(all, i))
@@ -306,6 +308,7 @@ static void free_all(struct peers *all)
     mem_free(MEM_APP, all->each);
     mem_free(MEM_APP, all->rooms);
     mem_free(MEM_APP, all->world.scratch);
+    peer_clock_free(all->world.clock);
 }
 
 static void set_world(struct peers *all)
@@ -383,7 +386,8 @@ int peers_run(const struct peers_config *config, struct peer_stats *stats, char 
         end_interval(&all);
         unwatch(&all);
     } else {
-        party_fail(&all.party, STATUS_ENVIRONMENT, "no memory for %zu peers", all.count);
+        party_fail(&all.party, STATUS_ENVIRONMENT, "no memory or descriptor for %zu peers",
+                   all.count);
     }
     snprintf(failure, cap, "%s", all.party.failure);
     if (!party_is_idle(&all.party))
