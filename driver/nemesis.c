@@ -80,8 +80,16 @@ bool nemesis_sends(const struct component *client)
     return client->pattern == PATTERN_CLIENT_STREAM;
 }
 
+/* What it does, and how many connections it has, is its own: no effect can be told from it. */
+static bool has_no_pattern(const struct component *c)
+{
+    return c->pattern == PATTERN_NONE;
+}
+
 static bool befalls_client(enum nemesis nemesis, const struct component *c)
 {
+    if (has_no_pattern(c))
+        return nemesis == NEMESIS_FREEZE;
     switch (nemesis) {
     case NEMESIS_FREEZE:
         return true;
@@ -138,8 +146,9 @@ static size_t first_secure(const struct scenario *s)
 {
     size_t i = 0;
 
-    while (i < s->count && !(s->components[i].server && s->components[i].secure &&
-                             is_ours(&s->components[i]) && has_client(s, i, keeps_its_connection)))
+    while (i < s->count &&
+           !(s->components[i].server && s->components[i].secure && is_ours(&s->components[i]) &&
+             has_client(s, i, keeps_its_connection) && !has_client(s, i, has_no_pattern)))
         i++;
     return i;
 }
@@ -152,6 +161,8 @@ bool nemesis_befalls(enum nemesis nemesis, const struct scenario *scenario, size
         return false;
     if (!c->server)
         return befalls_client(nemesis, c);
+    if (has_client(scenario, i, has_no_pattern))
+        return nemesis == NEMESIS_FREEZE;
     switch (nemesis) {
     case NEMESIS_FREEZE:
         return true;

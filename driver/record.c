@@ -79,7 +79,9 @@ bool record_fleet(struct run_writer *writer, const struct fleet *fleet, bool pla
         struct run_component row = {
             .name = c->name,
             .role = c->server ? "server" : "client",
-            .pattern = c->server || c->command != NULL ? NULL : pattern_name(c->pattern),
+            .pattern = c->server || c->command != NULL || c->pattern == PATTERN_NONE
+                           ? NULL
+                           : pattern_name(c->pattern),
             .coverage = c->command == NULL ? NULL : coverage_name(c->coverage),
             .command = fleet->commands[i].shell,
             .peer = c->peer < 0 ? 0 : rows[c->peer],

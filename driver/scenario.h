@@ -33,7 +33,9 @@
 enum pattern { PATTERN_TABLE(PATTERN_ENUM) PATTERN_COUNT };
 #undef PATTERN_ENUM
 
-/* "client-stream" */
+#define PATTERN_NONE PATTERN_COUNT /* of a client that a scenario gives arguments instead */
+
+/* "client-stream"; not of PATTERN_NONE, which has neither. */
 const char *pattern_name(enum pattern pattern);
 /* The arguments that make a client follow it, ended by NULL. */
 const char *const *pattern_arguments(enum pattern pattern);

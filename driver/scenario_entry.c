@@ -423,7 +423,7 @@ static bool add_member(struct doc *doc, const struct entry *entry, enum pattern 
         return doc_refuse(doc, entry->at, "no memory");
     *c = *stem;
     memcpy(c->name, name, sizeof c->name);
-    c->pattern = pattern;
+    c->pattern = c->arguments != NULL ? PATTERN_NONE : pattern;
     if (c->server)
         c->port += (int)number - 1;
     if (!entry->cap_given && c->command != NULL)

@@ -160,10 +160,10 @@ static void put_server(const struct component *c, FILE *out)
 /* The length of a client's name without its pattern; 0 if that is no part of it. */
 static size_t stem_of(const struct component *c)
 {
-    size_t name = strlen(c->name), pattern = strlen(pattern_name(c->pattern));
+    size_t name = strlen(c->name);
+    size_t pattern = c->pattern != PATTERN_NONE ? strlen(pattern_name(c->pattern)) : name;
 
-    return c->command == NULL && c->arguments == NULL && name > pattern + 1 &&
-                   c->name[name - pattern - 1] == '-' &&
+    return c->command == NULL && name > pattern + 1 && c->name[name - pattern - 1] == '-' &&
                    strcmp(c->name + name - pattern, pattern_name(c->pattern)) == 0
                ? name - pattern - 1
                : 0;
@@ -183,7 +183,7 @@ static bool is_sibling(const struct component *a, const struct component *b)
 
 static void put_patterns(const struct component *first, size_t count, FILE *out)
 {
-    if (first->command != NULL || first->arguments != NULL)
+    if (first->command != NULL || first->pattern == PATTERN_NONE)
         return;
     if (stem_of(first) == 0) {
         fprintf(out, "    pattern: %s\n", pattern_name(first->pattern));

@@ -203,6 +203,23 @@ static void nothing_befalls_who_shows_no_effect(void **state)
     assert_int_equal(draw(&plan, 0, 1).victim, 0);
 }
 
+static void who_has_no_pattern_is_only_frozen(void **state)
+{
+    size_t client = 0;
+
+    (void)state;
+    while (scenario.components[client].peer != 1)
+        client++;
+    scenario.components[client].pattern = PATTERN_NONE;
+    for (int n = 0; n < NEMESES; n++) {
+        bool freezes = n == NEMESIS_FREEZE;
+
+        assert_int_equal(nemesis_befalls((enum nemesis)n, &scenario, client), freezes);
+        assert_int_equal(nemesis_befalls((enum nemesis)n, &scenario, 1), freezes);
+    }
+    assert_true(nemesis_befalls(NEMESIS_CERTIFICATE, &scenario, 3)); /* the next secure server */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_plan_depends_on_seed_house_and_index_only, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(nothing_befalls_who_shows_no_effect, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_has_no_pattern_is_only_frozen, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("driver nemesis", tests, NULL, NULL);
