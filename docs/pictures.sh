@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the pictures of the documentation from real runs: a healthy one, one with a planted leak, and
-# two climbs of a capacity sweep.
+# Makes the pictures of the documentation from real runs: a healthy one, one with a planted leak, two
+# climbs of a capacity sweep, and the live page of a run of two hosts.
 # Called by `make pictures`; look at the result, then commit it.
 set -eu
 
@@ -25,3 +25,5 @@ cp "$runs/latest/charts/server-stable-secure.svg" "$out/leak.svg"
 cp "$runs/capacity/1threads/run1/capacity.svg" "$out/capacity.svg"
 "$driver" capacity --clients 10000 --messages 1 --hold --out "$runs/capacity-10000"
 cp "$runs/capacity-10000/1threads/run1/capacity.svg" "$out/capacity-10000.svg"
+
+"$out/../live_picture.py" "$out/live.png"

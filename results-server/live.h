@@ -64,7 +64,8 @@ bool live_has(const struct live *live, const char *id);
  *   "measures"   what memory is, by metric: ["live", ...]
  *   "width_ns"   of a bucket; "from", "to": the curves are those buckets, without the last
  *   "heard_ns"   until when all those have posted that posted lately, since the start
- *   "duration_ns"  as planned, or null
+ *   "duration_ns"  as planned, or null; what comes later is not drawn
+ *   "pauses"     whether sending pauses now and then, at checkpoints
  *   "parts"      [[name, role, bytes, rise, messages a second, kills, deaths, processes], ...]
  *   "lines"      [{"name", "memory": [[lowest], [highest]], "traffic": [sum], "latency"}, ...];
  *                where there is one; latency is as memory, in ns

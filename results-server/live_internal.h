@@ -92,6 +92,7 @@ struct live_test {
     unsigned end;        /* buckets in use, of hosts */
     unsigned dirty_from; /* changed since the last settling; UINT_MAX: none */
     bool changed;
+    bool pauses;        /* sending pauses now and then, at checkpoints */
     size_t curve_bytes; /* of processes */
     unsigned measures;  /* what memory is, bits by LIVE_MEASURE_TABLE */
     struct live_death deaths[LIVE_MOST_DEATHS];

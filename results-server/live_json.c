@@ -254,6 +254,7 @@ static void put_frame(json_t *json, const struct look *look, unsigned first)
     json_object_set_new(json, "duration_ns",
                         test->duration_ns > 0 ? json_integer((json_int_t)test->duration_ns)
                                               : json_null());
+    json_object_set_new(json, "pauses", json_boolean(test->pauses));
     json_object_set_new(json, "parts", parts_json(look));
     json_object_set_new(json, "kills_from", json_integer(first));
     json_object_set_new(json, "kills_width_ns", json_integer(test->width_ns));

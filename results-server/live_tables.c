@@ -18,6 +18,7 @@
     X(INCARNATION_ORDERED, "ordered_ns")  \
     X(INCARNATION_EXIT, "exit_ns")        \
     X(INCARNATION_REASON, "reason")
+#define CHECKPOINT_COLUMNS(X) X(CHECKPOINT_START, "start_ns")
 #define SAMPLE_COLUMNS(X)                                                 \
     X(SAMPLE_INCARNATION, "incarnation")                                  \
     X(SAMPLE_TIME, "time_ns")                                             \
@@ -34,6 +35,7 @@
 enum { META_COLUMNS(COLUMN_ENUM) META_COUNT };
 enum { COMPONENT_COLUMNS(COLUMN_ENUM) COMPONENT_COUNT };
 enum { INCARNATION_COLUMNS(COLUMN_ENUM) INCARNATION_COUNT };
+enum { CHECKPOINT_COLUMNS(COLUMN_ENUM) CHECKPOINT_COUNT };
 enum { SAMPLE_COLUMNS(COLUMN_ENUM) SAMPLE_COUNT };
 
 /* A row, and where its columns are. */
@@ -117,8 +119,11 @@ static void end_incarnation(struct live_batch *batch, struct live_part *part, co
     int64_t time_ns = 0;
     bool drawn;
 
+    /* At the end of the run it is what it held last that is of interest. */
     if (reason == NULL || reason_find(reason) == REASON_STOPPED)
         return;
+    if (part->ended == part->number)
+        live_part_hold(part, 0, 0);
     if (!get_integer(row, INCARNATION_ORDERED, &ordered_ns))
         ordered_ns = exit_ns;
     drawn = live_host_time(batch->host, ordered_ns, batch->latest_ns, &time_ns);
@@ -153,9 +158,17 @@ static void take_incarnation(struct live_batch *batch, const struct row *row)
     if (!get_integer(row, INCARNATION_EXIT, &exit_ns) || number <= part->ended)
         return;
     part->ended = number;
-    if (number == part->number)
-        live_part_hold(part, 0, 0);
     end_incarnation(batch, part, row, exit_ns);
+}
+
+/* ---- checkpoint ---- */
+
+static void take_checkpoint(struct live_batch *batch, const struct row *row)
+{
+    json_int_t start_ns;
+
+    if (get_integer(row, CHECKPOINT_START, &start_ns))
+        batch->host->test->pauses = true;
 }
 
 /* ---- sample ---- */
@@ -215,6 +228,8 @@ static void take_sample(struct live_batch *batch, const struct row *row)
     if (part == NULL || json_integer_value(stale) != 0 || id < part->counter.id)
         return;
     drawn = live_host_time(host, time_ns, batch->latest_ns, &since_start);
+    if (drawn && host->test->duration_ns > 0 && since_start > host->test->duration_ns)
+        return; /* connections are being closed */
     if (drawn)
         live_batch_heard(batch, since_start);
     take_traffic(batch, part, row, id, time_ns);
@@ -233,6 +248,7 @@ static const struct {
     {"meta", {META_COLUMNS(COLUMN_NAME)}, META_COUNT, take_meta},
     {"component", {COMPONENT_COLUMNS(COLUMN_NAME)}, COMPONENT_COUNT, take_component},
     {"incarnation", {INCARNATION_COLUMNS(COLUMN_NAME)}, INCARNATION_COUNT, take_incarnation},
+    {"checkpoint", {CHECKPOINT_COLUMNS(COLUMN_NAME)}, CHECKPOINT_COUNT, take_checkpoint},
     {"sample", {SAMPLE_COLUMNS(COLUMN_NAME)}, SAMPLE_COUNT, take_sample},
 };
 

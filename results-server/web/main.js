@@ -91,8 +91,8 @@ const lostOf = (about) => hostsOf(about).filter((host) => host.state === "lost")
 
 function progress(about, look) {
   const now = age(about) / NS, planned = look?.duration_ns ? look.duration_ns / NS : null;
-  if (planned && now > planned) return "its " + Math.round(planned) + " s are over, the end is awaited";
-  return "running, " + Math.floor(now) + (planned ? " of " + Math.round(planned) : "") + " s";
+  if (planned && now > planned) return "its " + Math.round(planned) + "\u00a0s are over, the end is awaited";
+  return "running, " + Math.floor(now) + (planned ? " of " + Math.round(planned) : "") + "\u00a0s";
 }
 
 function sentence(about, look) {
@@ -197,7 +197,7 @@ function drawTitles(about, look, list) {
     "Memory" + memory + (risen && risen.rise > 0 ? "; most risen: " + risen.key + ", by " + bytes(risen.rise) : ""),
     measure + " " + whose(look) + ". Risen: the least of the last third of the time above the least of the first third.");
   title("traffic-title", "Traffic" + traffic,
-    "Messages sent and received, " + whose(look) + ".");
+    "Messages sent and received, " + whose(look) + "." + (look.pauses ? " It pauses for every checkpoint." : ""));
   title("latency-title", "Latency", "99th percentile, " + whose(look) + ".");
 }
 

@@ -128,7 +128,7 @@ def growing(tap, browser, run):
     run.come()
     tap.check("a test that comes is shown by itself", browser.until_text("h1", "demo: waiting, 2 of 2 hosts are here"))
     run.begin()
-    tap.check("it runs, and for how long yet", browser.until("/demo: running, \\d+ of 3600 s/.test(document.title)"))
+    tap.check("it runs, and for how long yet", browser.until("/demo: running, \\d+ of 3600\\ss/.test(document.title)"))
     for peer in ("n1", "n2"):
         for tick in range(1, 4):
             run.sample(peer, 1, tick / 2, 1000 * tick, 3 * MB)

@@ -15,6 +15,7 @@
 
 #define START INT64_C(1000000000000)
 #define S INT64_C(1000000000)
+#define DURATION (1000 * S)
 #define PLENTY ((size_t)1 << 30)
 
 /* The hosts' clocks are that far behind the server's. */
@@ -58,7 +59,7 @@ static json_t *preamble(unsigned components)
     return json_pack(
         "{s:i,s:{s:{s:[s,s],s:[[s,I],[s,s]]},s:{s:[s,s,s,s],s:o},s:{s:[s,s,s,s,s,s],s:o}}}",
         "sequence", 1, "tables", "meta", "columns", "key", "value", "rows", "duration_ns",
-        (json_int_t)(60 * S), "host", "h", "component", "columns", "id", "name", "role", "host",
+        (json_int_t)DURATION, "host", "h", "component", "columns", "id", "name", "role", "host",
         "rows", rows, "incarnation", "columns", "id", "component", "number", "ordered_ns",
         "exit_ns", "reason", "rows", incarnations);
 }
@@ -171,7 +172,7 @@ static void test_memory_and_traffic_of_a_process(void **state)
     assert_string_equal(json_string_value(at(view, "of")), "processes");
     assert_string_equal(json_string_value(at(view, "host")), "n0");
     assert_string_equal(json_string_value(at(view, "measures/0")), "live");
-    assert_int_equal(number_at(view, "duration_ns"), 60 * S);
+    assert_int_equal(number_at(view, "duration_ns"), DURATION);
     assert_int_equal(number_at(view, "heard_ns"), S);
     assert_int_equal(number_at(view, "to"), 3);
     assert_string_equal(json_string_value(at(view, "parts/0/0")), "server-1");
@@ -225,6 +226,25 @@ static void test_a_dead_process_holds_nothing(void **state)
     view = look(live, NULL);
     assert_int_equal(number_at(view, "parts/0/2"), 0);
     assert_int_equal(number_at(view, "parts/0/4"), 0);
+    json_decref(view);
+    live_free(live);
+}
+
+/* Connections are closed, and what is stopped holds nothing: neither is a fall of what was held. */
+static void test_the_end_is_no_fall(void **state)
+{
+    struct live *live = started();
+    json_t *view;
+
+    (void)state;
+    take(live, "n0", START, preamble(1));
+    take(live, "n0", START + DURATION, sample(1, START + DURATION - S, 5000, 100));
+    take(live, "n0", START + DURATION, sample(1, START + DURATION + 1, 10, 100));
+    take(live, "n0", START + DURATION + S, ended(1, 1, 1, START + DURATION + S, "stopped"));
+    view = look(live, NULL);
+    assert_int_equal(number_at(view, "parts/0/2"), 5000);
+    assert_int_equal(number_at(view, "to"), 250);
+    assert_int_equal(number_at(view, "parts/0/5"), 0);
     json_decref(view);
     live_free(live);
 }
@@ -494,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_memory_and_traffic_of_a_process),
         cmocka_unit_test(test_kills_and_deaths_count_once),
         cmocka_unit_test(test_a_dead_process_holds_nothing),
+        cmocka_unit_test(test_the_end_is_no_fall),
         cmocka_unit_test(test_restart_does_not_lose_traffic),
         cmocka_unit_test(test_what_cannot_be_is_passed_over),
         cmocka_unit_test(test_increments_are_the_snapshot),
