@@ -12,7 +12,7 @@ static const struct {
 #undef ERROR_ROW
 };
 
-_Bool refuse(struct refusal *refusal, enum error_kind kind, const char *format, ...)
+bool refuse(struct refusal *refusal, enum error_kind kind, const char *format, ...)
 {
     va_list args;
 
@@ -20,7 +20,7 @@ _Bool refuse(struct refusal *refusal, enum error_kind kind, const char *format, 
     va_start(args, format);
     vsnprintf(refusal->message, sizeof refusal->message, format, args);
     va_end(args);
-    return 0;
+    return false;
 }
 
 const char *error_word(enum error_kind kind)

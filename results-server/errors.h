@@ -5,6 +5,8 @@
 #ifndef FLATLINE_RESULTS_SERVER_ERRORS_H
 #define FLATLINE_RESULTS_SERVER_ERRORS_H
 
+#include <stdbool.h>
+
 /* Columns: identifier, word, HTTP status. What the transport refuses by itself (token-wrong,
  * body-too-large and the like) is in http_refusal.h. */
 #define ERROR_TABLE(X)                                     \
@@ -47,7 +49,7 @@ struct refusal {
 };
 
 /* Fills *refusal; false, so that a check can return it. */
-_Bool refuse(struct refusal *refusal, enum error_kind kind, const char *format, ...)
+bool refuse(struct refusal *refusal, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 const char *error_word(enum error_kind kind);

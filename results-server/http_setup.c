@@ -49,7 +49,8 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
     return strlen(text); /* http_target.c decodes, strictly */
 }
 
-static void log_line(void *cls, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void log_line(void *cls, const char *format,
+                                                           va_list args)
 {
     char line[512];
 
