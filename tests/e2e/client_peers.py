@@ -18,6 +18,8 @@ from tap import Tap
 tap = Tap()
 LIMIT = 120  # seconds for any one program
 SECOND = 1000000000
+# But for libev's, whose arrays hold as many events as ever came at once: at most one for each descriptor.
+ZONES = ("live_app", "live_nghttp2", "live_openssl", "live_zlib")
 
 
 def routine(folder, name, text):
@@ -181,7 +183,7 @@ def test_at_rest(folder):
         program.until(lambda page: page["metrics"]["messages_sent"] >= events, LIMIT)
         program.ask("pause")
         program.until(quiet, LIMIT)
-        rest = {zone: value for zone, value in program.metrics().items() if zone.startswith("live_")}
+        rest = {zone: value for zone, value in program.metrics().items() if zone in ZONES}
         program.ask("resume")
         return rest
 
