@@ -29,9 +29,10 @@ static void cancel_alarm(struct peer *p)
 
 /* --- the schedule ----------------------------------------------------------------------------- */
 
+/* Of jitter and sizes. */
 static uint64_t seed_of(const struct peer *p, size_t kind)
 {
-    return rng_at(p->world->seed ^ p->author, kind);
+    return rng_at(p->author, kind);
 }
 
 static void find_due(struct peer *p, size_t kind)

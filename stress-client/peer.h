@@ -23,7 +23,6 @@ struct peer_world {
     struct peer_clock *clock; /* an alarm for each */
     struct peer_counts *counts;
     uint64_t limits[SCRIPT_KINDS]; /* events that each sends of a kind; UINT64_MAX: for ever */
-    uint64_t seed;                 /* of jitter, sizes and bodies */
     uint8_t *scratch;              /* PEER_SCRATCH bytes: an event as it goes out */
     bool paused;
     /* A peer is in its room for the first time; has sent all and has the receipts. */
