@@ -3,6 +3,7 @@
 lost; what is kept over a restart, and over kill -9 under load, where nothing acknowledged may be lost and
 nothing counted twice."""
 
+import contextlib
 import os
 import random
 import re
@@ -272,7 +273,7 @@ def stores(tap):
         status, _, said = run("--store", folder, "--listen", "127.0.0.1:0")
         tap.check("a store in use: exit 3, one line", status == 3 and "in use" in said and said.count("\n") == 1, said)
         tap.check("... and who has it goes on", server.ask("GET", "/status")[0] == 200)
-        status, _, said = run("--store", folder + "2", "--listen", "127.0.0.1:%d" % server.port)
+        status, _, said = run("--store", os.path.join(folder, "other"), "--listen", "127.0.0.1:%d" % server.port)
         tap.check("a busy port: exit 3, one line", status == 3 and said.count("\n") == 1, status, said)
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "results.db"), "w") as file:
@@ -367,9 +368,9 @@ CLIENTS = 16
 def killed(tap):
     """kill -9 under load, again and again, at moments drawn at random."""
     draw, ends = random.Random(), []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         port = ports.port()
-        server = Results(store=folder, port=port)
+        server = stack.enter_context(Results(store=folder, port=port))
         server.ask("POST", "/test/k", {"started": True})
         load = Load(server, CLIENTS)
         for kill in range(KILLS):
@@ -382,10 +383,7 @@ def killed(tap):
                 server.process.kill()
                 server.process.wait()
             promised = load.acknowledged()
-            old = server
-            server = Results(store=folder, port=port)
-            load.server = server
-            old.log.close()
+            server = load.server = stack.enter_context(Results(store=folder, port=port))
             stored = {p["name"]: p["batches"] for p in server.ask("GET", "/test/k")[1]["peers"]}
             if any(stored.get("c%d" % i, 0) < n for i, n in enumerate(promised)):
                 break
@@ -395,7 +393,6 @@ def killed(tap):
         load.end()
         check_counts(tap, server, load)
         tap.check("SIGTERM ends it with 0", server.stop() == 0, server.said())
-        server.log.close()
         with Results(store=folder) as server:
             tap.check("after an orderly end, too, all is there", counts(server) == {
                 "c%d" % i: n for i, n in enumerate(load.acknowledged())}, counts(server))
