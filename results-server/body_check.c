@@ -213,6 +213,24 @@ bool body_check(const json_t *value, const struct body_rule *rule, const struct 
     }
 }
 
+/* What begins a value, or stands before one: as many as there are values, and at most one more for
+ * each list or object. */
+static bool has_too_many_values(const char *bytes, size_t size)
+{
+    size_t count = 0;
+    bool in_text = false;
+
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '"')
+            in_text = !in_text;
+        else if (in_text)
+            i += bytes[i] == '\\';
+        else
+            count += bytes[i] == ',' || bytes[i] == '[' || bytes[i] == '{';
+    }
+    return count > BODY_VALUES_MOST;
+}
+
 json_t *body_read(const char *bytes, size_t size, const struct body_rule *rules,
                   struct refusal *refusal)
 {
@@ -220,6 +238,11 @@ json_t *body_read(const char *bytes, size_t size, const struct body_rule *rules,
     json_error_t error;
     json_t *root;
 
+    if (has_too_many_values(bytes, size)) {
+        refuse(refusal, ERROR_WRONG_VALUE, "the body has more than %d values; send less at a time",
+               BODY_VALUES_MOST);
+        return NULL;
+    }
     if (size == 0)
         root = json_object();
     else

@@ -37,6 +37,8 @@ struct body_rule {
     bool (*check)(const json_t *value, const struct body_path *path, struct refusal *refusal);
 };
 
+#define BODY_VALUES_MOST 1000000 /* each may take a hundred times what it takes as text */
+
 /* Parses a body, which may be NULL when size is 0, and holds it against the rules of its members. A
  * new reference, or NULL with the refusal. An empty body is {}. */
 json_t *body_read(const char *bytes, size_t size, const struct body_rule *rules,

@@ -148,8 +148,17 @@ static void *run_loop(void *arg)
 
 bool http_start(struct http *http)
 {
+    if (!http_worker_start(http)) {
+        return false;
+    }
     errno = thread_start(&http->thread, 0, run_loop, http);
     http->started = errno == 0;
+    if (!http->started) {
+        int error = errno;
+
+        http_worker_stop(http);
+        errno = error;
+    }
     return http->started;
 }
 
@@ -171,6 +180,7 @@ void http_stop(struct http *http, uint64_t grace_ns)
     stop_conns(http, true);
     MHD_stop_daemon(http->daemon);
     http->daemon = NULL;
+    http_worker_stop(http);
     run_ready(http);
 }
 
@@ -202,6 +212,7 @@ void http_free(struct http *http)
     }
     free(http->key);
     pthread_cond_destroy(&http->room);
+    pthread_cond_destroy(&http->large_came);
     pthread_mutex_destroy(&http->lock);
     free(http);
 }

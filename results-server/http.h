@@ -35,7 +35,11 @@ enum http_when {
     HTTP_STREAM, /* http_stream_begin was called; ends by http_stream_end */
 };
 
-/* Called in the polling thread, which serves all: what takes long goes to another one. */
+/*
+ * Called in the polling thread, which serves all: what takes long goes to another one. Only a
+ * request with more than 128 KiB of body, whose reading takes long by itself, is handled in a
+ * thread of the transport's beside it; so handlers may run in two threads at a time.
+ */
 typedef enum http_when http_handler_fn(void *app, struct http_exchange *x);
 
 /*
@@ -109,13 +113,14 @@ size_t http_segments(const struct http_exchange *x);
 const char *http_query(const struct http_exchange *x, const char *name);
 /* The nth name of the query, to find unknown ones; NULL behind the last one. */
 const char *http_query_name(const struct http_exchange *x, size_t index);
-/* A header of the request, or NULL; only within the handler. */
+/* A header of the request, or NULL; only within the open function. */
 const char *http_header(const struct http_exchange *x, const char *name);
 /* A NUL stands behind the body, and does not count. */
 const char *http_body(const struct http_exchange *x, size_t *size);
 
 /* Whom to tell that nobody waits any more; within the handler, before it lets another thread have
- * x. An exchange without is not told: it is simply answered into nothing. */
+ * x. An exchange without is not told, nor is one with a large body that has gone before: it is
+ * simply answered into nothing. */
 void http_on_gone(struct http_exchange *x, http_gone_fn *gone, void *self);
 
 /* Answers. Each gives the exchange back, from any thread; without memory for the answer, the

@@ -75,7 +75,7 @@ void http_exchange_completed(void *cls, struct MHD_Connection *mhd, void **conte
         http_give_back(x); /* a body that nobody was asked about */
     }
     tell = nobody_waits(x, true);
-    unused = !x->held && !x->in_ready;
+    unused = !x->held && !x->in_ready && !x->working;
     pthread_cond_broadcast(&http->room);
     pthread_mutex_unlock(&http->lock);
     if (tell) {
@@ -115,6 +115,24 @@ enum MHD_Result http_queue_response(struct http_exchange *x, int status,
     return result;
 }
 
+void http_exchange_handle(struct http_exchange *x)
+{
+    struct http *http = x->http;
+
+    if (http->config.handle(http->config.app, x) != HTTP_NOW) {
+        return;
+    }
+    /* Nobody has it any more, so this is for a handler that forgot. */
+    pthread_mutex_lock(&http->lock);
+    if (!x->answered && !x->abandoned && !x->closed) {
+        log_error("no answer to %s %s", x->method, x->target.path);
+        http_set_response(x, MHD_HTTP_INTERNAL_SERVER_ERROR,
+                          http_refusal_response(HTTP_REFUSAL_INTERNAL, NULL));
+        http_give_back(x);
+    }
+    pthread_mutex_unlock(&http->lock);
+}
+
 static void ask(struct http_exchange *x)
 {
     struct http *http = x->http;
@@ -125,16 +143,10 @@ static void ask(struct http_exchange *x)
     http->counts.received += x->body_size;
     HTTP_COUNT(http, waiting);
     pthread_mutex_unlock(&http->lock);
-    if (http->config.handle(http->config.app, x) == HTTP_NOW) {
-        /* Nobody has it any more, so this is for a handler that forgot. */
-        pthread_mutex_lock(&http->lock);
-        if (!x->answered && !x->abandoned) {
-            log_error("no answer to %s %s", x->method, x->target.path);
-            http_set_response(x, MHD_HTTP_INTERNAL_SERVER_ERROR,
-                              http_refusal_response(HTTP_REFUSAL_INTERNAL, NULL));
-            http_give_back(x);
-        }
-        pthread_mutex_unlock(&http->lock);
+    if (x->body_size > HTTP_LARGE_BODY) {
+        http_worker_put(x);
+    } else {
+        http_exchange_handle(x);
     }
 }
 
@@ -254,7 +266,7 @@ void http_exchange_ready(struct http_exchange *x)
 
     pthread_mutex_lock(&http->lock);
     x->in_ready = false;
-    unused = x->closed && !x->held;
+    unused = x->closed && !x->held && !x->working;
     wake = !x->closed && x->suspended;
     drop = !x->closed && !x->suspended && (x->lagging || x->abandoned);
     if (wake) {

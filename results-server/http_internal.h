@@ -22,6 +22,7 @@
 
 #define HTTP_ANSWERS 256 /* more than there are routes with statuses */
 #define HTTP_HEADERS_MAX 8
+#define HTTP_LARGE_BODY ((size_t)128 << 10) /* more is handled by the worker */
 #define HTTP_BODIES_MAX 32    /* whole ones, of the largest size, may be held at a time */
 #define HTTP_RATE (64 * 1024) /* bytes/s that a body makes at least */
 #define HTTP_HALF_CLOSED_NS (1000 * UINT64_C(1000000)) /* for who sends no more and still waits */
@@ -79,6 +80,8 @@ struct http_exchange {
     bool abandoned; /* nobody waits: the connection is to be closed */
     bool closed;    /* the connection is done with it */
     bool suspended;
+    bool working; /* the worker has it, or will */
+    struct http_exchange *next_large;
     bool in_ready;
     struct http_exchange *next_ready;
     struct MHD_Response *response; /* to be queued */
@@ -112,6 +115,10 @@ struct http {
     pthread_mutex_t lock;
     pthread_cond_t room; /* a queue became shorter, or will not */
     struct http_exchange *ready;
+    struct http_exchange *large, **large_end; /* for the worker */
+    pthread_cond_t large_came;
+    pthread_t worker;
+    bool worker_ends;
     bool loop_ended;
     uint64_t stop_ns; /* CLOCK_MONOTONIC when the grace is over; 0: not stopping */
     struct http_counts counts;
@@ -164,6 +171,18 @@ void http_exchange_ready(struct http_exchange *x);
 /* Without a response (no memory) MHD_NO: the connection is closed. */
 enum MHD_Result http_queue_response(struct http_exchange *x, int status,
                                     struct MHD_Response *response);
+
+/* Calls the handler, in whatever thread this is. */
+void http_exchange_handle(struct http_exchange *x);
+
+/* http_worker.c */
+
+/* False with errno. */
+bool http_worker_start(struct http *http);
+/* The rest is not handled any more. */
+void http_worker_stop(struct http *http);
+/* To be handled; held, and from now on suspended until it is answered. */
+void http_worker_put(struct http_exchange *x);
 
 /* http_request.c; polling thread only. What is refused is refused in these three. */
 

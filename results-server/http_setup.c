@@ -179,6 +179,8 @@ struct http *http_new(const struct http_config *config, char *why, size_t cap, i
     http->listen_fd = http->epoll_fd = http->wake_fd = -1;
     pthread_mutex_init(&http->lock, NULL);
     pthread_cond_init(&http->room, NULL);
+    pthread_cond_init(&http->large_came, NULL);
+    http->large_end = &http->large;
     http->config = *config;
     http->config.listen = http->config.token_file = NULL;
     http->config.tls_cert = http->config.tls_key = NULL;

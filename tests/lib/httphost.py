@@ -80,14 +80,15 @@ class Host(Program):
                                    and c["body_bytes"] == 0 and c["held"] == 0])
 
 
-    def waited(self):
-        """Seconds that its threads were ready to run and had no processor."""
-        folder = "/proc/%d/task" % self.process.pid
-        total = 0
-        for task in os.listdir(folder):
+def waited(process):
+    """Seconds that its threads were ready to run and had no processor."""
+    folder = "/proc/%d/task" % process.pid
+    total = 0
+    for task in os.listdir(folder):
+        with contextlib.suppress(OSError):  # a thread that has just ended
             with open(os.path.join(folder, task, "schedstat")) as file:
                 total += int(file.read().split()[1])
-        return total / 1e9
+    return total / 1e9
 
 
 class Naps(threading.Thread):
@@ -107,9 +108,10 @@ class Naps(threading.Thread):
 class Visitor(threading.Thread):
     """Somebody else, who asks all the time."""
 
-    def __init__(self, host):
+    def __init__(self, host, request, io_timeout):
         super().__init__(daemon=True)
-        self.host, self.naps, self.waited = host, Naps(), host.waited()
+        self.host, self.request, self.io_timeout = host, request, io_timeout
+        self.naps, self.waited = Naps(), waited(host.process)
         self.worst, self.served, self.failed = 0.0, 0, 0
 
     def run(self):
@@ -124,18 +126,18 @@ class Visitor(threading.Thread):
         begin = time.monotonic()
         answer = None
         with contextlib.suppress(OSError):
-            answer = ask(self.host, get("/now"))
+            answer = ask(self.host, self.request)
         took = time.monotonic() - begin
         self.worst = max(self.worst, took)
         if answer is not None and answer.status == 200:
             self.served += 1
-        elif took < self.host.io_timeout / 2:  # else the machine stood still while it was asked
+        elif took < self.io_timeout / 2:  # else the machine stood still while it was asked
             self.failed += 1
 
     def end(self):
         self.naps.over.set()
         self.join()
-        self.waited = self.host.waited() - self.waited
+        self.waited = waited(self.host.process) - self.waited
 
     def fine(self):
         return self.served > 0 and self.failed == 0 and self.worst < 1 + self.waited + self.naps.overslept
@@ -146,14 +148,21 @@ class Visitor(threading.Thread):
 
 
 @contextlib.contextmanager
-def attacked(host, name):
-    """Others are served meanwhile, and afterwards all is as before."""
-    descriptors = host.descriptors()
-    visitor = Visitor(host)
+def attacked_by(host, name, request, io_timeout):
+    """Others, who send the request, are served meanwhile."""
+    visitor = Visitor(host, request, io_timeout)
     visitor.start()
     yield
     visitor.end()
     check("%s: others are served within a second" % name, visitor.fine(), visitor)
+
+
+@contextlib.contextmanager
+def attacked(host, name):
+    """The same, and afterwards all is as before."""
+    descriptors = host.descriptors()
+    with attacked_by(host, name, get("/now"), host.io_timeout):
+        yield
     host.until_quiet()
     check("%s: nothing of it is held" % name, wait_until(lambda: host.descriptors() <= descriptors))
 
