@@ -27,6 +27,7 @@
 /* At an end that is none. */
 #define FAREWELL_NS (5 * NS_PER_S)
 #define DEATH_MS 5000
+#define UPLOADER "uploader: " /* how its lines begin */
 /* For the uploader to say that the driver is gone, when it is. */
 #define LAST_WORDS_MS 5000
 
@@ -108,12 +109,33 @@ static void take(void *user, enum link_word word, const char *rest)
     }
 }
 
+/* What it logged last, which is why it has ended, without time and name; false: nothing. */
+static bool read_last_words(const struct share *h, char *out, size_t cap)
+{
+    char path[PATH_MAX], line[LINE];
+    FILE *log;
+
+    snprintf(path, sizeof path, "%s/logs/uploader.log", h->settings.run_dir);
+    log = fopen(path, "re");
+    *out = '\0';
+    while (log != NULL && fgets(line, sizeof line, log) != NULL) {
+        const char *name = strstr(line, UPLOADER), *text = line;
+
+        if (name != NULL)
+            text = name + strlen(UPLOADER);
+        snprintf(out, cap, "%.*s", (int)strcspn(text, "\n"), text);
+    }
+    if (log != NULL)
+        fclose(log);
+    return *out != '\0';
+}
+
 static void over(void *user, const char *why)
 {
     struct share *h = user;
 
     h->over = true;
-    if (h->why[0] == '\0')
+    if (h->why[0] == '\0' && (why != NULL || !read_last_words(h, h->why, sizeof h->why)))
         snprintf(h->why, sizeof h->why, "the uploader %s: see %s/logs/uploader.log",
                  why == NULL ? "has ended" : why, h->settings.run_dir);
     if (!h->waiting)

@@ -17,6 +17,20 @@ static struct host_orders *orders_of(void *into)
     return &((struct options *)into)->hosts;
 }
 
+bool host_options_set_report_to(void *into, const struct option_spec *spec, const char *value,
+                                char *why, size_t cap)
+{
+    const char *host = strstr(value, "://");
+
+    (void)spec;
+    orders_of(into)->report_to = value;
+    if (host != NULL && host[3] != '\0' && strchr(host + 3, '/') == NULL &&
+        (strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0))
+        return true;
+    snprintf(why, cap, "'%.200s' is not http://HOST:PORT or https://HOST:PORT", value);
+    return false;
+}
+
 bool host_options_set_test(void *into, const struct option_spec *spec, const char *value, char *why,
                            size_t cap)
 {

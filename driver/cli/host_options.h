@@ -5,8 +5,8 @@
 #include "common/base/options.h"
 #include "driver/options.h"
 
-option_apply_fn host_options_set_test, host_options_set_place, host_options_set_name,
-    host_options_set_address, host_options_set_rank, host_options_set_hosts;
+option_apply_fn host_options_set_report_to, host_options_set_test, host_options_set_place,
+    host_options_set_name, host_options_set_address, host_options_set_rank, host_options_set_hosts;
 
 /*
  * What was not said: rank and size by the launcher, the name of this host, and the rest by default.

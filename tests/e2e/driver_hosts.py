@@ -35,8 +35,8 @@ driver = beside(os.path.join(folder, "bin"), FAKE)
 
 def hosts(place, size, *options, scenario=LONG, wrong=None, **more):
     meeting = tempfile.mkdtemp(dir=folder)
-    made = Hosts(folder, place, size, *options, scenario=scenario, report_to="file://" + meeting, driver=driver,
-                 env=dict(os.environ, FAKE_UPLOADER=wrong or ""), **more)
+    made = Hosts(folder, place, size, *options, scenario=scenario, report_to="http://127.0.0.1:9", driver=driver,
+                 env=dict(os.environ, FAKE_UPLOADER=wrong or "", FAKE_UPLOADER_DIR=meeting), **more)
     made.meeting = meeting
     return made
 

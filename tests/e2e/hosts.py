@@ -57,6 +57,11 @@ class Results(Program):
             return json.load(answer)
 
 
+def cmdline(pid):
+    with open("/proc/%s/cmdline" % pid, "rb") as file:
+        return file.read()
+
+
 def blames_host(blamed, text):
     return any(name is None and rule == "hosts" and text in why for name, rule, why in blamed)
 
@@ -136,10 +141,22 @@ def killed(results):
         yield "... nothing of it is left", h.wait_gone(1) and h.wait_gone(0), h.left(1), h.left(0)
 
 
+def died(results):
+    """A process of one share, by a hand that is not the driver's."""
+    with hosts(results, "died", "replicate", LONG) as h:
+        h.wait_said("the run begins")
+        victim, = [pid for pid in h.left(1) if b"--profile-dir" in cmdline(pid) and cmdline(pid).endswith(b"/safe\0")]
+        os.kill(int(victim), signal.SIGKILL)
+        statuses = h.wait()
+        blamed = failures(h.whole())
+        yield "a process that dies on one host fails the run on all", statuses == [1, 1], statuses, *h.said()
+        yield "... and is blamed, with its host", ("n1.safe", "unexpected-exit") in [f[:2] for f in blamed], blamed
+
+
 def lost(results):
     with hosts(results, "lost", "replicate", SCENARIO % "8s") as h:
         h.wait_said("the run begins")
-        uploader = [int(pid) for pid in h.left(1) if "uploader" in open("/proc/%s/cmdline" % pid).read()]
+        uploader = [int(pid) for pid in h.left(1) if b"--barrier-timeout" in cmdline(pid)]
         for pid in uploader:
             os.kill(pid, signal.SIGKILL)  # before the driver: as a host that loses its power
         h.kill(1)
@@ -196,7 +213,7 @@ def main():
     tap = Tap()
     try:
         with Results() as results, concurrent.futures.ThreadPoolExecutor() as pool:
-            shared = (replicate, spread, killed, lost, rank0_killed, never_met)
+            shared = (replicate, spread, killed, died, lost, rank0_killed, never_met)
             running = [pool.submit(lambda case: list(case(results)), case) for case in shared]
             running.append(pool.submit(lambda: list(restarted())))
             for case in running:

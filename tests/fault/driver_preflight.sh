@@ -79,6 +79,7 @@ refused 3 "run.db" "$DRIVER" gate "$TAP_DIR"
 # Of many hosts.
 refused 2 "place needs --report-to" "$DRIVER" --place spread
 refused 2 "report-to needs --test" "$DRIVER" --report-to http://127.0.0.1:1
+refused 2 "'localhost' is not http://HOST:PORT" "$DRIVER" --report-to localhost
 refused 2 "'beside' is neither spread nor replicate" "$DRIVER" --place beside
 refused 2 "'0.0.0.0' is no IPv4 address of one host" "$DRIVER" --host-address 0.0.0.0
 refused 2 "'a/b' is no name" "$DRIVER" --host-name a/b
