@@ -57,7 +57,8 @@ def answers(server, requests):
 
 def smuggling(server):
     """Behind framing that can be read in two ways, an order to finish the test."""
-    heads = ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Content-Length: 2\r\nContent-Length: 9\r\n\r\n{}",
+    heads = ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+             "Content-Length: 2\r\nContent-Length: 9\r\n\r\n{}",
              "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
              "Content-Length: +2\r\n\r\n{}")
     for head in heads:
@@ -68,8 +69,8 @@ def smuggling(server):
 
 def names(server):
     """Ids that could be more than ids."""
-    bad = ("..", ".hidden", "%2e%2e", "..%2fresults.db", "%00", "a%00", "a%0ab", "-", "a b".replace(" ", "%20"), "caf%c3%a9",
-           "a" * 65, "%ff")
+    bad = ("..", ".hidden", "%2e%2e", "..%2fresults.db", "%00", "a%00", "a%0ab", "-", "a%20b", "caf%c3%a9", "a" * 65,
+           "%ff")
     paths = {path: put(path, '{"started": true}').replace("PUT", "POST", 1) for path in ["/test/" + name for name in bad]}
     paths.update({path: put(path, '{"sequence": 1, "points": []}') for path in [
         "/test/good/peer/%s/metrics" % name for name in bad]})
@@ -107,7 +108,8 @@ def crowd(server):
                   HEAD % ("PUT", "/test/good/finish") + "Content-Length: 19\r\n\r\n" + '{"verdict": "fai',
                   HEAD % ("PUT", "/test/good/finish") + "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"ver",
                   get("/test/good/events"), get("/events"), get("/test/good?dataPoints=true") * 30,
-                  get("/test/good?wait=finished&timeout=60s"), get("/web/uPlot.iife.min.js") * 50, "\0" * 100, "\r\n" * 5000)
+                  get("/test/good?wait=finished&timeout=60s"), get("/web/uPlot.iife.min.js") * 50, "\0" * 100,
+                 "\r\n" * 5000)
     raws = []
     for i in range(25 * len(beginnings)):
         raw = Raw(server.port, ATTACKER, receive=4096)
