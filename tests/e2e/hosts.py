@@ -6,9 +6,12 @@ and what rank 0's death leaves to do."""
 import concurrent.futures
 import json
 import os
+import random
+import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -182,6 +185,33 @@ def rank0_killed(results):
             "n0 gave up" in gate.stdout, done.stderr, gate.stdout, gate.stderr
 
 
+def alone(*options):
+    """A run that reports to nobody; ports that somebody else has are not its fault."""
+    path = os.path.join(folder, "alone.yaml")
+    with open(path, "w") as file:
+        file.write(SCENARIO % "4s")
+    while True:
+        runs = tempfile.mkdtemp(dir=folder)
+        done = subprocess.run([DRIVER, "--scenario", path, "--working-dir", runs, "--base-port",
+                               str(random.randrange(20000, 31000)), *options], capture_output=True, text=True)
+        if "cannot be listened on" not in done.stderr:
+            return done, os.path.join(runs, "latest")
+
+
+def unchanged(results):
+    done, run = alone("--seed", "42")
+    yield "alone: it runs as ever", done.returncode in (0, 4), done.stdout, done.stderr
+    with sqlite3.connect("file:%s/run.db?immutable=1" % run, uri=True) as db:
+        hosts_told = db.execute("SELECT count(*) FROM meta WHERE key IN ('hosts', 'rank', 'place')").fetchone()
+        told = db.execute("SELECT count(host), sum(command LIKE '%--host %') FROM component").fetchone()
+    yield "... and run.db tells of no hosts", hosts_told == (0,) and told == (0, 0), hosts_told, told
+    with hosts(results, "unchanged", "spread", SCENARIO % "4s", "--seed", "42") as h:
+        h.wait()
+        plans = [re.search(r"chaos plan \S+ of seed 42", said) for said in [done.stderr] + h.said()]
+        yield "... by the plan that many hosts share", all(plans) and len({plan.group(0) for plan in plans}) == 1, \
+            done.stderr, *h.said()
+
+
 def restarted():
     with Results(number=1) as first, hosts(first, "restarted", "replicate") as h:
         h.wait_said("the run begins")
@@ -213,7 +243,7 @@ def main():
     tap = Tap()
     try:
         with Results() as results, concurrent.futures.ThreadPoolExecutor() as pool:
-            shared = (replicate, spread, killed, died, lost, rank0_killed, never_met)
+            shared = (replicate, spread, killed, died, lost, rank0_killed, never_met, unchanged)
             running = [pool.submit(lambda case: list(case(results)), case) for case in shared]
             running.append(pool.submit(lambda: list(restarted())))
             for case in running:
