@@ -125,6 +125,11 @@ bool feed_drained(const struct feed *feed)
     return feed->drained && !feed->refused;
 }
 
+bool feed_refused(const struct feed *feed)
+{
+    return feed->refused;
+}
+
 uint64_t feed_acknowledged(const struct feed *feed)
 {
     return feed->acknowledged;

@@ -40,6 +40,8 @@ uint64_t feed_turn(struct feed *feed, uint64_t now_ns);
 void feed_drain(struct feed *feed);
 /* All of it is acknowledged. */
 bool feed_drained(const struct feed *feed);
+/* A batch was refused: nothing more is sent. */
+bool feed_refused(const struct feed *feed);
 
 /* The last number that was acknowledged. */
 uint64_t feed_acknowledged(const struct feed *feed);

@@ -8,6 +8,7 @@
 #include "results-server/uploader/points.h"
 #include "results-server/uploader/tail.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 
 /* What is measured goes first. */
 #define NICE 10
-#define TOKEN_MAX 256
+#define TOKEN_MAX 512
 
 struct uploader {
     struct options options;
@@ -100,9 +101,11 @@ static bool read_token(struct uploader *u)
     size = fread(u->token, 1, sizeof u->token - 1, file);
     fclose(file);
     u->token[size] = '\0';
-    size = strcspn(u->token, "\r\n");
-    if (size == 0 || size > TOKEN_MAX) {
-        log_error("--token: %s: its first line is empty or longer than %d characters",
+    size = 0;
+    while (isgraph((unsigned char)u->token[size]))
+        size++;
+    if (size == 0 || size > TOKEN_MAX || strchr("\r\n", u->token[size]) == NULL) {
+        log_error("--token: the first line of %s is no token (1 to %d visible ASCII characters)",
                   u->options.token, TOKEN_MAX);
         return false;
     }

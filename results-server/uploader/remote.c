@@ -116,7 +116,7 @@ static bool add_header(struct remote *remote, const char *header)
 
 static bool add_headers(struct remote *remote)
 {
-    char authorization[512];
+    char authorization[1024];
 
     /* Without "Expect: 100-continue": it costs a round trip a batch. */
     if (!add_header(remote, "Content-Type: application/json") || !add_header(remote, "Expect:"))

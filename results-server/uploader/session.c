@@ -47,7 +47,7 @@ void session_say(struct session *session, const char *format, ...)
 void session_over(struct session *session, int status)
 {
     session->phase = PHASE_OVER;
-    session->status = status;
+    session->status = session->failed ? STATUS_ENVIRONMENT : status;
     for (int i = 0; i < REMOTE_LANES; i++)
         remote_cancel(session->remote, (enum remote_lane)i);
 }
@@ -64,9 +64,16 @@ void session_fail(struct session *session, const char *format, ...)
     va_end(args);
     for (char *c = line; *c != '\0'; c++)
         *c = *c == '\n' || *c == '\r' ? ' ' : *c;
-    log_error("%s", line);
-    session_say(session, "error %s", line);
-    session_over(session, STATUS_ENVIRONMENT);
+    if (!session->failed) {
+        log_error("%s", line);
+        session_say(session, "error %s", line);
+    }
+    session->failed = true;
+    /* The others wait for us: they are told, if that can be done. */
+    if (session->phase >= PHASE_GATHER && session->phase < PHASE_RUN)
+        session_give_up(session, line);
+    else
+        session_over(session, STATUS_ENVIRONMENT);
 }
 
 /* ---- from phase to phase ---- */
@@ -212,6 +219,11 @@ static void on_fed(void *user, const struct remote_answer *answer)
 {
     struct session *session = user;
 
+    if (strcmp(answer->error, "test-already-finished") == 0 && session->phase == PHASE_RUN) {
+        log_warn("%s", answer->why);
+        session_say(session, "end the test is finished");
+        return;
+    }
     if (answer->status != 200) {
         session_fail(session, "%s", answer->why);
         return;

@@ -60,7 +60,11 @@ void session_done(struct session *session, int status, const char *verdict, cons
 
 void session_begin_drain(struct session *session)
 {
-    feed_drain(session->feed);
+    if (feed_refused(session->feed))
+        session_fail(session, "test '%s' was finished before all that was measured was delivered",
+                     session->options->test);
+    else
+        feed_drain(session->feed);
 }
 
 void session_begin_results(struct session *session)
@@ -111,7 +115,8 @@ void session_hang_up(struct session *session)
 
 void session_give_up(struct session *session, const char *why)
 {
-    log_warn("%s: telling the results server so", why);
+    if (!session->giving_up)
+        log_warn("%s: telling the results server so", why);
     session->giving_up = true;
     session->phase_ns = clock_now_ns();
     if (session->phase >= PHASE_DELIVERED)

@@ -54,7 +54,7 @@ struct session {
     json_t *entry;                      /* this host's, as it is in the topology */
     bool entry_old;                     /* there is a better offset than the entry's */
     bool hosted, ready_told, done_told; /* what the driver has said */
-    bool hung_up, giving_up;
+    bool hung_up, giving_up, failed;
     char *body; /* of the request under way in the lane STATE */
 
     int done_status;

@@ -64,7 +64,7 @@ def test_heartbeat(tap, folder):
 
 def test_refused(tap, folder):
     token = os.path.join(folder, "token")
-    for content, word, server_token in (("wrong\n", "token", "right"), ("\n", "empty", "right")):
+    for content, word, server_token in (("wrong\n", "token", "right"), ("a b\n", "is no token", "right"), ("\n", "is no token", "right")):
         with open(token, "w") as file:
             file.write(content)
         with FakeResults(token=server_token) as server, \
@@ -102,6 +102,13 @@ def test_missing(tap, folder):
         tap.check("the ranks that do not come are named", why and "ranks 0, 2, 3 of 4 did not come within 500 ms" in why,
                   why)
         tap.check("and it exits with 3", uploader.wait() == 3)
+        result = server.test("night").results["n1"]
+        tap.check("those who wait are told", result["verdict"] == "error" and "ranks 0, 2, 3" in result["reason"], result)
+        with Uploader(server.url, "--run", folder, "--size", "4", peer="n0") as late:
+            late.order("host {}")
+            why = late.hears("error")
+            tap.check("who comes later does not wait for them",
+                      "came to its end before this host began: n1 (error: " in (why or ""), why)
     options = ("--run", folder, "--rank", "1", "--size", "2", "--barrier-timeout", "500ms")
     with FakeResults() as server, Uploader(server.url, *options) as uploader:
         wait_until(lambda: "night" in server.tests)
@@ -127,6 +134,17 @@ def test_gone(tap, run):
         tap.check("a driver that is gone: told, with what it had measured",
                   (result["status"], result["verdict"], result["reason"]) == (3, "error", "the driver is gone")
                   and rows(server.test("night").batches["n1"]) > 1000, result)
+
+
+def test_finished(tap, folder):
+    with FakeResults() as server, Uploader(server.url, "--run", folder) as uploader:
+        uploader.begin()
+        server.route("PUT", "/test/night/finish", {"verdict": "interrupted"})
+        tap.check("a test that is finished by hand ends the run", uploader.hears("end") == "the test is finished",
+                  uploader.heard)
+        uploader.order("done 130 interrupted")
+        why = uploader.hears("error")
+        tap.check("and what could not be delivered is told", uploader.wait() == 3 and "was finished before" in why, why)
 
 
 def point(number):
@@ -189,6 +207,7 @@ def main():
         test_away(tap, empty)
         test_missing(tap, empty)
         test_gone(tap, run)
+        test_finished(tap, empty)
         test_lines(tap)
     tap.done()
 

@@ -22,6 +22,7 @@ from tap import Tap
 from uploading import Uploader
 
 MAKE_RUN = os.path.join(BUILD, "tests", "fixtures", "make_run")
+STRESS_SERVER = os.path.join(BUILD, "stress-server", "stress-server")
 NOT_SENT = {"file", "host"}
 STEPS = 12
 
@@ -256,11 +257,31 @@ def test_two(tap, folder):
                       == (3, "error", "the driver is gone"), result)
 
 
+def test_tls(tap, folder):
+    tls, other = os.path.join(folder, "tls"), os.path.join(folder, "other")
+    for path in (tls, other):
+        os.mkdir(path)
+        subprocess.run([STRESS_SERVER, "--make-cert", path], check=True, stdout=subprocess.DEVNULL)
+    token = os.path.join(folder, "token")
+    with open(token, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write("a-long-secret\n")
+    with Results("--tls-cert", os.path.join(tls, "cert.pem"), "--tls-key", os.path.join(tls, "key.pem"),
+                 "--token", token) as server:
+        options = ("https://localhost:%d" % server.port, "--run", folder, "--token", token, "--ca")
+        with Uploader(*options, os.path.join(tls, "cert.pem")) as uploader:
+            tap.check("https, with a certificate that is trusted", uploader.begin() is not None)
+        with Uploader(*options, os.path.join(other, "cert.pem")) as uploader:
+            why = uploader.hears("error")
+            tap.check("with another one it exits with 3, at once", uploader.wait() == 3 and "certificate" in (why or ""),
+                      why, uploader.said())
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
         test_growing(tap, folder)
         test_two(tap, folder)
+        test_tls(tap, folder)
     tap.done()
 
 
