@@ -268,9 +268,12 @@ bool series_cut_windows(struct series *s, const struct evidence *e,
                         const struct evidence_component *c)
 {
     struct cut cut = {.c = c, .s = s, .next = s->samples};
-    const struct series_sample *end = s->samples + s->sample_count;
+    const struct series_sample *end;
     size_t windows, stride;
 
+    if (s->sample_count == 0)
+        return true;
+    end = s->samples + s->sample_count;
     cut.values = calloc(s->sample_count + 1, sizeof *cut.values);
     if (cut.values == NULL || !find_modal(s, &cut.modal)) {
         free(cut.values);
