@@ -64,10 +64,10 @@ def test_heartbeat(tap, folder):
 
 def test_refused(tap, folder):
     token = os.path.join(folder, "token")
-    for content, word, server_token in (("wrong\n", "token", "right"), ("a b\n", "is no token", "right"), ("\n", "is no token", "right")):
+    for content, word in (("wrong\n", "the token is wrong"), ("a b\n", "is no token"), ("\n", "is no token")):
         with open(token, "w") as file:
             file.write(content)
-        with FakeResults(token=server_token) as server, \
+        with FakeResults(token="right") as server, \
                 Uploader(server.url, "--run", folder, "--token", token) as uploader:
             why = uploader.hears("error")
             tap.check("a token that is %r: exit 3" % content, uploader.wait() == 3, uploader.said())
