@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "common/base/clock.h"
+#include "common/engine/mem.h"
+#include "stress-client/peer_clock.h"
 #include "stress-client/peer_counts.h"
 #include "stress-client/peer_options.h"
 #include "stress-client/peer_room.h"
@@ -287,6 +289,83 @@ static void the_silent_are_forgotten(void **state)
     peer_room_free(room);
 }
 
+static void a_room_without_memory_stays_as_it_was(void **state)
+{
+    struct peer_room *room = peer_room_new("room");
+    struct peer_heard heard = {.windows = NULL};
+
+    (void)state;
+    for (uint64_t author = 1; author <= 8; author++)
+        assert_int_equal(peer_room_hear(room, author, 1), author - 1);
+    for (int64_t pass = 0; pass < 2; pass++) {
+        mem_fail(pass, 1);
+        assert_true(peer_room_hear(room, 9, 1) == PEER_NO_SPEAKER);
+        mem_fail(0, 0);
+        assert_int_equal(peer_room_known(room), 8);
+        assert_int_equal(peer_room_find(room, 8), 7);
+    }
+    assert_int_equal(peer_room_hear(room, 9, 1), 8);
+    mem_fail(0, 1);
+    assert_int_equal(peer_heard_take(&heard, 3, 9, 1), PEER_NO_MEMORY);
+    mem_fail(0, 0);
+    assert_int_equal(peer_heard_take(&heard, 3, 9, 1), PEER_NEW);
+    peer_heard_free(&heard);
+    peer_room_free(room);
+}
+
+/* --- alarms ----------------------------------------------------------------------------------- */
+
+static struct {
+    struct ev_loop *ev;
+    struct peer_clock *clock;
+    struct peer_alarm alarms[4];
+    uint64_t rang_ns[4];
+    int order[8], rings;
+} house;
+
+static void note_ring(struct peer_alarm *alarm)
+{
+    int i = (int)(alarm - house.alarms);
+
+    house.rang_ns[i] = clock_now_ns();
+    house.order[house.rings++] = i;
+    if (house.rings == 1)
+        peer_clock_set(house.clock, &house.alarms[3], 0); /* long past: at once */
+    if (house.rings == 4)
+        ev_break(house.ev, EVBREAK_ALL);
+}
+
+static void alarms_ring_in_order_and_never_early(void **state)
+{
+    uint64_t now = clock_now_ns();
+
+    (void)state;
+    memset(&house, 0, sizeof house);
+    house.ev = ev_loop_new(EVFLAG_AUTO);
+    house.clock = peer_clock_new(house.ev, 4);
+    assert_non_null(house.clock);
+    for (int i = 0; i < 4; i++)
+        house.alarms[i].ring = note_ring;
+    peer_clock_set(house.clock, &house.alarms[0], now + 30 * MS);
+    peer_clock_set(house.clock, &house.alarms[1], now + 900 * NS_PER_S);
+    peer_clock_set(house.clock, &house.alarms[2], now + 1);
+    peer_clock_set(house.clock, &house.alarms[3], now + 900 * NS_PER_S);
+    peer_clock_set(house.clock, &house.alarms[1], now + 20 * MS); /* sooner than it was set to */
+    ev_run(house.ev, 0);
+    assert_int_equal(house.order[0], 2);
+    assert_int_equal(house.order[1], 3);
+    assert_int_equal(house.order[2], 1);
+    assert_int_equal(house.order[3], 0);
+    assert_true(house.rang_ns[1] >= now + 20 * MS && house.rang_ns[0] >= now + 30 * MS);
+    peer_clock_cancel(house.clock, &house.alarms[0]); /* not set */
+    peer_clock_set(house.clock, &house.alarms[0], now + 1);
+    peer_clock_cancel(house.clock, &house.alarms[0]);
+    ev_run(house.ev, EVRUN_NOWAIT);
+    assert_int_equal(house.rings, 4);
+    peer_clock_free(house.clock);
+    ev_loop_destroy(house.ev);
+}
+
 /* --- what is counted -------------------------------------------------------------------------- */
 
 static void latency_counts_from_when_it_was_due(void **state)
@@ -379,6 +458,8 @@ int main(void)
         cmocka_unit_test(each_event_is_news_once),
         cmocka_unit_test(speakers_are_found_again),
         cmocka_unit_test(the_silent_are_forgotten),
+        cmocka_unit_test(a_room_without_memory_stays_as_it_was),
+        cmocka_unit_test(alarms_ring_in_order_and_never_early),
         cmocka_unit_test(latency_counts_from_when_it_was_due),
         cmocka_unit_test(kinds_are_found_by_name),
         cmocka_unit_test(a_point_has_totals_and_the_interval),
