@@ -51,6 +51,7 @@ struct share {
     unsigned heard; /* a bit for each word */
     bool over;      /* the uploader says nothing more */
     bool waiting, interrupted;
+    bool told_end;    /* how this share ended */
     char whole[LINE]; /* what it said of that */
     char why[LINE];   /* it gave up */
     ev_timer deadline;
@@ -93,6 +94,8 @@ static void take(void *user, enum link_word word, const char *rest)
         take_start(h, rest);
         break;
     case LINK_END:
+        if (h->topology == NULL && h->why[0] == '\0')
+            snprintf(h->why, sizeof h->why, "%s", rest);
         h->hooks.end(h->user, rest);
         break;
     case LINK_LOST:
@@ -149,6 +152,12 @@ static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int revents)
     (void)loop, (void)watcher, (void)revents;
 }
 
+/* Whoever has ended before all have met will not come. */
+static bool is_in_vain(const struct share *h, enum link_word word)
+{
+    return h->over || h->interrupted || (word == LINK_TOPOLOGY && has_heard(h, LINK_END));
+}
+
 /* Until a word was heard, the uploader has ended (LINK_WORDS: all that is waited for), or a while
  * has passed. */
 static bool await(struct share *h, enum link_word word, uint64_t limit_ns)
@@ -162,7 +171,7 @@ static bool await(struct share *h, enum link_word word, uint64_t limit_ns)
     ev_timer_start(h->settings.loop, &h->deadline);
     do {
         heard = word == LINK_WORDS ? h->over : has_heard(h, word);
-        if (heard || h->over || h->interrupted || clock_now_ns() >= until_ns)
+        if (heard || is_in_vain(h, word) || clock_now_ns() >= until_ns)
             break;
         ev_run(h->settings.loop, EVRUN_ONCE);
     } while (true);
@@ -316,6 +325,10 @@ void share_free(struct share *h)
 {
     if (h == NULL)
         return;
+    if (h->link != NULL && !h->over && !h->told_end)
+        (void)link_say(h->link,
+                       h->interrupted ? "done %d interrupted" : "done %d error it could not begin",
+                       h->interrupted ? STATUS_INTERRUPTED : STATUS_ENVIRONMENT);
     (void)end_uploader(h, FAREWELL_NS);
     link_free(h->link);
     guardian_free(h->guardian);
@@ -488,6 +501,7 @@ bool share_deliver(struct share *h, enum exit_status status, const char *reason,
     static const char what[] = "this host's share was not delivered";
 
     h->interrupted = false;
+    h->told_end = true;
     if (is_gone(h, what, error, cap))
         return false;
     (void)link_say(h->link, "done %d %s%s%.*s", (int)status, verdict_word(status),

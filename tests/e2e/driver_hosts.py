@@ -11,6 +11,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 from hosts import Hosts, beside
+from program import wait_until
 from tap import Tap
 
 LONG = """
@@ -125,9 +126,19 @@ def interrupted_early():
         yield "... leaving nothing behind", h.wait_gone(0)
 
 
+def one_gives_up():
+    with hosts("replicate", 3, absent=[2]) as h:
+        h.wait_said("waiting for all hosts")
+        wait_until(lambda: os.path.exists(os.path.join(h.meeting, "host.1")))
+        h.kill(1, signal.SIGTERM)
+        statuses = h.wait()
+        yield "who gives up while others are awaited ends their wait, too", statuses == [3, 130] and \
+            "did not meet: host of rank 1 has ended" in h.drivers[0].said(), statuses, *h.said()
+
+
 def main():
     tap = Tap()
-    cases = (interrupted, killed, cut_off, undelivered, never_met, interrupted_early)
+    cases = (interrupted, killed, cut_off, undelivered, never_met, interrupted_early, one_gives_up)
     try:
         with concurrent.futures.ThreadPoolExecutor() as pool:
             for checks in pool.map(lambda case: list(case()), cases):
