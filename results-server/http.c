@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define TICK_MS 200 /* how exactly deadlines are kept */
+#define LOOK_NS (50 * NS_PER_MS)
 #define EVENTS 64
 #define FLUSH_NS (500 * NS_PER_MS) /* for the last answers, when the grace is over */
 
@@ -65,6 +66,18 @@ static void woken(struct http *http)
     }
 }
 
+/* Not at every turn: there are thousands a second, and thousands of connections to look at. */
+static void look_at_deadlines(struct http *http)
+{
+    uint64_t now_ns = clock_now_ns();
+
+    if (now_ns >= http->look_ns) {
+        http->look_ns = now_ns + LOOK_NS;
+        http_conns_expire(http, now_ns);
+        http_linger_run(&http->linger);
+    }
+}
+
 /* One turn: what others did, what the sockets say, what is late. */
 static void turn(struct http *http)
 {
@@ -80,8 +93,7 @@ static void turn(struct http *http)
             http_conn_event(events[i].data.ptr, events[i].events);
         }
     }
-    http_conns_expire(http, clock_now_ns());
-    http_linger_run(&http->linger);
+    look_at_deadlines(http);
     run_ready(http);
     /* Whether there is room to accept more it looks only when it is run, not when one has closed.
      */

@@ -105,7 +105,8 @@ struct http {
     int listen_fd, epoll_fd, wake_fd;
     pthread_t thread;
     bool started;
-    struct http_conn *conns; /* polling thread only, as the next three */
+    struct http_conn *conns; /* polling thread only, as the next four */
+    uint64_t look_ns;        /* when deadlines are looked at again */
     bool one_closed;         /* a connection, since libmicrohttpd was last run */
     struct http_linger linger;
     struct http_answers_row answers[HTTP_ANSWERS]; /* polling thread only */
