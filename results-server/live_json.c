@@ -49,6 +49,9 @@ static struct item item_of_host(const struct live_host *host)
                         .count = host->count,
                         .chosen = host->chosen};
 
+    /* Of a single source there is nothing more to pick. */
+    if (host->count == 1)
+        item.values = host->parts[0]->values;
     for (size_t i = 0; i < host->count; i++) {
         item.kills += host->parts[i]->kills;
         item.deaths += host->parts[i]->deaths;

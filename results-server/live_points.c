@@ -29,12 +29,8 @@ static void keep_values(struct live_part *part, const json_t *values)
     }
 }
 
-static void draw(struct live_part *part, const json_t *values, int64_t time_ns)
+static void draw_memory(struct live_part *part, const json_t *values, int64_t time_ns)
 {
-    const json_t *latency = json_object_get(values, "latency.p99");
-
-    if (latency != NULL)
-        live_part_put(part, LIVE_LATENCY, time_ns, json_number_value(latency));
     for (unsigned m = 0; m < LIVE_MEASURES; m++) {
         const json_t *memory = json_object_get(values, live_measure_name(m));
 
@@ -47,21 +43,52 @@ static void draw(struct live_part *part, const json_t *values, int64_t time_ns)
     }
 }
 
-/* The rate since the last point. */
-static void take_rate(struct live_batch *batch, struct live_part *part, const json_t *values,
-                      json_int_t time_ns)
+/* It is of all that came since the last point. */
+static void draw_latency(struct live_part *part, const json_t *values, int64_t from_ns,
+                         int64_t to_ns)
+{
+    const json_t *latency = json_object_get(values, "latency.p99");
+    int64_t width = part->host->test->width_ns;
+
+    if (latency == NULL)
+        return;
+    for (int64_t t = to_ns; t >= 0 && t / width > from_ns / width; t -= width) {
+        live_part_put(part, LIVE_LATENCY, t, json_number_value(latency));
+        live_host_put(part->host, LIVE_LATENCY, t, json_number_value(latency));
+    }
+}
+
+/* was_ns: of the point before. */
+static void draw_rate(struct live_batch *batch, struct live_part *part, const json_t *values,
+                      int64_t was_ns)
 {
     double rate = value_of(values, "sent.per_s") + value_of(values, "received.per_s");
-    int64_t was = part->counter.id == 0 ? time_ns - FIRST_INTERVAL_NS : part->counter.time_ns;
+    int64_t time_ns = part->counter.time_ns;
 
     if (json_object_get(values, "sent.per_s") == NULL &&
         json_object_get(values, "received.per_s") == NULL)
         return;
-    part->counter = (struct live_counter){1, time_ns, 0};
     live_part_hold(part, part->memory, rate);
-    if (was < time_ns)
-        live_part_flow(part, &(struct live_flow){was, time_ns, batch->latest_ns,
-                                                 rate * (double)(time_ns - was) / 1e9});
+    live_part_flow(part, &(struct live_flow){was_ns, time_ns, batch->latest_ns,
+                                             rate * (double)(time_ns - was_ns) / 1e9});
+}
+
+static void take_point(struct live_batch *batch, struct live_part *part, const json_t *values,
+                       int64_t time_ns)
+{
+    int64_t was_ns = part->counter.id == 0 ? time_ns - FIRST_INTERVAL_NS : part->counter.time_ns;
+    int64_t since_start;
+
+    if (was_ns >= time_ns)
+        return;
+    keep_values(part, values);
+    part->counter = (struct live_counter){1, time_ns, 0};
+    draw_rate(batch, part, values, was_ns);
+    if (!live_host_time(batch->host, time_ns, batch->latest_ns, &since_start))
+        return;
+    live_batch_heard(batch, since_start);
+    draw_memory(part, values, since_start);
+    draw_latency(part, values, since_start - (time_ns - was_ns), since_start);
 }
 
 void live_take_points(struct live_batch *batch, const json_t *points)
@@ -75,15 +102,8 @@ void live_take_points(struct live_batch *batch, const json_t *points)
         const json_t *values = json_object_get(point, "values");
         json_int_t time_ns = json_integer_value(json_object_get(point, "time_ns"));
         struct live_part *part = source == NULL ? NULL : live_host_part(batch->host, source);
-        int64_t since_start;
 
-        if (part == NULL)
-            continue;
-        keep_values(part, values);
-        take_rate(batch, part, values, time_ns);
-        if (!live_host_time(batch->host, time_ns, batch->latest_ns, &since_start))
-            continue;
-        live_batch_heard(batch, since_start);
-        draw(part, values, since_start);
+        if (part != NULL && time_ns > FIRST_INTERVAL_NS)
+            take_point(batch, part, values, time_ns);
     }
 }

@@ -334,20 +334,25 @@ void live_host_put(struct live_host *host, enum live_curve curve, int64_t time_n
 void live_part_flow(struct live_part *part, const struct live_flow *flow)
 {
     struct live_host *host = part->host;
-    int64_t from, to, width = host->test->width_ns, buckets;
+    int64_t from, to, next;
     double each;
 
     if (!live_host_time(host, flow->to_ns, flow->latest_ns, &to))
         return;
     if (!live_host_time(host, flow->from_ns, flow->latest_ns, &from))
         from = to;
-    /* One share a bucket that it touches is near enough: samples lie closer than buckets. */
-    buckets = to / width - from / width + 1;
-    each = flow->messages / (double)buckets;
-    for (int64_t t = from; t / width <= to / width; t += width) {
-        live_part_put(part, LIVE_TRAFFIC, t, each);
-        live_host_put(host, LIVE_TRAFFIC, t, each);
-    }
+    touch(host->test, to); /* so that buckets are as wide as they will be */
+    each = flow->messages / (double)(to > from ? to - from : 1);
+    do { /* each bucket gets its share of the time */
+        int64_t width = host->test->width_ns;
+        double share;
+
+        next = (from / width + 1) * width;
+        share = to > from ? each * (double)((next < to ? next : to) - from) : flow->messages;
+        live_part_put(part, LIVE_TRAFFIC, from, share);
+        live_host_put(host, LIVE_TRAFFIC, from, share);
+        from = next;
+    } while (next < to);
 }
 
 void live_host_kill(struct live_host *host, int64_t time_ns)

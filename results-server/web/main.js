@@ -91,6 +91,7 @@ const lostOf = (about) => hostsOf(about).filter((host) => host.state === "lost")
 
 function progress(about, look) {
   const now = age(about) / NS, planned = look?.duration_ns ? look.duration_ns / NS : null;
+  if (about.results.length && about.results.length >= about.hosts.length + about.peers.length) return "all are done, the end is awaited";
   if (planned && now > planned) return "its " + Math.round(planned) + "\u00a0s are over, the end is awaited";
   return "running, " + Math.floor(now) + (planned ? " of " + Math.round(planned) : "") + "\u00a0s";
 }
@@ -125,14 +126,17 @@ function fact([term, text, className]) {
 
 function drawFacts(about, list) {
   const planned = known.look?.duration_ns, seconds = age(about) / NS;
-  const facts = [
+  const start = [
     ["Started", about.started_ns ? when(about.created_wall_ns + (about.started_ns - about.created_ns)) : "not yet"],
     ["Duration", (seconds < 120 ? Math.floor(seconds) + " s" : duration(age(about))) + (planned ? " of " + duration(planned) : "")],
-    ["Hosts", count(about.hosts.length || about.peers.length)],
+    about.hosts.length ? ["Hosts", count(about.hosts.length)] : ["Peers", count(about.peers.length)],
+  ];
+  const processes = [
     ["Processes", count(total(list, "count"))],
     ["Kills", count(total(list, "kills"))],
     ["Deaths nobody ordered", count(total(list, "deaths")), total(list, "deaths") ? "fail" : ""],
   ];
+  const facts = about.hosts.length ? [...start, ...processes] : start;
   by("facts").replaceChildren(...facts.map(fact));
 }
 
@@ -145,6 +149,7 @@ function finding(className, name, text) {
   return item;
 }
 
+const MOST_FINDINGS = 8, MOST_MARKS = 32;
 const sinceStart = (about, ns) => duration(ns - about.started_ns);
 
 function findings(about, look) {
@@ -154,7 +159,8 @@ function findings(about, look) {
     "on " + death.host + " died " + duration(death.time_ns) + " after the start, and nobody ordered it: " + death.reason));
   const ends = about.results.filter(([, verdict]) => verdict !== "pass").map(([name, verdict, reason]) =>
     finding(outcome(verdict)[1], name, verdict + (reason ? ": " + reason : "")));
-  return [...lost, ...ends, ...deaths];
+  const all = [...lost, ...ends, ...deaths], more = all.length - MOST_FINDINGS;
+  return more > 0 ? [...all.slice(0, MOST_FINDINGS), finding("fail", "and " + count(more) + " more", "")] : all;
 }
 
 // ---- charts ----
@@ -173,8 +179,10 @@ function title(id, text, small) {
   box.replaceChildren(text, note);
 }
 
-function whose(look) {
-  const one = look.of === "hosts" ? "host" : "process", many = one === "host" ? "hosts" : "processes";
+function whose(about, look) {
+  const driven = about.hosts.length > 0;
+  const one = look.of === "hosts" ? (driven ? "host" : "peer") : driven ? "process" : "source";
+  const many = one === "process" ? "processes" : one + "s";
   if (!look.others) return "of each " + one;
   return "of the " + look.lines.length + " " + many + " that rose most, and the range of the other " + count(look.others);
 }
@@ -195,17 +203,17 @@ function drawTitles(about, look, list) {
   const measure = look.measures.map((name) => MEASURES[name]).join(", or ") || "Memory";
   title("memory-title",
     "Memory" + memory + (risen && risen.rise > 0 ? "; most risen: " + risen.key + ", by " + bytes(risen.rise) : ""),
-    measure + " " + whose(look) + ". Risen: the least of the last third of the time above the least of the first third.");
+    measure + " " + whose(about, look) + ". Risen: the least of the last third of the time above the least of the first third.");
   title("traffic-title", "Traffic" + traffic,
-    "Messages sent and received, " + whose(look) + "." + (look.pauses ? " It pauses for every checkpoint." : ""));
-  title("latency-title", "Latency", "99th percentile, " + whose(look) + ".");
+    "Messages sent and received, " + whose(about, look) + "." + (look.pauses ? " It pauses for every checkpoint." : ""));
+  title("latency-title", "Latency", "99th percentile, " + whose(about, look) + ".");
 }
 
 function drawCharts(about, look, list) {
   const marks = [
     ...lostOf(about).filter((host) => host.last).map((host) => ({ s: (host.last - about.started_ns) / NS, text: host.name + " lost", className: "fail" })),
     ...look.deaths.map((death) => ({ s: death.time_ns / NS, text: death.name + " died", className: "fail" })),
-  ];
+  ].slice(0, MOST_MARKS);
   const end = Math.max(look.duration_ns ?? 0, look.heard_ns, look.to * look.width_ns * 0.98) / NS;
   const has = (curve) => look.lines.some((line) => line[curve]);
   by("latency").parentElement.hidden = !has("latency");
@@ -221,7 +229,7 @@ const partColumns = [
   { title: "Role", word: true, text: (p) => p.role ?? "" },
   { title: "Memory", text: (p) => bytes(p.memory), value: (p) => p.memory },
   { title: "Risen", text: (p) => (p.rise === null ? "–" : rise(p.rise)), value: (p) => p.rise },
-  { title: "Messages", text: (p) => perSecond(p.rate), value: (p) => p.rate },
+  { title: "Messages", text: (p) => (p.rate === null ? "–" : perSecond(p.rate)), value: (p) => p.rate },
   { title: "Kills", text: (p) => count(p.kills), value: (p) => p.kills },
   { title: "Deaths", text: (p) => count(p.deaths), value: (p) => p.deaths, className: (p) => (p.deaths ? "fail" : "") },
 ];
@@ -256,10 +264,12 @@ const tables = {
 // Hosts that have come, with what their processes hold; and peers that are no hosts.
 function hostRows(about, look, list) {
   const held = new Map(look?.of === "hosts" ? list.map((part) => [part.key, part]) : []);
+  const done = new Set(about.results.map(([name]) => name));
+  const measured = look?.measures.length ? {} : { memory: null };
   const nothing = { memory: null, rise: null, rate: null, kills: null, deaths: null, count: null };
   const rows = hostsOf(about).map((host) => ({ ...nothing, ...held.get(host.name), ...host, key: host.name }));
   const peers = about.peers.filter(([name]) => !rows.some((row) => row.key === name))
-    .map(([name, last]) => ({ ...nothing, ...held.get(name), key: name, state: "peer", last, offset: null }));
+    .map(([name, last]) => ({ ...nothing, ...held.get(name), ...measured, key: name, state: done.has(name) ? "done" : "peer", last, offset: null }));
   return [...rows, ...peers].sort((a, b) => (b.state === "lost") - (a.state === "lost") || (b.deaths ?? 0) - (a.deaths ?? 0) || (b.rise ?? 0) - (a.rise ?? 0));
 }
 
@@ -273,6 +283,8 @@ function drawTables(about, look, list) {
   if (!by("hosts").parentElement.hidden) tables.hosts.update(rows, host);
   if (look?.of === "processes") tables.parts.update(list, null);
   tables.values.update(values, null);
+  by("hosts-title").textContent = about.hosts.length ? "Hosts" : "Peers";
+  by("parts-title").textContent = about.hosts.length ? "Processes" : "Sources";
 }
 
 // ---- all of it ----
