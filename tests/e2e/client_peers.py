@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 import ports
-from program import CLIENT, Child, Program, Server
+from program import CLIENT, SERVER, Child, Program, Server
 from tap import Tap
 
 tap = Tap()
@@ -169,31 +169,34 @@ def test_restarted(folder):
 
 
 def test_at_rest(folder):
-    """4 peers that send in 4 s what the built-in ones do in an hour: live bytes at rest are those after a
-    minute's worth. Then SIGTERM in full flow."""
+    """4 peers that send in 4 s what the built-in ones do in an hour: live bytes at rest of the client, and of the
+    broker, are those after a minute's worth. Then SIGTERM in full flow."""
     path = routine(folder, "flood", "  - {name: flood, every: 10ms, burst: 100, size: [16, 256]}\n")
     minute, hour = 4 * 666, 4 * 39960
 
     def quiet(_):
         """Each event came to both of its room, with a receipt for each stream; only subscriptions are left."""
-        now = program.metrics()
-        return now["streams"] == 4 and now["messages_received"] == 2 * (now["messages_sent"] - 4) + now["calls_done"]
+        now, there = program.metrics(), broker.metrics()
+        return (now["streams"] == there["streams"] == 4 and there["messages_received"] == now["messages_sent"]
+                and now["messages_received"] == 2 * (now["messages_sent"] - 4) + now["calls_done"])
 
     def at_rest(events):
         program.until(lambda page: page["metrics"]["messages_sent"] >= events, LIMIT)
         program.ask("pause")
         program.until(quiet, LIMIT)
-        rest = {zone: value for zone, value in program.metrics().items() if zone in ZONES}
+        rest = [{zone: each.metrics()[zone] for zone in ZONES} for each in (program, broker)]
         program.ask("resume")
         return rest
 
-    with Server("--slow-subscriber", "block") as broker, child(broker.port, path, "--peers", "4", "--room-size",
-                                                               "2") as program:
-        rest = [at_rest(minute), at_rest(hour)]
-        resumed = program.metrics()["messages_sent"]
-        program.until(lambda page: page["metrics"]["messages_sent"] > resumed + 1000, LIMIT)
-        status, summary, said = end(program)
-    tap.check("at rest: %s after a minute's worth as after an hour's" % rest[0], rest[0] == rest[1], rest[1])
+    with Child(SERVER, "--port", "0", "--slow-subscriber", "block") as broker:
+        port = broker.wait_said(r"listening on \S+:(\d+)").group(1)
+        with child(port, path, "--peers", "4", "--room-size", "2") as program:
+            rest = [at_rest(minute), at_rest(hour)]
+            resumed = program.metrics()["messages_sent"]
+            program.until(lambda page: page["metrics"]["messages_sent"] > resumed + 1000, LIMIT)
+            status, summary, said = end(program)
+    for who, before, after in zip(("client", "broker"), *rest):
+        tap.check("at rest, %s: %s after a minute's worth as after an hour's" % (who, before), before == after, after)
     sent, relayed = count(summary, "sent"), count(summary, "relayed")
     tap.check("SIGTERM: it ends well, and counts", status == 0 and sent >= relayed >= hour, sent, relayed, said)
 
