@@ -196,7 +196,8 @@ static bool is_charted(const struct facts *f, const struct facts_component *c)
 
     if (c->outcome == OUTCOME_FAIL || !c->row->stable || f->host_count == 0)
         return c->outcome == OUTCOME_FAIL || c->row->stable;
-    for (const struct facts_component *other = f->components; other < c; other++)
+    for (const struct facts_component *other = f->components; other < c && before < f->charted_each;
+         other++)
         before += other->host == c->host && other->row->stable;
     return before < f->charted_each;
 }

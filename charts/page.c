@@ -167,7 +167,12 @@ static void put_guilty(FILE *out, const struct facts *f, const struct facts_comp
     char text[2 * RUN_GUILTY_FRAMES], path[PATH_MAX];
     struct run_guilty guilty;
 
-    if (!run_guilty_read(&guilty, run_reader_dir(f->run), c->row->name))
+    if (c->host != NULL) {
+        fputs("<br>Its log and evidence are on host ", out);
+        text_put_xml(out, c->host->name);
+        fputs(", in the run folder of its share.", out);
+    }
+    if (c->host != NULL || !run_guilty_read(&guilty, run_reader_dir(f->run), c->row->name))
         return;
     fputs("<br><strong>", out);
     text_put_xml(out, run_guilty_format(&guilty, text, sizeof text));

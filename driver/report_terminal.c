@@ -243,13 +243,18 @@ static bool failed_before(const struct verdict_list *list, size_t at)
     return false;
 }
 
-/* The code that did it, if it was looked into. */
-static void put_guilty(const struct terminal *t, const char *component)
+/* The code that did it, if it was looked into; of several hosts each keeps that with its logs. */
+static void put_guilty(const struct terminal *t, int64_t id)
 {
+    const struct run_host_row *host = run_reader_host(t->r->run, id);
+    const char *component = report_name(t->r, id);
     char text[2 * RUN_GUILTY_FRAMES];
     struct run_guilty guilty;
 
-    if (!run_guilty_read(&guilty, run_reader_dir(t->r->run), component))
+    if (host != NULL)
+        fprintf(t->out, "      %-16s on host %s, in the run folder of its share\n", RUN_EVIDENCE,
+                host->name);
+    if (host != NULL || !run_guilty_read(&guilty, run_reader_dir(t->r->run), component))
         return;
     fprintf(t->out, "      %-16s %s\n", RUN_EVIDENCE,
             run_guilty_format(&guilty, text, sizeof text));
@@ -273,7 +278,7 @@ static void put_failure(const struct terminal *t, size_t at)
     }
     if (rules > FINDING_RULES)
         fprintf(t->out, "      and %zu rules more\n", rules - FINDING_RULES);
-    put_guilty(t, report_name(t->r, component));
+    put_guilty(t, component);
 }
 
 /* Each component that failed, in the order of blame; returns how many. */

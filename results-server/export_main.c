@@ -134,11 +134,16 @@ static bool write_run(struct store_reader *reader, const struct test *test,
 
 static void tell(const struct test *test, const struct place *run)
 {
+    size_t silent = 0;
+
     if (test->finished_ns == 0)
-        log_warn(
-            "test %s is not finished: this is what was there so far, and hosts without results "
-            "count as lost",
-            test->id);
+        log_warn("test %s is not finished: this is what was there so far", test->id);
+    for (size_t i = 0; i < test->host_room; i++)
+        silent += test->hosts[i].entry != NULL &&
+                  (test->hosts[i].peer == NULL || test->hosts[i].peer->result == NULL);
+    if (silent > 0)
+        log_warn("%zu of %zu hosts have posted no results, and count as lost", silent,
+                 test->hosts_present);
     if (test->hosts_present == 0)
         log_info("test %s had no driver hosts: there is no " EXPORT_RUN_NAME " of it", test->id);
     else

@@ -162,6 +162,50 @@ static void test_inconclusive(void **state)
     free(text);
 }
 
+/* Each component on a host of its own. */
+#define HOSTS                                                                                 \
+    "UPDATE component SET host = id - 1, name = 'n' || (id - 1) || '.' || name;"              \
+    "INSERT INTO host (rank, name, address, state, last_ns, stop_ns, status, verdict) SELECT" \
+    " host, 'n' || host, '127.0.0.' || id, 'done', 1021e9, 1020e9, 0, 'pass' FROM component;"
+
+static void test_hosts(void **state)
+{
+    char *text;
+
+    (void)state;
+    synthetic_run_bend(scratch,
+                       HOSTS "UPDATE host SET state = 'lost', last_ns = 1019.5e9 WHERE rank = 3");
+    text = report(true, false);
+    assert_line(text, "      hosts  ", "host n3 was lost at 19.5 s (heard last then; 1 process)");
+    assert_line(text, "1 on n0 ", "flat ");
+    assert_line(text, "1 on n3 ", "flat until lost");
+    assert_true(strstr(text, "1 on n3 ") < strstr(text, "1 on n0 "));
+    assert_last_line(text,
+                     "FAIL: hosts: host n3 was lost at 19.5 s (heard last then; 1 process)\n");
+    free(text);
+    synthetic_run_bend(scratch, "UPDATE host SET state = 'done', verdict = 'error', reason = 'full"
+                                " disk' WHERE rank = 3; DELETE FROM host WHERE rank = 4; UPDATE"
+                                " component SET host = 3 WHERE id = 5;");
+    text = report(true, true);
+    assert_line(text, "n3, 127.0.0.4: 2 processes, \033[1;31mgave up at 19.5 s: full disk\033[0m",
+                "");
+    assert_line(text, "client-31301-stable-secure-bidi-stream ", "flat until lost");
+    free(text);
+}
+
+/* Whoever failed is looked into on its host. */
+static void test_failed_on_host(void **state)
+{
+    char *text;
+
+    (void)state;
+    synthetic_run_bend(scratch, HOSTS "UPDATE sample SET data = 24e6 WHERE incarnation = 3");
+    text = report(true, false);
+    assert_int_equal(strncmp(text, "FAIL  n2.client-31300-stable", 28), 0);
+    assert_line(text, "      evidence  ", "on host n2, in the run folder of its share");
+    free(text);
+}
+
 static void test_all_in_doubt(void **state)
 {
     char *text;
@@ -296,7 +340,7 @@ int main(void)
         TEST(test_pass),         TEST(test_fail),           TEST(test_inconclusive),
         TEST(test_all_in_doubt), TEST(test_nothing_judged), TEST(test_colour),
         TEST(test_damaged),      TEST(test_large_fleet),    TEST(test_interval),
-        TEST(test_coverage),
+        TEST(test_coverage),     TEST(test_hosts),          TEST(test_failed_on_host),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
