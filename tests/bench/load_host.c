@@ -12,8 +12,9 @@
 #define TURN 0.002   /* s between looks for what is due */
 #define OK_LEAST 200 /* HTTP statuses that are no refusal */
 #define OK_MOST 299
-#define FIRST_SAMPLES 2  /* the sequence behind the preamble's */
-#define BEGIN_TOGETHER 8 /* hosts that begin in each turn */
+#define FIRST_SAMPLES 2    /* the sequence behind the preamble's */
+#define ADDRESS_HOSTS 1000 /* from each of 127.0.0.1, 127.0.0.2, ... */
+#define BEGIN_TOGETHER 8   /* hosts that begin in each turn */
 
 struct load_host {
     struct load *load;
@@ -178,12 +179,14 @@ static struct load_host *host_new(struct load *load, unsigned number)
 {
     struct load_host *host = calloc(1, sizeof *host);
     struct load_link_hooks hooks = {on_answered, on_broke, host};
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK + number / ADDRESS_HOSTS)};
 
     if (host == NULL)
         return NULL;
     host->load = load;
     host->number = number;
-    host->link = load_link_new(load->loop, &load->to, &hooks);
+    host->link = load_link_new(load->loop, &from, &load->to, &hooks);
     if (host->link == NULL) {
         free(host);
         return NULL;

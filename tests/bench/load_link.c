@@ -15,7 +15,7 @@
 
 struct load_link {
     struct ev_loop *loop;
-    struct sockaddr_in to;
+    struct sockaddr_in from, to;
     struct load_link_hooks hooks;
     struct ev_io io;
     struct ev_timer again;
@@ -92,6 +92,11 @@ static void link_connect(struct load_link *link)
         return;
     }
     setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(link->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(link->fd, (const struct sockaddr *)&link->from, sizeof link->from) != 0) {
+        link_broke(link);
+        return;
+    }
     if (connect(link->fd, (const struct sockaddr *)&link->to, sizeof link->to) != 0 &&
         errno != EINPROGRESS) {
         link_broke(link);
@@ -162,14 +167,15 @@ static void on_again(struct ev_loop *loop, struct ev_timer *w, int events)
     link_connect(w->data);
 }
 
-struct load_link *load_link_new(struct ev_loop *loop, const struct sockaddr_in *to,
-                                const struct load_link_hooks *hooks)
+struct load_link *load_link_new(struct ev_loop *loop, const struct sockaddr_in *from,
+                                const struct sockaddr_in *to, const struct load_link_hooks *hooks)
 {
     struct load_link *link = calloc(1, sizeof *link);
 
     if (link == NULL)
         return NULL;
     link->loop = loop;
+    link->from = *from;
     link->to = *to;
     link->hooks = *hooks;
     link->fd = -1;

@@ -23,9 +23,10 @@ struct load_link_hooks {
     void *user;
 };
 
-/* hooks are copied. */
-struct load_link *load_link_new(struct ev_loop *loop, const struct sockaddr_in *to,
-                                const struct load_link_hooks *hooks);
+/* from: an address of this machine, since the server bounds the connections of one. Hooks are
+ * copied. */
+struct load_link *load_link_new(struct ev_loop *loop, const struct sockaddr_in *from,
+                                const struct sockaddr_in *to, const struct load_link_hooks *hooks);
 void load_link_free(struct load_link *link);
 
 /* To be filled with the next request's body, which stays until the answer is here. */
