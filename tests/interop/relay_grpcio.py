@@ -2,9 +2,11 @@
 stock client: tests/e2e/server_relay.py.)"""
 
 import concurrent.futures
+import json
 import os
 import queue
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -27,6 +29,7 @@ class Broker:
         self.lock = threading.Lock()
         self.queues = []
         self.subscribers = []
+        self.events = []
         handlers = {
             "Publish": self.handler("unary_unary", self.publish, pb.Event, pb.Receipt),
             "PublishStream": self.handler("stream_unary", self.publish_all, pb.Event, pb.Receipt),
@@ -55,6 +58,7 @@ class Broker:
         for event in events:
             count += 1
             with self.lock:
+                self.events.append(event)
                 for each in self.queues:
                     each.put(event)
         return pb.Receipt(count=count)
@@ -91,11 +95,30 @@ def run(broker, folder, how, *options):
     tap.check("%s: each event once at each subscriber, in order" % how, got == right, got)
 
 
+def run_peers(broker):
+    """What the events of a routine carry, as a stock implementation reads it, and that theirs are understood."""
+    before = len(broker.events)
+    done = subprocess.run(
+        [CLIENT, "--port", str(broker.port), "--routine", "peer", "--peers", "3", "--duration", "500ms",
+         "--start-jitter", "0s", "--json"], capture_output=True, text=True, timeout=LIMIT)
+    counts = {what: amount["count"] for what, amount in json.loads(done.stdout)["routine"]["total"].items()}
+    sent = counts["sent"]  # on a machine that stood still some may have expired
+    tap.check("peers: each event at both others, and confirmed", done.returncode == 0 and sent + counts["expired"] == 21
+              and [counts[what] for what in ("relayed", "received", "duplicate")] == [sent, 2 * sent, 0],
+              done.stderr, counts)
+    events = broker.events[before:]
+    sizes = {(event.kind, len(event.body)) for event in events if event.kind != "chat"}
+    tap.check("peers: their events say their kind", len(events) == sent and sizes <= {("position", 48), ("profile", 512)}
+              and sum(event.kind == "chat" for event in events) == 3, sizes)
+    tap.check("peers: and when they were due", all(0 < event.due_ns <= event.sent_ns for event in events))
+
+
 with tempfile.TemporaryDirectory() as work:
     broker = Broker()
     run(broker, work, "calls")
     run(broker, work, "streams", "--publish-stream")
     run(broker, work, "a connection per event", "--connection-per-event")
     tap.check("subscribers say who they are", sorted(broker.subscribers) == [1, 1, 1, 2, 2, 2, 3, 3, 3])
+    run_peers(broker)
     broker.server.stop(0).wait()
 tap.done()
