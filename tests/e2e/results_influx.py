@@ -30,6 +30,7 @@ COLUMNS = ["incarnation", "time_ns", "stale", "live", "data", "rss", "cpu", "con
            "messages_received", "bytes_sent", "losses", "errors", "pss"]
 DASHBOARD = os.path.join(os.environ["top_srcdir"], "results-server", "grafana", "flatline.json")
 SECRET = "open sesame"
+LAST = 4  # s; in 5 the server gives up what is left to be pushed
 
 
 class Peers:
@@ -110,13 +111,12 @@ def outages(tap, influx, folder):
         server.wait_said("InfluxDB is back")
         influx.kill()
         peers.go_on(10)
-        wait_until(lambda: server.said().count("InfluxDB is away") == 2)
+        wait_until(lambda: server.said().count("InfluxDB is away") >= 2)
         peers.kill_one()
         influx.start()
         peers.go_on(5)
         peers.all_there(tap, influx, "killed in the middle")
-        wait_until(lambda: server.said().count("InfluxDB is back") == 2)
-        tap.check("an outage is logged once, and its end", server.said().count("InfluxDB is") == 4, server.said())
+        wait_until(lambda: server.said().count("InfluxDB is back") >= 2)
         peers.go_on(30)
         server.process.kill()
         server.process.wait()
@@ -127,9 +127,13 @@ def outages(tap, influx, folder):
         peers.go_on(10)
         peers.all_there(tap, influx, "and going on")
         peers.go_on(10)
+        began = time.monotonic()
         tap.check("SIGTERM ends the server with 0", server.stop() == 0, server.said())
-        got, expected = peers.stored(influx), (peers.samples, peers.points)
-        tap.check("what was acknowledged last is pushed before it ends", got == expected, got, expected)
+        if time.monotonic() - began < LAST:
+            got, expected = peers.stored(influx), (peers.samples, peers.points)
+            tap.check("what was acknowledged last is pushed before it ends", got == expected, got, expected)
+        else:
+            tap.skip("the machine stood still when the server was to end")
     return peers
 
 
@@ -165,17 +169,26 @@ def refused(tap, influx):
         server.ask("PUT", "/test/r/peer/p/metrics", batch(2, point(3, good=2)))
         wait_until(lambda: influx.count("good", "routine", "other") == 2)
         server.wait_said("has refused points: HTTP 400 .*field type conflict")
-        tap.check("what InfluxDB refuses stops nothing", True)
+        tap.check("what InfluxDB refuses stops nothing, and is counted", wait_until(
+            lambda: figures(server) == {"points_total": 2, "dropped_total": 1, "outages_total": 0, "up": 1,
+                                        "batches_behind": 0}), figures(server))
+
+
+def figures(server):
+    """What /metrics says of the push."""
+    text = server.ask("GET", "/metrics")[1].decode()
+    return {name: float(value) for name, value in
+            re.findall(r"^flatline_results_influx_(\w+) (\S+)$", text, re.MULTILINE)}
 
 
 class Fake(http.server.BaseHTTPRequestHandler):
-    """An InfluxDB that only listens."""
-    seen = []
+    """An InfluxDB that only listens, after it has refused that some times."""
+    seen, refusals = [], 4
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.seen.append((self.path, self.headers["Authorization"]))
-        self.send_response(401 if len(self.seen) == 1 else 204)
+        self.send_response(401 if len(self.seen) <= self.refusals else 204)
         self.end_headers()
 
     def log_message(self, *what):
@@ -189,8 +202,9 @@ def credentials(tap):
     with Results("-v", "--influx", "http://127.0.0.1:%d/?db=x" % fake.server_port, env=environment) as server:
         server.ask("POST", "/test/c", {"started": True})
         server.ask("PUT", "/test/c/peer/p/metrics", batch(1, point()))
-        wait_until(lambda: len(Fake.seen) >= 2)
         server.wait_said("InfluxDB is back")
+        tap.check("an outage is one line, however often it was tried, and its end another",
+                  server.said().count("InfluxDB is") == 2 and len(Fake.seen) == Fake.refusals + 1, server.said())
         expected = "Basic " + base64.b64encode(("ali:" + SECRET).encode()).decode()
         tap.check("credentials from the environment are sent", {a for _, a in Fake.seen} == {expected}, Fake.seen)
         tap.check("... in no URL, and not logged", not any("sesame" in path for path, _ in Fake.seen)
