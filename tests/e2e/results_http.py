@@ -14,6 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
+import httphost
 from httphost import (
     ATTACKER, HEAD, HOST, LIMIT, PER_ADDRESS, Aside, Host, ask, ask_head, attacked, check, context, elsewhere, get,
     make_certificate, put, status, tap,
@@ -52,7 +53,7 @@ def slow(host):
         said = raw.buffer.decode()
         expected = "408" if name in ("a body", "chunks") else ""
         check("%s that comes too slowly: %s" % (name, expected or "closed"),
-                  said.startswith("HTTP/1.1 408 ") if expected else said == "", said)
+              said.startswith("HTTP/1.1 408 ") if expected else said == "", said)
         raw.socket.close()
 
 
@@ -69,7 +70,7 @@ def header_floods(host):
             raw.send(flood)
             answer = raw.answer() if "empty" not in name else None
             check("header flood, %s: refused" % name, answer is None or answer.status in (400, 413, 414, 431),
-                      answer and answer.status)
+                  answer and answer.status)
 
 
 def bodies(host):
@@ -77,10 +78,10 @@ def bodies(host):
         raw.send(HEAD % ("PUT", "/echo") + "Content-Length: %d\r\n\r\n" % (LIMIT + 1))
         answer = raw.answer()
         check("a body that says it is too large: 413 before it comes",
-                  answer.status == 413 and answer.error() == "body-too-large", answer.body)
+              answer.status == 413 and answer.error() == "body-too-large", answer.body)
     answer = ask(host, put("/echo", "z" * (9 * LIMIT)), source=ATTACKER)
     check("the same, all of it sent first: the answer is read all the same",
-              answer is not None and answer.status == 413)
+          answer is not None and answer.status == 413)
     answer = ask(host, put("/echo", "z" * LIMIT))
     check("a body of just the limit is taken", answer.status == 200 and answer.json()["size"] == LIMIT)
     chunk = "%x\r\n%s\r\n" % (65536, "z" * 65536)
@@ -90,7 +91,7 @@ def bodies(host):
         check("a chunked one too large: 413 at its end", raw.answer().status == 413)
         check("and the connection goes on", raw.answer().status == 200)
     check("a chunked one of just the limit is taken",
-              ask(host, chunked + chunk * 16 + "0\r\n\r\n").json()["size"] == LIMIT)
+          ask(host, chunked + chunk * 16 + "0\r\n\r\n").json()["size"] == LIMIT)
     with Raw(host.port, ATTACKER) as raw:
         raw.send(chunked)
         sent = 0
@@ -112,8 +113,8 @@ def many_bodies(host):
     taken = [a for a in answers if a and a.status == 200]
     late = [a for a in answers if a and a.status == 408]
     check("many large bodies at a time: some are told to come again, all are answered",
-              busy and taken and len(busy) + len(taken) + len(late) == len(raws) and held <= 32 * LIMIT,
-              "%d busy, %d taken, %d late, %d bytes held" % (len(busy), len(taken), len(late), held))
+          busy and taken and len(busy) + len(taken) + len(late) == len(raws) and held <= 32 * LIMIT,
+          "%d busy, %d taken, %d late, %d bytes held" % (len(busy), len(taken), len(late), held))
     for raw in raws:
         raw.socket.close()
 
@@ -136,13 +137,13 @@ def pipelined(host):
         raw.send("".join(put("/echo", "z" * i) if i % 2 else get("/now") for i in range(count)))
         sizes = [raw.answer().json()["size"] for _ in range(count)]
     check("pipelined requests are answered in their order", sizes == [i if i % 2 else 0 for i in range(count)],
-              sizes)
+          sizes)
     with Raw(host.port, ATTACKER) as raw:
         raw.send(get("/wait") + get("/now"))
         wait_until(lambda: host.counts()["held"] == 1)
         ask(host, put("/release", ""))
         check("and one behind a request that waits, after it",
-                  raw.answer().body == b"released" and raw.answer().json() == {"size": 0})
+              raw.answer().body == b"released" and raw.answer().json() == {"size": 0})
 
 
 def smuggled(host):
@@ -172,7 +173,7 @@ def smuggled(host):
             said = raw.closed()
         # libmicrohttpd 0.9.75 writes the head of some of its own refusals twice.
         check("smuggling, %s: refused, and nothing behind it is answered" % name,
-                  said[9:12] in (b"", b"400", b"413", b"501") and b" 200 " not in said, said)
+              said[9:12] in (b"", b"400", b"413", b"501") and b" 200 " not in said, said)
 
 
 def oddities(host):
@@ -234,7 +235,7 @@ def half_closed(host):
         raw.socket.shutdown(socket.SHUT_WR)
         said = raw.closed()
         check("half-closed while it waits: soon taken for gone, once",
-                  said == b"" and host.counts()["told"] == told + 1, said, host.counts())
+              said == b"" and host.counts()["told"] == told + 1, said, host.counts())
 
 
 def leaving(host):
@@ -250,14 +251,14 @@ def leaving(host):
     wait_until(lambda: host.counts()["held"] == 0)
     after = host.counts()
     check("clients that leave while they wait: each owner is told once",
-              after["told"] == told + count and after["unknown"] == 0, after)
+          after["told"] == told + count and after["unknown"] == 0, after)
     with Raw(host.port, ATTACKER) as raw:
         raw.send(get("/commit"))
         wait_until(lambda: host.counts()["held"] == 1)
     wait_until(lambda: host.counts()["gone"] > after["gone"])
     ask(host, put("/release", ""))
     check("one who is answered after he left: nothing happens",
-              wait_until(lambda: host.counts()["held"] == 0) and host.counts()["told"] == told + count)
+          wait_until(lambda: host.counts()["held"] == 0) and host.counts()["told"] == told + count)
 
 
 def raced(host):
@@ -291,7 +292,7 @@ def lagging(host):
         if len(reader.buffer) < sent:
             reader.more()
     check("a stream's client that never reads is dropped, another is not",
-              wait_until(lambda: host.counts()["held"] == 1), host.counts())
+          wait_until(lambda: host.counts()["held"] == 1), host.counts())
     for each in (stream, reader):
         each.socket.close()
 
@@ -317,7 +318,7 @@ def crowds(host):
             raws.append(Raw(host.port, ATTACKER))
     open_now = host.counts()["connections"] - 1
     check("thousands of connections from one address: no more than it may have",
-              0 < open_now <= PER_ADDRESS + 1, open_now)  # the other visitor's
+          0 < open_now <= PER_ADDRESS + 1, open_now)  # the other visitor's
     for raw in raws:
         raw.socket.close()
 
@@ -333,7 +334,7 @@ def few_descriptors():
         taken = wait_until(lambda: host.descriptors() > before + 20 and host.descriptors())
         time.sleep(0.2)
         check("a crowd from many addresses leaves descriptors for the store", host.descriptors() <= 400 - 200,
-                  "%d of 400 in use, %d before" % (taken, before))
+              "%d of 400 in use, %d before" % (taken, before))
         for raw in raws:
             raw.socket.close()
         check("and is forgotten when it has gone", host.until_quiet() and host.descriptors() <= before + 1)
@@ -357,11 +358,11 @@ def stopping(host):
         a.status == 503 and a.error() == "server-ending" and a.headers["retry-after"] == "1"
         for a in answers.values()), answers)
     check("stopping: streams end, idle connections are closed",
-              raws["/stream"].answer().status == 200 and raws["/idle"].closed() == b"")
+          raws["/stream"].answer().status == 200 and raws["/idle"].closed() == b"")
     check("stopping: a long answer that is not taken is cut off", not raws["/long"].closed().endswith(b"\r\n0\r\n\r\n"))
     counts = json.loads(host.said().splitlines()[-1])
     check("stopping: everything was given back, in bounded time", left == 0 and took < 30 and counts["held"] == 0
-              and counts["connections"] == counts["waiting"] == counts["body_bytes"] == 0, counts, "%.1f s" % took)
+          and counts["connections"] == counts["waiting"] == counts["body_bytes"] == 0, counts, "%.1f s" % took)
 
 
 def secured(pair, token_file):
@@ -387,6 +388,13 @@ def secured(pair, token_file):
             a.status == 401 and a.error() == "token-wrong" and a.headers["www-authenticate"].startswith("bearer")
             for a in wrong.values()), {n: a.status for n, a in wrong.items()})
         check("the page is open without it", status(host, get("/"), tls=new) == 200)
+        with Raw(host.port, tls=new) as raw:
+            raw.send("".join((put("/echo", "z" * LIMIT, good), get("/file", good), get("/long", good), get("/now", good))))
+            answers = [raw.answer() for _ in range(4)]
+        with open(httphost.__file__, "rb") as file:
+            check("within TLS, too, large bodies, files, streams and what is pipelined behind them go through",
+                  answers[0].json()["size"] == LIMIT and answers[1].body == file.read() and
+                  answers[2].body == b"x" * 10000000 and answers[3].status == 200)
         with Raw(host.port, ATTACKER, tls=new) as raw:
             raw.send(get("/wait", good))
             wait_until(lambda: json.loads(ask(host, get("/counts", good), tls=new).body)["held"] == 1)
@@ -413,7 +421,7 @@ def refuses(description, expected, pattern, *options):
     done = subprocess.run([HOST, *options], capture_output=True, text=True, timeout=60)
     lines = done.stderr.splitlines()
     check(description, done.returncode == expected and len(lines) >= 1 and pattern in lines[-1],
-              done.returncode, done.stderr)
+          done.returncode, done.stderr)
 
 
 def starting(folder, token_file):
