@@ -36,14 +36,15 @@ static bool set_id(void *into, const struct option_spec *spec, const char *value
     return options_set_text(into, spec, value, why, cap);
 }
 
+/* As people copy it, with a slash at the end, too; what else could follow belongs to no server. */
 static bool set_url(void *into, const struct option_spec *spec, const char *value, char *why,
                     size_t cap)
 {
     const char *host = strstr(value, "://");
+    const char *end = host == NULL ? NULL : strpbrk(host + 3, "/?#@");
     CURLU *url = curl_url();
-    bool good = url != NULL && host != NULL &&
+    bool good = url != NULL && host != NULL && (end == NULL || strcmp(end, "/") == 0) &&
                 (strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0) &&
-                strchr(host + 3, '/') == NULL &&
                 curl_url_set(url, CURLUPART_URL, value, 0) == CURLUE_OK;
 
     curl_url_cleanup(url);

@@ -170,9 +170,11 @@ void remote_free(struct remote *remote)
 static void try_now(struct lane *lane)
 {
     const struct remote_request *request = &lane->request;
+    size_t base = strlen(lane->remote->settings.url);
     char url[1024];
 
-    snprintf(url, sizeof url, "%s%s", lane->remote->settings.url, lane->path);
+    base -= lane->remote->settings.url[base - 1] == '/';
+    snprintf(url, sizeof url, "%.*s%s", (int)base, lane->remote->settings.url, lane->path);
     curl_easy_setopt(lane->easy, CURLOPT_URL, url);
     curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDS, request->body);
     curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);

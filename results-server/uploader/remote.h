@@ -24,7 +24,7 @@ enum remote_lane {
 };
 
 struct remote_settings {
-    const char *url;   /* http://HOST:PORT or https://..., no slash at the end */
+    const char *url;   /* http://HOST:PORT or https://..., perhaps with a slash */
     const char *token; /* NULL: none */
     const char *ca;    /* PEM file that https trusts; NULL: the system's */
 };

@@ -28,7 +28,7 @@ def test_faults(tap, run):
     """Every batch meets one of them."""
     with FakeResults() as server, Uploader(server.url, "--run", run) as uploader:
         uploader.begin()
-        server.faults += [500, "lose", "close", "slow", 503, "lose"] * 3
+        server.faults += [500, "lose", "close", "slow", 503, "lose"] * 2
         uploader.order("done 4 inconclusive too short")
         uploader.close()
         tap.check("faults: it exits with 0 even so", uploader.wait() == 0, uploader.said())
@@ -147,6 +147,22 @@ def test_finished(tap, folder):
         tap.check("and what could not be delivered is told", uploader.wait() == 3 and "was finished before" in why, why)
 
 
+def test_usage(tap, folder):
+    good = {"--to": "http://127.0.0.1:1", "--test": "a", "--peer": "b", "--run": folder}
+    wrong = [("--to", "127.0.0.1:9904"), ("--to", "ftp://a"), ("--to", "http://a/b"), ("--to", "http://a?b"),
+             ("--test", "a/b"), ("--test", "../a"), ("--peer", ""), ("--peer", "-a"), ("--size", "0"), ("--rank", "1"),
+             ("--place", "somewhere"), ("--lines", None), ("--run", None), ("--drain-timeout", "0")]
+    for option, value in wrong:
+        words = dict(good, **{option: value})
+        argv = [word for name, given in words.items() if given is not None for word in (name, given)]
+        argv += ["--lines"] if option == "--lines" else []
+        done = subprocess.run([UPLOADER, *argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        tap.check("usage: %s %s" % (option, value), done.returncode == 2 and done.stderr.count("\n") == 1
+                  and option in done.stderr, done)
+    with FakeResults() as server, Uploader(server.url + "/", "--run", folder) as uploader:
+        tap.check("usage: a slash at the end of the URL", uploader.begin() is not None)
+
+
 def point(number):
     return json.dumps({"time_ns": number, "source": "desk", "values": {"sent.count": number, "rate": 0.5}})
 
@@ -200,6 +216,7 @@ def main():
         run, empty = os.path.join(folder, "run"), os.path.join(folder, "empty")
         subprocess.run([MAKE_RUN, run, "20s", "100ms"], check=True)
         os.mkdir(empty)
+        test_usage(tap, empty)
         test_faults(tap, run)
         test_clock(tap, empty)
         test_heartbeat(tap, empty)

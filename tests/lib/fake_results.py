@@ -51,6 +51,8 @@ class Test:
         return bool(self.results) or self.state == "finished"
 
     def reached(self, state):
+        if self.results and state not in ("done", "finished"):
+            return True  # somebody has given up: nobody waits for the start any more
         everybody = len(self.hosts) == self.size
         return {"topology": everybody,
                 "ready": everybody and all(h.get("ready") for h in self.hosts.values()),
@@ -87,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
         faulty = owner.faults and self.path != "/status"
         fault = owner.faults.pop(0) if faulty else None
         if fault == "slow":
-            time.sleep(0.5)
+            time.sleep(0.3)
         if isinstance(fault, int):
             self.answer(fault, {"error": "fault", "message": "ordered by the test"})
             return
