@@ -34,25 +34,29 @@ static void put_point(void *arg, double x, double y, bool broken)
     fprintf(arg, "%s%.6g %.6g\n", broken ? "\n" : "", x, y);
 }
 
-/* "Host n2: lost at 31.2 s, the dashed line; nothing is known from then on." */
+/* "Host n2, where its server ran: lost at 31.2 s, the dashed line." */
 static const char *describe_loss(const struct facts *f, const struct facts_component *c, char *out,
                                  size_t cap)
 {
     char end[100];
 
-    snprintf(out, cap, "Host %s: %s%s.", c->host->name,
-             run_host_end(f->run, c->host, end, sizeof end),
-             c->host->last_ns == 0 ? "" : ", the dashed line; nothing is known from then on");
+    snprintf(out, cap, "Host %s%s: %s%s%s.", c->loss->name,
+             c->lost          ? ""
+             : c->row->server ? ", where clients of it ran"
+                              : ", where its server ran",
+             run_host_end(f->run, c->loss, end, sizeof end),
+             c->loss->last_ns == 0 ? "" : ", the dashed line",
+             c->lost ? "; nothing is known from then on" : "");
     return out;
 }
 
-/* When its host was heard last. */
+/* When that host was heard last. */
 static void put_loss(FILE *script, const struct facts *f, const struct facts_component *c)
 {
-    bool shown = c->lost && c->host->last_ns != 0;
+    bool shown = c->loss != NULL && c->loss->last_ns != 0;
 
     fprintf(script, "LOST = %d\nLOST_AT = %.6g\n", shown,
-            shown ? facts_x(f, c->host->last_ns) : 0.0);
+            shown ? facts_x(f, c->loss->last_ns) : 0.0);
 }
 
 /* The words above the plot: what was found, if it was not a pass. */
@@ -63,7 +67,7 @@ static void put_words(FILE *script, const struct facts *f, const struct facts_co
     char lost[240];
     int lines = 0;
 
-    if (c->lost && *note == '\0')
+    if (c->loss != NULL && *note == '\0')
         note = describe_loss(f, c, lost, sizeof lost);
     put_text(script, "NAME", c->row->name);
     put_text(script, "ANSWER", answer_format(c, answer, sizeof answer));
@@ -235,7 +239,7 @@ void component_put_description(FILE *out, const struct facts *f, const struct fa
         putc(' ', out);
         text_put_xml(out, c->verdict->text);
     }
-    if (c->lost) {
+    if (c->loss != NULL) {
         putc(' ', out);
         text_put_xml(out, describe_loss(f, c, text, sizeof text));
     }

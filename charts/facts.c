@@ -223,6 +223,20 @@ static bool add_component(struct facts *f, size_t i, const struct run_component_
     return true;
 }
 
+/* The host that took a component along, or whom it talks to. */
+static const struct run_host_row *find_loss(const struct facts *f, const struct facts_component *c)
+{
+    if (c->lost)
+        return c->host;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct facts_component *other = &f->components[i];
+
+        if (other->lost && (c->row->peer == other->row->id || other->row->peer == c->row->id))
+            return other->host;
+    }
+    return NULL;
+}
+
 static bool add_components(struct facts *f)
 {
     const struct run_component_row *rows = run_reader_components(f->run, &f->count);
@@ -235,6 +249,10 @@ static bool add_components(struct facts *f)
     for (size_t i = 0; i < f->count; i++) {
         if (!add_component(f, i, &rows[i]))
             return false;
+    }
+    for (size_t i = 0; f->host_count > 0 && i < f->count; i++) {
+        if (f->components[i].charted)
+            f->components[i].loss = find_loss(f, &f->components[i]);
     }
     return true;
 }

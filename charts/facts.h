@@ -36,7 +36,8 @@ struct facts_component {
     const struct run_component_row *row;
     const struct run_host_row *host; /* NULL: the run has one */
     struct run_phase phase;          /* of its host */
-    bool lost;                       /* with its host */
+    const struct run_host_row *loss; /* that broke off: its own, or of whom it talks to; or NULL */
+    bool lost;                       /* with its own host */
     enum outcome outcome;
     const struct verdict *verdict;           /* the worst one's row; NULL: not judged */
     bool charted;                            /* stable, or failed */

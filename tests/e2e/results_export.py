@@ -182,6 +182,16 @@ def one_of_two_dies(tap, server, root):
               and "lost" not in drawn["n1.steady"])
 
 
+def swept(tap, store):
+    """What a server was merging when it was killed."""
+    left = os.path.join(store, "merge-abcdef")
+    os.makedirs(left)
+    with open(os.path.join(left, "run.db"), "wb") as file:
+        file.write(b"half")
+    with Results(store=store):
+        tap.check("a server sweeps up what one that was killed was merging", not os.path.exists(left))
+
+
 def trouble(tap, server, root):
     must(server.ask("POST", "/test/peers", {"started": True}), 201)
     must(server.ask("PUT", "/test/peers/peer/p/metrics", batch(1, point(sent=3), point(2, sent=4))))
@@ -214,6 +224,7 @@ def main():
             same_as_recorded(tap, server, root, name)
         trouble(tap, server, root)
         one_of_two_dies(tap, server, root)
+        swept(tap, server.store)
     tap.done()
 
 
