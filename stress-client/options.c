@@ -346,7 +346,8 @@ static const struct option_set set = {
     .epilogue = "Exits 0 passed; 1 lost peer, wrong reply or certificate; 2 usage; 3 environment;\n"
                 "130 interrupted; 251 heap overflow (with --telemetry-fd).\n"
                 "  stress-client --port 50051 --non-streaming\n"
-                "  stress-client --port 50052 --secure --server-streaming 500 --bidi-streaming 0\n",
+                "  stress-client --port 50052 --secure --server-streaming 500 --bidi-streaming 0\n"
+                "  stress-client --port 50051 --routine peer --peers 100 --room-size 10\n",
     .print_version = print_version,
 };
 
