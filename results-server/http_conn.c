@@ -11,6 +11,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#define CROWDED_IDLE_NS NS_PER_S
+
 static int descriptor(struct MHD_Connection *mhd)
 {
     return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -177,11 +179,20 @@ static void expire(struct http_conn *conn)
     }
 }
 
+/* When there is not much room left, who has just connected comes before who is idle. */
+static bool is_in_the_way(const struct http_conn *conn, uint64_t now_ns)
+{
+    return conn->phase == HTTP_PHASE_HEAD && now_ns > conn->since_ns + CROWDED_IDLE_NS;
+}
+
 void http_conns_expire(struct http *http, uint64_t now_ns)
 {
+    bool crowded = 4 * http->counts.connections > 3 * (uint64_t)http->config.connections;
+
     for (struct http_conn *conn = http->conns, *next; conn != NULL; conn = next) {
         next = conn->next;
-        if (conn->deadline_ns != 0 && now_ns >= conn->deadline_ns) {
+        if ((conn->deadline_ns != 0 && now_ns >= conn->deadline_ns) ||
+            (crowded && is_in_the_way(conn, now_ns))) {
             expire(conn);
         }
     }

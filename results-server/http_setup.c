@@ -62,7 +62,7 @@ __attribute__((format(printf, 2, 0))) static void log_line(void *cls, const char
     }
 }
 
-static struct MHD_Daemon *start_daemon(struct http *http, unsigned connections)
+static struct MHD_Daemon *start_daemon(struct http *http)
 {
     const struct http_config *config = &http->config;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
@@ -77,7 +77,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, unsigned connections)
 
     return MHD_start_daemon(
         flags, 0, NULL, NULL, http_exchange_run, http, MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL,
-        MHD_OPTION_LISTEN_SOCKET, http->listen_fd, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_LISTEN_SOCKET, http->listen_fd, MHD_OPTION_CONNECTION_LIMIT, config->connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->connections_per_address,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
@@ -155,8 +155,9 @@ static bool open_all(struct http *http, const struct http_address *address, char
     if (connections < http->config.connections) {
         log_warn("room for %u connections only: raise the limit of open files (ulimit -n)",
                  connections);
+        http->config.connections = connections;
     }
-    http->daemon = start_daemon(http, connections);
+    http->daemon = start_daemon(http);
     if (http->daemon == NULL || !make_loop(http)) {
         snprintf(why, cap, "cannot serve HTTP: %s", strerror(errno));
         return false;
