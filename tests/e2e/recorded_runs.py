@@ -5,7 +5,7 @@ every report can be made of them. Then the same runs truncated, damaged, foreign
 A fixture is NAME.db.xz, the run.db of a run, and NAME.verdicts: its exit status and what failed or was inconclusive,
 as the driver that recorded it said. `recorded_runs.py --record NAME RUN STATUS` makes both of a run folder. "version1"
 is of a driver from before checkpoints, which wrote version 1 and no summary.json; it had passed. "version2" is of one
-from before many hosts, with nemeses."""
+from before many hosts, with nemeses. "hosts" is the whole of two, servers and clients apart, of which one was lost."""
 
 import json
 import lzma
@@ -39,7 +39,7 @@ def record(name, run, status):
     with tempfile.TemporaryDirectory() as folder:
         path = shutil.copy(os.path.join(run, "run.db"), folder)
         with sqlite3.connect(path) as db:
-            db.create_function("cut", 1, lambda text: re.sub(r"(?<![\w.])/[^\s'\"]*/", "", text))
+            db.create_function("cut", 1, lambda text: re.sub(r"(?<![\w.:/])/[^\s'\"]*/", "", text))
             db.execute("UPDATE component SET command = cut(command)")
             db.execute("UPDATE meta SET value = cut(value) WHERE key IN ('argv', 'scenario')")
         db.execute("VACUUM")
