@@ -1,5 +1,7 @@
 #include "results-server/influx_batch.h"
 
+#include "common/contract/reason.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -83,20 +85,35 @@ static void begin_line(struct writing *w, const char *measurement, const struct 
     influx_line_tag(w->lines, "component", who->component);
 }
 
-static void write_kill(struct writing *w, const struct table *table, const json_t *row)
+/* When it died: a death that was ordered, from then on. 0: it lives, or was stopped at the end. */
+static int64_t death_time(const struct table *table, const json_t *row)
 {
-    int64_t signal = json_integer_value(cell(table, row, "ordered_signal"));
+    const char *reason = json_string_value(cell(table, row, "reason"));
+    const json_t *ordered = cell(table, row, "ordered_ns");
+
+    if (reason == NULL || strcmp(reason, reason_name(REASON_STOPPED)) == 0)
+        return 0;
+    return json_integer_value(ordered != NULL ? ordered : cell(table, row, "exit_ns"));
+}
+
+static void write_death(struct writing *w, const struct table *table, const json_t *row)
+{
+    const char *reason = json_string_value(cell(table, row, "reason"));
+    const json_t *signal = cell(table, row, "exit_signal");
+    int known = reason_find(reason);
     struct who who;
-    char text[400];
+    char text[500];
 
     find_who(w, json_integer_value(cell(table, row, "id")), &who);
-    snprintf(text, sizeof text, "%s of %s was sent signal %lld", who.component, w->peer,
-             (long long)signal);
-    begin_line(w, INFLUX_KILL, &who);
-    influx_line_integer(w->lines, "signal", signal);
+    snprintf(text, sizeof text, "%s of %s: %s", who.component, w->peer,
+             known < 0 ? reason : reason_text((enum reason)known));
+    begin_line(w, INFLUX_DEATH, &who);
+    influx_line_text(w->lines, "reason", reason);
+    if (signal != NULL)
+        influx_line_integer(w->lines, "signal", json_integer_value(signal));
     influx_line_integer(w->lines, "incarnation", who.number);
     influx_line_text(w->lines, "text", text);
-    influx_line_end(w->lines, json_integer_value(cell(table, row, "ordered_ns")) + w->shift_ns);
+    influx_line_end(w->lines, death_time(table, row) + w->shift_ns);
 }
 
 static bool write_incarnations(struct writing *w, const json_t *body)
@@ -114,8 +131,8 @@ static bool write_incarnations(struct writing *w, const json_t *body)
                                           json_integer_value(cell(&table, row, "component")),
                                           json_integer_value(cell(&table, row, "number"))))
             return false;
-        if (cell(&table, row, "ordered_ns") != NULL)
-            write_kill(w, &table, row);
+        if (death_time(&table, row) != 0)
+            write_death(w, &table, row);
     }
     return true;
 }

@@ -5,7 +5,8 @@
  *   process,test,host,component  a row of `sample`: a field (integer) for each metric measured, and
  *                                `incarnation` (its number)
  *   routine,test,peer,source     a point: a field (float) for each of its values
- *   kill,test,host,component     a death that was ordered: `signal`, `incarnation`, `text`
+ *   death,test,host,component    whoever died before the end of the run: `reason`, `signal` (if one
+ *                                ended it), `incarnation`, `text`
  */
 #ifndef FLATLINE_RESULTS_SERVER_INFLUX_BATCH_H
 #define FLATLINE_RESULTS_SERVER_INFLUX_BATCH_H
@@ -17,7 +18,7 @@
 
 #define INFLUX_PROCESS "process"
 #define INFLUX_ROUTINE "routine"
-#define INFLUX_KILL "kill"
+#define INFLUX_DEATH "death"
 
 struct influx_origin {
     const char *test;

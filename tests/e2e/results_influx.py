@@ -57,8 +57,8 @@ class Peers:
             self.put("/topology", host(rank, len(HOSTS), name))
             self.post(name, preamble=True, tables={
                 "component": {"columns": ["id", "name"], "rows": [[1, NASTY], [2, "client"]]},
-                "incarnation": {"columns": ["id", "component", "number", "ordered_ns", "ordered_signal"],
-                                "rows": [[1, 1, 1, None, None], [2, 2, 1, None, None]]}})
+                "incarnation": {"columns": ["id", "component", "number", "reason"],
+                                "rows": [[1, 1, 1, None], [2, 2, 1, None]]}})
         self.put("/start", {})
 
     def go_on(self, batches):
@@ -77,8 +77,8 @@ class Peers:
 
     def kill_one(self):
         self.post("n1", tables={"incarnation": {
-            "columns": ["id", "component", "number", "ordered_ns", "ordered_signal"],
-            "rows": [[1, 1, 1, time.monotonic_ns(), 9]]}})
+            "columns": ["id", "component", "number", "ordered_ns", "exit_signal", "reason"],
+            "rows": [[1, 1, 1, time.monotonic_ns(), 9, "chaos"]]}})
 
     def stored(self, influx):
         where = "WHERE test = '%s'" % self.test
@@ -145,7 +145,7 @@ def meanings(tap, influx, peers):
     keys = {key for row in influx.query("SHOW TAG KEYS", DATABASE) for key, in row["values"]}
     tap.check("the test is a tag, and no measurement", keys == {"test", "host", "component", "peer", "source"} and
               {name for row in influx.query("SHOW MEASUREMENTS", DATABASE) for name, in row["values"]}
-              == {"process", "routine", "kill"}, keys)
+              == {"process", "routine", "death"}, keys)
     for measurement in ("process", "routine"):
         series = influx.query('SELECT * FROM "%s" %s' % (measurement, where), DATABASE)[0]
         times = [row[0] for row in series["values"]]
@@ -153,10 +153,10 @@ def meanings(tap, influx, peers):
         tap.check("times of %s are the wall clock's" % measurement,
                   peers.ended_wall_ns - span - 1e9 < min(times) and max(times) < peers.ended_wall_ns + 1e9,
                   min(times), max(times), peers.ended_wall_ns, span)
-    kills = influx.query('SELECT * FROM "kill" ' + where, DATABASE)[0]
-    rows = [dict(zip(kills["columns"], row)) for row in kills["values"]]
-    tap.check("the kill is there, once", [(row["component"], row["host"], row["signal"]) for row in rows]
-              == [(NASTY, "n1", 9)], rows)
+    deaths = influx.query("SELECT * FROM death " + where, DATABASE)[0]
+    rows = [dict(zip(deaths["columns"], row)) for row in deaths["values"]]
+    tap.check("the kill is there, once", [(row["component"], row["host"], row["signal"], row["reason"]) for row in rows]
+              == [(NASTY, "n1", 9, "chaos")], rows)
 
 
 def refused(tap, influx):

@@ -178,18 +178,26 @@ static void a_restart_makes_the_same_lines(void **state)
     influx_names_free(names);
 }
 
-static void an_ordered_death_is_a_kill(void **state)
+static void a_death_is_told_but_not_the_end_of_the_run(void **state)
 {
     struct influx_names *names = open_names();
 
     (void)state;
     assert_written(names, "n1", 1000, PREAMBLE, "");
-    assert_written(names, "n1", 1000,
-                   "{\"tables\": {\"incarnation\": {\"columns\": [\"id\", \"component\","
-                   " \"number\", \"ordered_ns\", \"ordered_signal\"], \"rows\":"
-                   " [[7, 1, 1, 500, 9], [8, 2, 3, null, null]]}}}",
-                   "kill,test=t1,host=n1,component=server\\,\\ one signal=9i,incarnation=1i,"
-                   "text=\"server, one of n1 was sent signal 9\" 1500\n");
+    assert_written(
+        names, "n1", 1000,
+        "{\"tables\": {\"incarnation\": {\"columns\": [\"id\", \"component\","
+        " \"number\", \"ordered_ns\", \"exit_ns\", \"exit_signal\", \"reason\"],"
+        " \"rows\": [[7, 1, 1, 500, 510, 9, \"chaos\"], [8, 2, 3, 500, null, null, null],"
+        " [9, 2, 4, null, 600, null, \"heap-cap\"], [10, 2, 5, 700, 710, 15, \"stopped\"],"
+        " [11, 2, 6, null, 800, 11, \"of later\"]]}}}",
+        "death,test=t1,host=n1,component=server\\,\\ one reason=\"chaos\",signal=9i,"
+        "incarnation=1i,text=\"server, one of n1: ordered by the chaos plan\" 1500\n"
+        "death,test=t1,host=n1,component=client reason=\"heap-cap\",incarnation=4i,"
+        "text=\"client of n1: an allocation was refused, its cgroup was full, or died at "
+        "95 % of its cap\" 1600\n"
+        "death,test=t1,host=n1,component=client reason=\"of later\",signal=11i,"
+        "incarnation=6i,text=\"client of n1: of later\" 1800\n");
     influx_names_free(names);
 }
 
@@ -217,7 +225,7 @@ int main(void)
                                         scratch_tear_down),
         cmocka_unit_test_setup_teardown(a_restart_makes_the_same_lines, scratch_set_up,
                                         scratch_tear_down),
-        cmocka_unit_test_setup_teardown(an_ordered_death_is_a_kill, scratch_set_up,
+        cmocka_unit_test_setup_teardown(a_death_is_told_but_not_the_end_of_the_run, scratch_set_up,
                                         scratch_tear_down),
         cmocka_unit_test_setup_teardown(points_are_of_a_routine, scratch_set_up, scratch_tear_down),
     };
