@@ -162,7 +162,8 @@ static bool open_all(struct http *http, const struct http_address *address, char
         snprintf(why, cap, "cannot serve HTTP: %s", strerror(errno));
         return false;
     }
-    snprintf(http->url, sizeof(http->url), address->ipv6 ? "%s://[%.100s]:%d" : "%s://%.100s:%d",
+    snprintf(http->url, sizeof(http->url),
+             strchr(address->host, ':') != NULL ? "%s://[%.100s]:%d" : "%s://%.100s:%d",
              http->tls ? "https" : "http", address->host, http->port);
     return true;
 }
