@@ -15,7 +15,6 @@
 #define LOOK_S 0.02               /* between two looks whether all was heard */
 #define LINGER_NS (20 * NS_PER_S) /* for what was sent last to be heard */
 #define AUTHOR_BITS 56
-#define LIFE_BITS 20 /* events of a second that a life's numbers have room for */
 
 struct peers {
     struct party party;
@@ -254,12 +253,12 @@ static struct member *member_at(struct party *party, size_t index)
 
 /*
  * Those of a named process are the same in its next life, whose events must not be taken for those
- * of the life before: their numbers go on from the time.
+ * of the life before: their numbers go on from the time in ns, more than any life gets through.
  */
 static void make_peer(struct peers *all, size_t index, uint64_t seed)
 {
     uint64_t author = rng_at(seed, index) >> (64 - AUTHOR_BITS);
-    uint64_t sequence = all->config->name != NULL ? clock_wall_ns() / NS_PER_S << LIFE_BITS : 0;
+    uint64_t sequence = all->config->name != NULL ? clock_wall_ns() : 0;
 
     peer_init(&all->each[index], &all->world, all->rooms[index / all->room_size],
               author != 0 ? author : 1, sequence);

@@ -125,7 +125,7 @@ def test_stalled(folder):
 
 
 def test_twice(folder):
-    """Somebody sends the same numbers twice."""
+    """Somebody sends the same numbers twice; and peers that bear a name come back, with new numbers."""
     path = routine(folder, "quiet", "  - {name: once, every: 24h, size: 10}\n")
     with Server() as broker:
         with child(broker.port, path, "--peers", "3", "--room", "r") as program:
@@ -134,14 +134,18 @@ def test_twice(folder):
                 subprocess.run([CLIENT, "--port", str(broker.port), "--publish", "r", "--events", "20",
                                 "--event-size", "5"], check=True, capture_output=True, timeout=LIMIT)
             received(program, 9 + 3 + 3 * 40)  # deliveries, receipts, deliveries
+            for _ in range(2):
+                run(broker.port, path, "--peers", "2", "--room", "r", "--peer", "again", "--duration", "20ms")
+            received(program, 9 + 3 + 3 * 40 + 3 * 4)
             status, summary, said = end(program)
     counts = [count(summary, what, "other") for what in ("received", "duplicate", "sent")]
     tap.check("twice: the second time is a duplicate", counts == [60, 60, 0] and status == 0, counts, said)
     tap.check("twice: its bytes are counted",
               summary["routine"]["kinds"]["other"]["duplicate"]["bytes"] == 300, said)
     tap.check("twice: the peers' own are not", [count(summary, what, "once") for what in ("received", "duplicate")]
-              == [6, 0], summary["routine"]["kinds"]["once"])
-    tap.check("twice: who spoke is known", summary["routine"]["known"] == 4, summary["routine"])
+              == [6 + 3 * 4, 0], summary["routine"]["kinds"]["once"])
+    tap.check("twice: who spoke is known, and who came back is no other", summary["routine"]["known"] == 3 + 1 + 2,
+              summary["routine"])
 
 
 def test_restarted(folder):
