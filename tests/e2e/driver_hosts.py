@@ -19,13 +19,13 @@ duration: 600s
 chaos-after: [800ms, 1500ms]
 checkpoints: 1
 servers:
-  - {name: plain}
-  - {name: safe, secure: true}
-  - {name: mortal, stable: false}
+  - {name: plain, cap: none}
+  - {name: safe, secure: true, cap: none}
+  - {name: mortal, stable: false, cap: none}
 clients:
-  - {name: calls, server: plain, pattern: non-streaming-many-calls}
-  - {name: stream, server: safe, pattern: bidi-stream, stable: false}
-  - {name: loser, server: mortal, pattern: non-streaming-many-calls}
+  - {name: calls, server: plain, pattern: non-streaming-many-calls, cap: none}
+  - {name: stream, server: safe, pattern: bidi-stream, stable: false, cap: none}
+  - {name: loser, server: mortal, pattern: non-streaming-many-calls, cap: none}
 """
 META = "SELECT value FROM meta WHERE key = '%s'"
 FAKE = os.path.join(os.environ["top_srcdir"], "tests", "fixtures", "fake_uploader.py")

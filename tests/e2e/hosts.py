@@ -28,15 +28,15 @@ duration: %s
 chaos-after: [800ms, 1500ms]
 checkpoints: 1
 servers:
-  - {name: plain}
-  - {name: safe, secure: true}
-  - {name: mortal, stable: false}
+  - {name: plain, cap: none}
+  - {name: safe, secure: true, cap: none}
+  - {name: mortal, stable: false, cap: none}
 clients:
-  - {name: calls, server: plain, pattern: non-streaming-many-calls}
-  - {name: stream, server: safe, pattern: bidi-stream, stable: false}
-  - {name: loser, server: mortal, pattern: non-streaming-many-calls}
-  - {name: victim, server: plain, pattern: non-streaming-many-calls, stable: false}
-# What a slow machine cannot be held to.
+  - {name: calls, server: plain, pattern: non-streaming-many-calls, cap: none}
+  - {name: stream, server: safe, pattern: bidi-stream, stable: false, cap: none}
+  - {name: loser, server: mortal, pattern: non-streaming-many-calls, cap: none}
+  - {name: victim, server: plain, pattern: non-streaming-many-calls, stable: false, cap: none}
+# What a slow machine cannot be held to; nor can what is sanitized start under a cap.
 limits: {recovery: 60s, stall: 60s, coverage: 0.05}
 """
 SHORT = SCENARIO % "7s"
