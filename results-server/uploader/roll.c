@@ -21,33 +21,39 @@ static void append(char *out, size_t cap, const char *format, ...)
     va_end(args);
 }
 
-static bool is_there(const json_t *hosts, uint64_t rank, bool ready)
+/* Which of the ranks below size are as they have to be; the caller's. NULL: no memory. */
+static bool *call(const json_t *hosts, uint64_t size, bool ready)
 {
+    bool *here = calloc(size, sizeof *here);
     size_t i;
     json_t *host;
 
     json_array_foreach(hosts, i, host)
     {
-        if (json_integer_value(json_object_get(host, "rank")) == (json_int_t)rank)
-            return !ready || json_is_true(json_object_get(host, "ready"));
+        json_int_t rank = json_integer_value(json_object_get(host, "rank"));
+
+        if (here != NULL && rank >= 0 && (uint64_t)rank < size)
+            here[rank] = !ready || json_is_true(json_object_get(host, "ready"));
     }
-    return false;
+    return here;
 }
 
 uint64_t roll_missing(const json_t *hosts, uint64_t size, bool ready, char *out, size_t cap)
 {
+    bool *here = call(hosts, size, ready);
     uint64_t missing = 0;
 
     *out = '\0';
-    for (uint64_t rank = 0; rank < size && missing <= NAMED_MAX; rank++) {
-        if (is_there(hosts, rank, ready))
+    for (uint64_t rank = 0; rank < size; rank++) {
+        if (here != NULL && here[rank])
             continue;
         if (++missing <= NAMED_MAX)
             append(out, cap, "%s%" PRIu64, missing == 1 ? "" : ", ", rank);
-        else
-            append(out, cap, " and more");
     }
+    if (missing > NAMED_MAX)
+        append(out, cap, " and %" PRIu64 " more", missing - NAMED_MAX);
     append(out, cap, " of %" PRIu64, size);
+    free(here);
     return missing;
 }
 

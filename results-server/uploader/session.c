@@ -14,6 +14,8 @@
 #define WHOLE_NS (180 * NS_PER_S) /* for the others to end, after us */
 #define ASK_TIMEOUT_NS (15 * NS_PER_S)
 #define AWAIT_NS (10 * NS_PER_S)
+/* All of more hosts would ask for the long list of all of them at once, only to name one. */
+#define ASKING_HOSTS_MAX 100
 #define RUN_PERIOD_NS (500 * NS_PER_MS)
 #define LINES_PERIOD_NS NS_PER_S
 
@@ -327,10 +329,15 @@ static void turn_run(struct session *session)
 {
     if (!remote_idle(session->remote, REMOTE_STATE))
         return;
-    if (session->ending && !session->end_told)
+    if (session->ending && !session->end_told && session->options->size > ASKING_HOSTS_MAX) {
+        session_say(session, "end another host has ended");
+        session->end_told = true;
+    } else if (session->ending && !session->end_told) {
+        session->why_asked = true;
         session_ask(session, "GET", "", NULL);
-    else if (session->entry_old && !session->options->lines)
+    } else if (session->entry_old && !session->options->lines) {
         session_put_entry(session);
+    }
 }
 
 uint64_t session_turn(struct session *session, uint64_t now_ns)

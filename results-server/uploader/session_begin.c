@@ -157,10 +157,12 @@ void session_begin_ready(struct session *session)
 
 void session_readied(struct session *session, const struct remote_answer *answer)
 {
-    if (answer->status == 200 || answer->status == 201)
+    if (answer->status != 200 && answer->status != 201)
+        session_fail(session, "%s", answer->why);
+    else if (session->options->rank == 0)
         session_go(session, PHASE_ALL_READY);
     else
-        session_fail(session, "%s", answer->why);
+        session_go(session, PHASE_START);
 }
 
 void session_begin_all_ready(struct session *session)
@@ -199,6 +201,7 @@ static void begin_run(struct session *session, const json_t *started)
 void session_started(struct session *session, const struct remote_answer *answer)
 {
     const json_t *started = json_object_get(answer->json, "started_ns");
+    char missing[256];
 
     if (session->options->rank != 0 && !goes_on(session, answer))
         return;
@@ -206,6 +209,8 @@ void session_started(struct session *session, const struct remote_answer *answer
         begin_run(session, started);
     else if (session->options->rank == 0)
         session_fail(session, "%s", answer->why);
+    else if (call_roll(session, answer, true, missing, sizeof missing) > 0)
+        ask_again(session, missing, "were not ready");
     else
         ask_again(session, "rank 0", "did not start it");
 }

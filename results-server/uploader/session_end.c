@@ -28,7 +28,7 @@ void session_run_answered(struct session *session, const struct remote_answer *a
     const char *state = json_string_value(json_object_get(answer->json, "state"));
     char who[512];
 
-    if (!session->ending || session->end_told || answer->status != 200)
+    if (!session->why_asked || session->end_told)
         return;
     roll_ended(answer->json, session->options->peer, who, sizeof who);
     if (*who != '\0')

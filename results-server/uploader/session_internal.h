@@ -22,7 +22,7 @@
     X(SHARE, BARRIER, session_begin_share, NULL, "the driver is to say that its share runs")     \
     X(READY, BARRIER, session_begin_ready, session_readied, "the others are told so")            \
     X(ALL_READY, BARRIER, session_begin_all_ready, session_all_readied,                          \
-      "all hosts are to be ready")                                                               \
+      "rank 0: all hosts are to be ready")                                                       \
     X(START, BARRIER, session_begin_start, session_started,                                      \
       "rank 0 starts the test, the others wait")                                                 \
     X(RUN, FOR_EVER, session_begin_run, session_run_answered, "what is measured is sent")        \
@@ -61,8 +61,8 @@ struct session {
     char verdict[32], reason[1024];
     json_t *summary; /* or NULL */
 
-    bool ending, end_told;
-    json_t *lost_told; /* names: true */
+    bool ending, why_asked, end_told; /* the test is; who ended it is asked; the driver knows */
+    json_t *lost_told;                /* names: true */
 
     char whole_dir[PATH_MAX]; /* "" if none was ordered */
     FILE *whole;
