@@ -70,7 +70,8 @@ static bool show_newest(struct replay *replay, struct store_reader *reader)
         uint64_t points = points_of(test);
 
         if (points > left) {
-            log_info("test %s is too large to be drawn anew; its curves begin now", test->id);
+            log_info("test %s is too large to be read for the page again; it has no curves there",
+                     test->id);
             continue;
         }
         left -= points;

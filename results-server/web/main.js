@@ -136,7 +136,7 @@ function drawFacts(about, list) {
     ["Kills", count(total(list, "kills"))],
     ["Deaths nobody ordered", count(total(list, "deaths")), total(list, "deaths") ? "fail" : ""],
   ];
-  const facts = about.hosts.length ? [...start, ...processes] : start;
+  const facts = about.hosts.length && total(list, "count") ? [...start, ...processes] : start;
   by("facts").replaceChildren(...facts.map(fact));
 }
 
@@ -209,17 +209,16 @@ function drawTitles(about, look, list) {
   title("latency-title", "Latency", "99th percentile, " + whose(about, look) + ".");
 }
 
+const has = (look, curve) => !!look?.lines.some((line) => line[curve]);
+
 function drawCharts(about, look, list) {
   const marks = [
     ...lostOf(about).filter((host) => host.last).map((host) => ({ s: (host.last - about.started_ns) / NS, text: host.name + " lost", className: "fail" })),
     ...look.deaths.map((death) => ({ s: death.time_ns / NS, text: death.name + " died", className: "fail" })),
   ].slice(0, MOST_MARKS);
   const end = Math.max(look.duration_ns ?? 0, look.heard_ns, look.to * look.width_ns * 0.98) / NS;
-  const has = (curve) => look.lines.some((line) => line[curve]);
-  by("latency").parentElement.hidden = !has("latency");
-  by("memory").parentElement.hidden = !has("memory");
   drawTitles(about, look, list);
-  for (const chart of Object.values(charts)) if (has(chart.how.curve)) chart.update(look, { end, marks });
+  for (const chart of Object.values(charts)) if (has(look, chart.how.curve)) chart.update(look, { end, marks });
 }
 
 // ---- tables ----
@@ -289,12 +288,16 @@ function drawTables(about, look, list) {
 
 // ---- all of it ----
 
+const LONG_NS = 10 * NS; // after so much time something should have come
+
 function drawTest(about, look) {
   const list = look ? parts(look) : [], host = address().get("host");
   drawFacts(about, list);
   by("findings").replaceChildren(...findings(about, look));
   by("scope").hidden = !host;
   by("host").textContent = host ?? "";
+  for (const curve of Object.keys(charts)) by(curve).parentElement.hidden = !has(look, curve);
+  by("nothing").hidden = Object.keys(charts).some((curve) => has(look, curve)) || age(about) < LONG_NS;
   if (look) drawCharts(about, look, list);
   drawTables(about, look, list);
 }
