@@ -54,6 +54,8 @@ struct evidence_component {
     const struct run_component_row *row;
     const struct run_host_row *host; /* NULL: the run has one */
     const struct run_host_row *lost; /* that ended its judged life by breaking off; or NULL */
+    bool elsewhere;                  /* this is the share of one host, and it runs on another */
+    bool crosses; /* ... or some of whom it talks to: what became of those is not known here */
     struct run_phase phase;
     struct evidence_pauses pauses;
     uint64_t own_until_ns; /* when traffic ended on its host, or the last that is known of it */

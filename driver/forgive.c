@@ -54,7 +54,7 @@ static bool was_over(const struct evidence *e, const struct evidence_component *
 
 bool forgive_loss(const struct evidence *e, const struct evidence_component *c, uint64_t time_ns)
 {
-    if (was_over(e, c, time_ns) || ordered_dead_around(e, c, time_ns))
+    if (c->crosses || was_over(e, c, time_ns) || ordered_dead_around(e, c, time_ns))
         return true;
     if (c->peer != NULL)
         return was_over(e, c->peer, time_ns) || ordered_dead_around(e, c->peer, time_ns);

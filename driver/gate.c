@@ -68,8 +68,7 @@ static bool judge(const struct evidence *e, const struct evidence_component *c, 
         rule_say(&verdict, OUTCOME_INCONCLUSIVE, NAN, NAN, "it was never started");
     else
         rules[rule].judge(e, c, &verdict);
-    if (verdict.outcome == OUTCOME_INCONCLUSIVE &&
-        hosts_excuse(e, c, excuse, sizeof excuse) != NULL)
+    if (verdict.outcome == OUTCOME_INCONCLUSIVE && hosts_excuse(c, excuse, sizeof excuse) != NULL)
         rule_say(&verdict, OUTCOME_PASS, verdict.value, verdict.limit, "not judged: %s", excuse);
     return verdict_list_add(out, &verdict);
 }

@@ -126,9 +126,30 @@ static void end_with_peers(struct evidence *e, struct evidence_component *c)
         end_with(c, last);
 }
 
+/* In the folder of one host. */
+static void find_elsewhere(struct evidence *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        int host = e->components[i].row->host;
+
+        e->components[i].elsewhere = host >= 0 && host != e->info->rank;
+    }
+    for (size_t i = 0; i < e->count; i++) {
+        struct evidence_component *c = &e->components[i];
+        /* The peers of evidence are in its own array. */
+        struct evidence_component *peer =
+            c->peer == NULL ? NULL : &e->components[c->peer - e->components];
+
+        if (peer != NULL && peer->elsewhere != c->elsewhere)
+            peer->crosses = c->crosses = true;
+    }
+}
+
 bool hosts_take(struct evidence *e, struct run_reader *run)
 {
     e->hosts = run_reader_hosts(run, &e->host_count);
+    if (e->host_count == 0 && e->info->rank >= 0)
+        find_elsewhere(e);
     if (!take_ends(e, run) || !take_pauses(e))
         return false;
     for (size_t i = 0; e->host_count > 1 && i < e->count; i++)
@@ -141,13 +162,11 @@ void hosts_free(struct evidence *e)
     free(e->pauses);
 }
 
-const char *hosts_excuse(const struct evidence *e, const struct evidence_component *c, char *out,
-                         size_t cap)
+const char *hosts_excuse(const struct evidence_component *c, char *out, size_t cap)
 {
     if (c == NULL)
         return NULL;
-    if (e->host_count == 0 && e->info->rank >= 0 && c->row->host >= 0 &&
-        c->row->host != e->info->rank)
+    if (c->elsewhere)
         snprintf(out, cap, "it runs on another host");
     else if (c->lost != NULL)
         snprintf(out, cap, "host %s %s", c->lost->name, c->lost->lost ? "was lost" : "gave up");
@@ -215,7 +234,9 @@ void rule_hosts(const struct evidence *e, const struct evidence_component *c, st
     for (size_t i = 0; i < e->host_count; i++)
         broken += run_host_broke_off(&e->hosts[i]);
     if (e->host_count == 0) {
-        rule_say(out, OUTCOME_PASS, 1, 1, demanded > 1 ? "this one of %llu hosts" : "one host",
+        rule_say(out, OUTCOME_PASS, 1, 1,
+                 demanded > 1 ? "this one of %llu hosts: what crosses to others is judged with them"
+                              : "one host",
                  (unsigned long long)demanded);
         return;
     }

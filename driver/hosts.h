@@ -15,7 +15,6 @@ void hosts_free(struct evidence *e);
 
 /* Why nothing can be said of a component, if that is a host's doing ("host n2 was lost", "it runs
  * on another host"), into out; NULL if it is not. */
-const char *hosts_excuse(const struct evidence *e, const struct evidence_component *c, char *out,
-                         size_t cap);
+const char *hosts_excuse(const struct evidence_component *c, char *out, size_t cap);
 
 #endif

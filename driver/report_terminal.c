@@ -114,7 +114,10 @@ static void put_row(const struct terminal *t, const char *label, const struct su
     char verdict[48];
 
     if (outcome == OUTCOME_PASS)
-        snprintf(verdict, sizeof verdict, row->lost == row->members ? "flat until lost" : "flat");
+        snprintf(verdict, sizeof verdict, "%s",
+                 row->lost == row->members        ? "flat until lost"
+                 : row->elsewhere == row->members ? "elsewhere"
+                                                  : "flat");
     else if (row->members == 1)
         snprintf(verdict, sizeof verdict, "%s", outcome_name(outcome));
     else
@@ -364,7 +367,7 @@ static void put_verdict(const struct terminal *t)
             t->out,
             ": %zu of %zu components flat; %llu kills, %llu recoveries; highest: %s, %.0f %% of "
             "its cap\n",
-            total->members, t->s->count, (unsigned long long)total->kills,
+            total->members - total->elsewhere, t->s->count, (unsigned long long)total->kills,
             (unsigned long long)total->back, total->first->row->name, 100 * total->share);
     else if (first->component == 0)
         fprintf(t->out, ": %s: %s\n", first->rule, first->text);

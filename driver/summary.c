@@ -23,6 +23,7 @@ static struct summary_row summarize(const struct evidence *e, const struct evide
         .failed = outcome == OUTCOME_FAIL,
         .doubtful = outcome == OUTCOME_INCONCLUSIVE,
         .lost = run_host_broke_off(c->host),
+        .elsewhere = c->elsewhere,
         .live_last = sum.live_last,
         .live_peak = sum.live_peak,
         .data_peak = sum.data_peak,
@@ -48,6 +49,7 @@ void summary_add(struct summary_row *sum, const struct summary_row *row)
     sum->failed += row->failed;
     sum->doubtful += row->doubtful;
     sum->lost += row->lost;
+    sum->elsewhere += row->elsewhere;
     sum->live_last = larger(sum->live_last, row->live_last);
     sum->live_peak = larger(sum->live_peak, row->live_peak);
     sum->data_peak = larger(sum->data_peak, row->data_peak);

@@ -11,7 +11,8 @@
 struct summary_row {
     const struct evidence_component *first; /* of its members */
     size_t members, failed, doubtful;
-    size_t lost; /* members whose host broke off */
+    size_t lost;      /* members whose host broke off */
+    size_t elsewhere; /* that run on another host, whose share this is not */
     size_t
         telling; /* members that tell of their traffic: of none calls, rate, losses mean nothing */
     int64_t live_last, live_peak, data_peak; /* bytes; -1: never seen */

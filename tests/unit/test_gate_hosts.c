@@ -107,6 +107,22 @@ static const struct bend {
      "UPDATE component SET host = id IN (2, 4); INSERT INTO meta VALUES ('hosts', 2), ('rank', 0);"
      "INSERT INTO component (id, name, role, host) VALUES (6, 'c', 'client', 0)",
      6, "growth", I, "never started", 0, RULE_COUNT - 2},
+    {"the share of one of them: a loss of who runs elsewhere",
+     "UPDATE component SET host = id IN (2, 3, 5); INSERT INTO meta VALUES ('hosts', 2), ('rank',"
+     " 0); INSERT INTO event VALUES (1012.2e9, 4, 'loss-reset', 1, 0)",
+     4, "errors", P, "", 0, 0},
+    {"the share of one of them: an error of one's own",
+     "UPDATE component SET host = id IN (2, 3, 5); INSERT INTO meta VALUES ('hosts', 2), ('rank',"
+     " 0); INSERT INTO event VALUES (1012.2e9, 4, 'error-payload', 1, 0)",
+     4, "errors", F, "error-payload", 1, 0},
+    {"the share of one of them: a loss of who runs here",
+     "UPDATE component SET host = id IN (2, 4); INSERT INTO meta VALUES ('hosts', 2), ('rank', 1);"
+     "INSERT INTO event VALUES (1012.2e9, 4, 'loss-reset', 1, 0)",
+     4, "errors", F, "1 loss", 1, 0},
+    {"the share of one of them: the silence of who runs elsewhere",
+     "UPDATE component SET host = id IN (2, 3, 5); INSERT INTO meta VALUES ('hosts', 2), ('rank',"
+     " 0);" SILENT,
+     4, "no-traffic", P, "another host knows why", 0, 0},
     {"ends: a share that ends sooner takes its clients along",
      TWO_HOSTS "UPDATE host SET stop_ns = 1018e9 WHERE rank = 1;"
                "UPDATE sample SET messages_sent = 900, messages_received = 900 WHERE incarnation = "

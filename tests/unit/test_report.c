@@ -193,6 +193,25 @@ static void test_hosts(void **state)
     free(text);
 }
 
+/* The folder of one of several hosts. */
+static void test_share(void **state)
+{
+    char *text;
+
+    (void)state;
+    synthetic_run_bend(
+        scratch, "UPDATE component SET host = id IN (2, 3, 5); INSERT INTO meta VALUES"
+                 " ('hosts', 2), ('rank', 0); DELETE FROM sample WHERE incarnation NOT IN (1,"
+                 " 4); DELETE FROM incarnation WHERE component IN (2, 3, 5); UPDATE sample SET"
+                 " incarnation = 2 WHERE incarnation = 4; UPDATE event SET incarnation = 2;"
+                 "UPDATE incarnation SET id = 2 WHERE id = 4");
+    text = report(true, false);
+    assert_line(text, "server-unstable-secure ", "elsewhere");
+    assert_line(text, "server-stable-secure ", "flat");
+    assert_last_line(text, "PASS: 2 of 5 components flat;");
+    free(text);
+}
+
 /* Whoever failed is looked into on its host. */
 static void test_failed_on_host(void **state)
 {
@@ -341,6 +360,7 @@ int main(void)
         TEST(test_all_in_doubt), TEST(test_nothing_judged), TEST(test_colour),
         TEST(test_damaged),      TEST(test_large_fleet),    TEST(test_interval),
         TEST(test_coverage),     TEST(test_hosts),          TEST(test_failed_on_host),
+        TEST(test_share),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
