@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define CONTACT_NS (10 * NS_PER_S)
-#define HURRY_NS (3 * NS_PER_S)
+#define HURRY_NS (5 * NS_PER_S)   /* the patience of one that gives up */
 #define WHOLE_NS (180 * NS_PER_S) /* for the others to end, after us */
 #define ASK_TIMEOUT_NS (15 * NS_PER_S)
 #define AWAIT_NS (10 * NS_PER_S)
@@ -293,11 +293,14 @@ static uint64_t deadline(const struct session *session)
                     : since > session->phase_ns       ? since + limit
                                                       : session->phase_ns + limit;
 
-    if (session->phase == PHASE_DRAIN && !session->giving_up)
-        return feed_progress_ns(session->feed) + limit;
-    if (session->phase == PHASE_DRAIN || (session->phase == PHASE_RESULTS && session->giving_up))
-        return session->phase_ns + limit;
-    return session->phase == PHASE_WHOLE ? least(away, session->phase_ns + WHOLE_NS) : away;
+    if (session->phase == PHASE_DRAIN)
+        away = feed_progress_ns(session->feed) + limit;
+    if (session->phase == PHASE_WHOLE)
+        return least(away, session->phase_ns + WHOLE_NS);
+    /* Whatever progress there is. */
+    if (session->phase == PHASE_DRAIN || session->phase == PHASE_RESULTS)
+        return session->giving_up ? least(away, session->phase_ns + 2 * HURRY_NS) : away;
+    return away;
 }
 
 static void give_in(struct session *session)
