@@ -116,12 +116,10 @@ static void close_listener(struct http *http)
 static void stop_conns(struct http *http, bool all)
 {
     for (struct http_conn *conn = http->conns; conn != NULL; conn = conn->next) {
-        struct http_exchange *x = conn->x;
-
-        if (x == NULL) {
+        if (conn->x == NULL) {
             http_conn_shut(conn);
-        } else if (x->suspended && (all || x->gone != NULL)) {
-            http_exchange_stop(x);
+        } else {
+            http_exchange_stop(conn->x, all);
         }
     }
 }

@@ -236,12 +236,16 @@ void http_exchange_abandon(struct http_exchange *x)
     resume(x);
 }
 
-void http_exchange_stop(struct http_exchange *x)
+void http_exchange_stop(struct http_exchange *x, bool all)
 {
     struct http *http = x->http;
     bool tell;
 
     pthread_mutex_lock(&http->lock);
+    if (!x->suspended || (x->gone == NULL && !all)) {
+        pthread_mutex_unlock(&http->lock);
+        return;
+    }
     tell = nobody_waits(x, false);
     if (x->streaming && x->gone == NULL) {
         x->abandoned = true; /* cut off, so that nobody takes a part for the whole */

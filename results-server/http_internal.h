@@ -164,8 +164,9 @@ void http_exchange_completed(void *cls, struct MHD_Connection *mhd, void **conte
                              enum MHD_RequestTerminationCode code);
 /* Suspended, and nobody waits for it: tells the owner, closes the connection. */
 void http_exchange_abandon(struct http_exchange *x);
-/* The server stops: tells the owner, answers 503 or ends the stream. */
-void http_exchange_stop(struct http_exchange *x);
+/* The server stops. If it waits, and has a gone callback or all are to end: tells the owner,
+ * answers 503 or ends the stream. */
+void http_exchange_stop(struct http_exchange *x, bool all);
 /* What another thread did to x. */
 void http_exchange_ready(struct http_exchange *x);
 
