@@ -50,6 +50,7 @@ static void link_broke(struct load_link *link)
     if (!link->busy)
         return;
     link->hooks.broke(link->hooks.user);
+    ev_timer_set(&link->again, RECONNECT, 0); /* libev has used up the time of the last one */
     ev_timer_start(link->loop, &link->again);
 }
 
@@ -181,7 +182,7 @@ struct load_link *load_link_new(struct ev_loop *loop, const struct sockaddr_in *
     link->fd = -1;
     ev_init(&link->io, on_io);
     link->io.data = link;
-    ev_timer_init(&link->again, on_again, RECONNECT, 0);
+    ev_init(&link->again, on_again);
     link->again.data = link;
     return link;
 }

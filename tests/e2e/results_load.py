@@ -11,7 +11,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 
 import ports
-from load import Load, size_of
+from load import Load, rss_of, size_of
 from program import PATIENCE, wait_until
 from prometheus_client.parser import text_string_to_metric_families
 from results import Results
@@ -20,7 +20,6 @@ from tap import Tap
 HOSTS, PROCESSES, INTERVAL, SECONDS = 50, 60, 0.25, 6
 BATCHES = HOSTS * int(SECONDS / INTERVAL)
 PREAMBLE = 3 + 2 * PROCESSES  # rows: meta, components, incarnations
-SETTLED = SECONDS / 3  # after which memory is to be flat
 FLAT = 8 << 20  # bytes: pages that malloc keeps for now
 
 
@@ -66,7 +65,7 @@ def counts_of(server):
 
 
 def killed(tap, folder):
-    """The load, with kill -9 in its first third; the server that has taken over."""
+    """The load, with kill -9 in its first third; the server that has taken over, and its memory half-way."""
     port = ports.port()
     server = Results(store=folder, port=port)
     with server, Load(server, "t", HOSTS, processes=PROCESSES, interval="%dms" % (1000 * INTERVAL),
@@ -77,36 +76,36 @@ def killed(tap, folder):
         server.process.wait()
         heir = Results(store=folder, port=port)
         load.server = heir
+        wait_until(lambda: counts_of(heir)[0] > HOSTS + BATCHES / 2)
+        middle = rss_of(heir.process.pid)
         report = load.report()
     tap.check("every batch that was due is acknowledged, %d (%d connections broke)" % (BATCHES, report["broken"]),
               (report["acknowledged"], report["unacknowledged"], report["refused"], report["done"])
               == (BATCHES, 0, 0, HOSTS), report)
     stored = (BATCHES + HOSTS, BATCHES * PROCESSES + HOSTS * PREAMBLE)
     tap.check("each is stored once: %d batches, %d rows" % stored, counts_of(heir) == stored, counts_of(heir))
-    return heir, load, stored
+    return heir, middle, stored
 
 
-def flat(tap, load):
-    if size_of(load.server.process.pid) > 1 << 40:
+def flat(tap, heir, middle):
+    if size_of(heir.process.pid) > 1 << 40:
         tap.skip("AddressSanitizer keeps what was freed")
         return
-    began = load.rss[0][0]
-    early = max(rss for t, rss in load.rss if t <= began + SETTLED)
-    late = max(rss for t, rss in load.rss if t > began + SETTLED)
-    tap.check("its memory is flat: %.1f MB, and %.1f MB later" % (early / 2 ** 20, late / 2 ** 20),
-              late < early + FLAT, load.rss)
+    end = rss_of(heir.process.pid)
+    tap.check("its memory is flat: %.1f MB half-way, %.1f MB in the end" % (middle / 2 ** 20, end / 2 ** 20),
+              end < middle + FLAT, middle, end)
 
 
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
-        heir, load, stored = killed(tap, folder)
+        heir, middle, stored = killed(tap, folder)
         with heir:
             values = scraped(tap, heir, stored)
             answered = sum(v for (name, labels), v in values.items() if name == "answers_total"
                            and ("route", "/test/ID/peer/PEER/metrics") in labels and ("status", "200") in labels)
             tap.check("/metrics: requests by route and status", 0 < answered < BATCHES, answered)
-            flat(tap, load)
+            flat(tap, heir, middle)
             tap.check("SIGTERM ends it with 0", heir.stop() == 0, heir.said())
     tap.done()
 
