@@ -478,6 +478,32 @@ static void test_host_without_a_word(void **state)
     check_dead(0, "host n1 was never heard (3 processes)");
 }
 
+/* What the run was to be any host knows. */
+static void test_first_host_without_a_word(void **state)
+{
+    struct share shares[] = {{"n0", host_of(0, "n0", 0), 0},
+                             {"n1", host_of(1, "n1", -2 * HOUR), BATCHES}};
+    struct verdict_list list;
+    struct run_reader *run;
+
+    (void)state;
+    shares[0].host.lost = true;
+    shares[0].host.last_ns = 0;
+    write_part("n0", 0, "");
+    write_part("n1", 1, AHEAD);
+    assert_int_equal(merge_shares(shares, 2).left_out, 0);
+    list = judging_judge();
+    assert_string_equal(judging_find(&list, 0, "hosts")->text,
+                        "host n0 was never heard (2 processes)");
+    assert_int_equal(count_of(&list, OUTCOME_FAIL), 1);
+    assert_int_equal(judging_find(&list, 0, "complete")->outcome, OUTCOME_PASS);
+    verdict_list_free(&list);
+    run = open_run(scratch);
+    assert_string_equal(run_reader_info(run)->argv, "driver --seed 7 --duration 20s");
+    assert_string_equal(name_of(run, 1), "n0.server-stable-secure");
+    run_reader_free(run);
+}
+
 /* What a batch may bring that no run has. */
 static void test_strange_rows(void **state)
 {
@@ -554,6 +580,7 @@ int main(void)
         TEST(test_spread),
         TEST(test_dead_host),
         TEST(test_host_without_a_word),
+        TEST(test_first_host_without_a_word),
         TEST(test_strange_rows),
         TEST(test_file_in_the_way),
     };
