@@ -80,6 +80,8 @@ function age(about) {
 
 // ---- the sentence ----
 
+const MOST_REASON = 80;
+
 function say(sentence, className) {
   if (by("sentence").textContent !== sentence) by("sentence").textContent = sentence;
   if (by("head").className !== className) by("head").className = className;
@@ -96,13 +98,19 @@ function progress(about, look) {
   return "running, " + Math.floor(now) + (planned ? " of " + Math.round(planned) : "") + "\u00a0s";
 }
 
+// The first of its hosts that said what was wrong.
+function because(about) {
+  const worst = about.results.find(([, verdict, reason]) => reason && (verdict === "fail" || verdict === "error"));
+  return worst ? ": " + worst[0] + ", " + worst[2].slice(0, MOST_REASON) : "";
+}
+
 function sentence(about, look) {
   const lost = lostOf(about), names = lost.slice(0, 3).map((host) => host.name).join(", ");
   const more = lost.length > 3 ? " and " + (lost.length - 3) + " more" : "";
   const dead = lost.length ? "; lost: " + names + more : "";
   if (about.state === "finished") {
     const [words, className] = outcome(about.verdict);
-    return [about.id + " " + words + dead, className];
+    return [about.id + " " + words + (about.verdict === "pass" ? "" : because(about)) + dead, className];
   }
   if (about.state === "created") {
     const of = about.size ? about.hosts.length + " of " + plural(about.size, "host") + (about.size === 1 ? " is" : " are") + " here" : "not started";
@@ -197,12 +205,15 @@ function sums(about, look, list) {
   return [": " + bytes(total(there, "memory")), ": " + count(total(there, "rate")) + " messages a second"];
 }
 
+const NOTHING = 1024; // bytes: what comes and goes at any moment
+const risenWords = (part) => (part.rise < NOTHING ? "; nothing rose by " + NOTHING / 1024 + " KB" : "; most risen: " + part.key + ", by " + bytes(part.rise));
+
 function drawTitles(about, look, list) {
   const [memory, traffic] = sums(about, look, list);
   const risen = list.filter((part) => part.rise !== null).sort((a, b) => b.rise - a.rise)[0];
   const measure = look.measures.map((name) => MEASURES[name]).join(", or ") || "Memory";
   title("memory-title",
-    "Memory" + memory + (risen && risen.rise > 0 ? "; most risen: " + risen.key + ", by " + bytes(risen.rise) : ""),
+    "Memory" + memory + (risen ? risenWords(risen) : ""),
     measure + " " + whose(about, look) + ". Risen: the least of the last third of the time above the least of the first third.");
   title("traffic-title", "Traffic" + traffic,
     "Messages sent and received, " + whose(about, look) + "." + (look.pauses ? " It pauses for every checkpoint." : ""));

@@ -206,8 +206,12 @@ def away(tap, browser, server, again):
         died = "[...document.querySelectorAll('#findings li')].filter((e) => e.innerText.includes('died')).length"
         tap.check("nothing is there twice", browser.until(died + " === 1") and "Kills\n1" in browser.text("#facts"),
                   browser.text("#findings"), browser.text("#facts"))
-        Run(back).ask("PUT", "/finish", {"verdict": "fail"})
-        tap.check("the verdict is the sentence", browser.until_text("h1", "demo failed"))
+        last = Run(back)
+        end = {"sequence_last": 0, "status": 1, "verdict": "fail", "reason": "server-flat: heap-cap"}
+        last.ask("PUT", "/peer/n3/results", end)
+        last.ask("PUT", "/finish", {"verdict": "fail"})
+        tap.check("the verdict is the sentence, and why",
+                  browser.until_text("h1", "demo failed: n3, server-flat: heap-cap"))
         tap.check("and its colour", browser.run("return document.getElementById('head').className") == "fail")
         tap.check("the list has it, too", browser.until_text("#tests", "fail"))
         console(tap, browser, back)
