@@ -151,8 +151,6 @@ void session_whole_failed(struct session *session, const char *why)
 {
     char part[PATH_MAX + 32];
 
-    log_error("cannot fetch the whole run: %s", why);
-    session_say(session, "whole failed %s", why);
     if (session->whole != NULL) {
         part_path(session, part, sizeof part);
         fclose(session->whole);
@@ -160,6 +158,8 @@ void session_whole_failed(struct session *session, const char *why)
     }
     session->whole = NULL;
     session->whole_dir[0] = '\0';
+    log_error("cannot fetch the whole run: %s", why);
+    session_say(session, "whole failed %s", why);
     session_go(session, PHASE_DELIVERED);
 }
 

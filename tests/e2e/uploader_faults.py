@@ -147,6 +147,33 @@ def test_finished(tap, folder):
         tap.check("and what could not be delivered is told", uploader.wait() == 3 and "was finished before" in why, why)
 
 
+def test_whole(tap, folder):
+    whole = os.path.join(folder, "whole")
+    os.mkdir(whole)
+    with FakeResults() as server, Uploader(server.url, "--run", folder) as uploader:
+        uploader.begin()
+        server.whole = os.urandom(3 << 20)
+        server.faults_at = "run.db"
+        server.faults += ["close", 503, "lose", "close"]
+        uploader.order("done 0 pass")
+        uploader.order("whole " + whole)
+        answer = uploader.hears("whole")
+        tap.check("the whole is fetched, however often", answer == "ok " + whole and not server.faults, answer)
+        with open(os.path.join(whole, "run.db"), "rb") as file:
+            tap.check("and is what the server has", file.read() == server.whole and os.listdir(whole) == ["run.db"])
+        uploader.order("whole " + os.path.join(whole, "nowhere"))
+        answer = uploader.hears("whole")
+        tap.check("a folder that is not there", (answer or "").startswith("failed No such file"), answer)
+        server.faults += [404]
+        uploader.order("whole " + whole)
+        answer = uploader.hears("whole")
+        tap.check("a whole that is refused", answer == "failed ordered by the test"
+                  and os.listdir(whole) == ["run.db"], answer)
+        uploader.order("finish fail")
+        tap.check("the verdict is told even so", uploader.hears("finished") == "" and uploader.wait() == 0)
+        tap.check("and known", server.test("night").finish == {"verdict": "fail"}, server.test("night").finish)
+
+
 def test_usage(tap, folder):
     good = {"--to": "http://127.0.0.1:1", "--test": "a", "--peer": "b", "--run": folder}
     wrong = [("--to", "127.0.0.1:9904"), ("--to", "ftp://a"), ("--to", "http://a/b"), ("--to", "http://a?b"),
@@ -225,6 +252,7 @@ def main():
         test_missing(tap, empty)
         test_gone(tap, run)
         test_finished(tap, empty)
+        test_whole(tap, empty)
         test_lines(tap)
     tap.done()
 

@@ -4,6 +4,7 @@
         server.url
         server.faults.append(500)    # the next request but those for the clock gets that; also "close" (in the
                                      # middle of the answer), "lose" (it was done, but there is no answer), "slow"
+        server.faults_at = "run.db"  # ... of which the path contains that
         server.test("night")         # as it is now: see Test
 
 It takes what the real one takes, and checks as little as it can.
@@ -86,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         owner = self.server.owner
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         # Probes of the clock may come at any time; whoever orders a fault means something else.
-        faulty = owner.faults and self.path != "/status"
+        faulty = owner.faults and self.path != "/status" and owner.faults_at in self.path
         fault = owner.faults.pop(0) if faulty else None
         if fault == "slow":
             time.sleep(0.3)
@@ -119,6 +120,7 @@ class FakeResults:
     def __init__(self, token=None, port=0):
         self.token = token
         self.faults = []
+        self.faults_at = ""
         self.tests = {}
         self.whole = b""
         self.changed = threading.Condition()
