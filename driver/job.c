@@ -287,7 +287,13 @@ static void cut_off(void *user, const char *why)
     struct job *job = user;
 
     live_clear(&job->live);
-    log_error("nothing more is reported: %s; going on alone", why);
+    if (job->start_ns != 0 || job->stopping) {
+        log_error("nothing more is reported: %s; going on alone", why);
+        return;
+    }
+    log_error("the run cannot begin: %s", why);
+    job->late = true;
+    stop(job);
 }
 
 static const struct share_hooks share_hooks = {start_at, end_with_others, cut_off};

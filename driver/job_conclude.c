@@ -117,11 +117,27 @@ static enum exit_status judge_whole(struct job *job, enum exit_status end, const
     return end == STATUS_FAILED || end == STATUS_ENVIRONMENT ? end : status;
 }
 
+/* There is no whole of a run that never began: the results server has taken nothing yet. */
+static enum exit_status tell_of_no_run(struct job *job, enum exit_status end)
+{
+    const struct judge_wishes all = wishes(job);
+    char error[JOB_LINE];
+
+    if (end == STATUS_FAILED)
+        (void)judge_run(job->run_dir, &all);
+    if (!share_deliver(job->share, end, job->reason, error, sizeof error) ||
+        !share_conclude(job->share, end, error, sizeof error))
+        return lack(job, end, error);
+    return end;
+}
+
 static enum exit_status judge_all(struct job *job, enum exit_status end)
 {
     char dir[PATH_MAX], error[JOB_LINE];
     enum exit_status status;
 
+    if (job->begun_ns == 0)
+        return tell_of_no_run(job, end);
     if (!share_deliver(job->share, end, job->reason, error, sizeof error) ||
         !folder_make_whole(job->run_dir, dir, error, sizeof error))
         return lack(job, end, error);

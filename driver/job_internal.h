@@ -42,8 +42,8 @@ struct job {
     struct live live;
     uint64_t begun_ns; /* 0: not yet */
     bool stopping, interrupted, breached, store_failed, line_failed;
-    bool cut;                /* ended, because another host did */
-    bool late;               /* some share was not up in time: the run never began */
+    bool cut;  /* ended, because another host did */
+    bool late; /* the run could not begin: a share was not up in time, or nobody said when */
     char reason[JOB_REASON]; /* of an end before the time, "" if there is none */
     uint64_t start_ns;       /* the common beginning; 0: not known */
     ev_timer duration_timer, live_timer, start_timer;

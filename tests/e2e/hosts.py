@@ -221,6 +221,16 @@ def restarted():
             yield from judged(h, second, "restarted")
 
 
+def stillborn(results):
+    broken = LONG.replace("name: victim, server: plain, pattern: non-streaming-many-calls, stable: false",
+                          "name: victim, server: plain, command: [/bin/false]")
+    with hosts(results, "stillborn", "spread", broken) as h:
+        statuses = h.wait()
+        yield "a share that cannot be brought up ends all", statuses == [3, 1], statuses, *h.said()
+        yield "... which say why", "victim: error-exit" in h.drivers[1].said() and \
+            "n1 (fail: victim: error-exit)" in h.drivers[0].said(), *h.said()
+
+
 def never_met(results):
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))
@@ -243,7 +253,7 @@ def main():
     tap = Tap()
     try:
         with Results() as results, concurrent.futures.ThreadPoolExecutor() as pool:
-            shared = (replicate, spread, killed, died, lost, rank0_killed, never_met, unchanged)
+            shared = (replicate, spread, killed, died, lost, rank0_killed, stillborn, never_met, unchanged)
             running = [pool.submit(lambda case: list(case(results)), case) for case in shared]
             running.append(pool.submit(lambda: list(restarted())))
             for case in running:
