@@ -10,7 +10,8 @@ struct web_file {
     size_t size;
 };
 
-/* NULL: there is none of this name (uplot.js and uplot.css: not without npm at build time). */
+/* NULL: there is none of this name. uplot.js and uplot.css have nothing in them without npm at
+ * build time. */
 const struct web_file *web_file_find(const char *name);
 
 #endif

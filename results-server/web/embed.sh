@@ -1,6 +1,6 @@
 #!/bin/sh
-# embed.sh NAME=FILE...: web_files.c (../web_files.h) on standard output. A file that is not there is left
-# out.
+# embed.sh NAME=FILE...: web_files.c (../web_files.h) on standard output. In place of a file that is not
+# there is a comment: the page asks for it all the same.
 set -eu
 
 type_of()
@@ -17,6 +17,15 @@ type_of()
     esac
 }
 
+content_of()
+{
+    if [ -r "$1" ]; then
+        cat "$1"
+    else
+        echo "/* not in this build */"
+    fi
+}
+
 echo '/* Made by web/embed.sh; do not edit. */'
 printf '#include "results-server/web_files.h"\n\n#include <string.h>\n'
 rows=
@@ -24,10 +33,9 @@ n=0
 for pair in "$@"; do
     name=${pair%%=*}
     file=${pair#*=}
-    [ -r "$file" ] || continue
     type=$(type_of "$name")
     printf '\nstatic const unsigned char file_%d[] = {\n' "$n"
-    od -An -v -tu1 "$file" | sed 's/  */,/g; s/^,//; s/$/,/'
+    content_of "$file" | od -An -v -tu1 | sed 's/  */,/g; s/^,//; s/$/,/'
     printf '};\n'
     rows="$rows    {\"$name\", \"$type\", file_$n, sizeof file_$n},
 "
