@@ -35,6 +35,8 @@ enum metric_source { METRIC_PAGE, METRIC_PROC };
     X(ACCEPTS_REFUSED, 18, "accepts_refused", "1", COUNTER, PAGE) /* no descriptor, no memory */   \
     X(FAILED_CONNECTS, 19, "failed_connects", "1", COUNTER, PAGE) /* before they were usable */    \
     X(STALLS, 28, "stalls", "1", COUNTER, PAGE) /* a peer let its window run out, and came back */ \
+    X(LIMITED, 29, "limited", "1", COUNTER,                                                        \
+      PAGE) /* connections ended for what they sent: floods */                                     \
     /* the relay, once it has taken an event; absent before */                                     \
     X(EVENTS_ACCEPTED, 40, "events_accepted", "1", COUNTER, PAGE)                                  \
     X(EVENTS_DELIVERED, 41, "events_delivered", "1", COUNTER, PAGE)                                \

@@ -73,7 +73,6 @@ void head_begin(struct head *head)
 void head_take_request(struct head *head, const char *name, size_t name_size, const char *value,
                        size_t size)
 {
-    head->list_size += (uint32_t)(name_size + size + HEADER_OVERHEAD);
     if (head->list_size > HEAD_LIST_MAX)
         refuse(head, 0, GRPC_RESOURCE_EXHAUSTED, "header list larger than the limit");
     else if (name_is(name, name_size, ":method"))

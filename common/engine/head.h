@@ -22,7 +22,7 @@ struct head {
     uint64_t timeout_ns;
     const char *refuse_text;
     struct codec_buffer custom; /* metadata as it came (metadata.h) */
-    uint32_t list_size;
+    uint32_t list_size;         /* counted by the session, of every block */
     int refuse_code;            /* a gRPC status to refuse with, or 0 */
     int refuse_http;            /* an HTTP status to refuse with, or 0 */
     uint8_t encoding, accepted; /* grpc-encoding, and a bit for each of grpc-accept-encoding */
@@ -32,7 +32,7 @@ struct head {
 /* A block begins; frees what the last one left. */
 void head_begin(struct head *head);
 
-/* One header of it. */
+/* One header of it, that list_size knows already. */
 void head_take_request(struct head *head, const char *name, size_t name_size, const char *value,
                        size_t size);
 

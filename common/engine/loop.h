@@ -28,6 +28,7 @@ struct engine_stats {
     uint64_t messages_sent, messages_received; /* counted by prefix, both ends */
     uint64_t bytes_sent, bytes_received;       /* message bytes with their prefixes */
     uint64_t protocol_errors;
+    uint64_t limited;         /* connections ended at a limit of guard.h, or for their PINGs */
     uint64_t memory_drops;    /* connections dropped because an allocation was refused */
     uint64_t accepts_refused; /* accept(2) had no descriptor or no memory; tried again later */
     uint64_t resets;          /* connections that the peer ended by RST */

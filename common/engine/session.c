@@ -122,7 +122,6 @@ static void take_response_header(struct session *s, struct call *call, const cha
     struct told told = {call, trailing};
     int encoding;
 
-    s->head.list_size += (uint32_t)(name_size + size + HEADER_OVERHEAD);
     if (s->head.list_size > HEAD_LIST_MAX) {
         call_fail(call, GRPC_RESOURCE_EXHAUSTED, "header list larger than the limit");
     } else if (name_is(name, name_size, ":status")) {
@@ -152,6 +151,58 @@ static void check_response(struct session *s, struct call *call)
         call->ops->on_headers(call);
 }
 
+/* What a peer may not do, whether or not HTTP/2 has a word for it: the end of its connection. */
+
+/* debug: static, and for our log, too. */
+static void end_calmly(struct session *s, const char *debug, size_t size)
+{
+    if (s->limited)
+        return;
+    s->limited = true;
+    stats_of(s)->limited++;
+    stats_of(s)->protocol_errors += !s->conn.fault;
+    conn_fault(&s->conn, CLIENT_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM, debug);
+    session_check(s,
+                  nghttp2_submit_goaway(s->conn.h2, NGHTTP2_FLAG_NONE,
+                                        nghttp2_session_get_last_proc_stream_id(s->conn.h2),
+                                        NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)debug, size));
+    session_check(s, nghttp2_session_terminate_session(s->conn.h2, NGHTTP2_ENHANCE_YOUR_CALM));
+    /* It may never read that. */
+    conn_limit(&s->conn, SESSION_GOODBYE_NS);
+}
+
+static void spend(struct session *s)
+{
+    static const char flood[] = "too many frames that are no work";
+
+    if (!guard_spend(&s->guard, clock_now_ns()))
+        end_calmly(s, flood, sizeof flood - 1);
+}
+
+static bool is_no_work(const nghttp2_frame_hd *hd)
+{
+    switch (hd->type) {
+    case NGHTTP2_DATA:
+        return hd->length == 0 && !(hd->flags & NGHTTP2_FLAG_END_STREAM);
+    case NGHTTP2_SETTINGS:
+        return !(hd->flags & NGHTTP2_FLAG_ACK);
+    default:
+        return hd->type == NGHTTP2_PRIORITY;
+    }
+}
+
+/* One header more. False: the list is a bomb, and no more of it shall be looked at. */
+static bool list_is_bearable(struct session *s, size_t name_size, size_t size)
+{
+    static const char bomb[] = "header list far larger than the limit";
+
+    s->head.list_size += (uint32_t)(name_size + size + HEADER_OVERHEAD);
+    if (s->head.list_size <= GUARD_LIST_MAX)
+        return true;
+    end_calmly(s, bomb, sizeof bomb - 1);
+    return false;
+}
+
 /* nghttp2's callbacks: adapters. */
 
 /*
@@ -164,6 +215,13 @@ static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *hd, void 
     struct session *s = session_of(user);
     int32_t id = hd->stream_id, last = s->last_stream;
 
+    if (s->server && nghttp2_session_get_outbound_queue_size(h2) > GUARD_QUEUE_MAX) {
+        stats_of(s)->limited += !s->limited;
+        conn_doom(&s->conn, CLIENT_PROTOCOL, 0, "asks for more than it reads");
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (is_no_work(hd))
+        spend(s);
     if (!s->server || hd->type != NGHTTP2_HEADERS)
         return 0;
     if (id > last) {
@@ -203,6 +261,8 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
     (void)flags;
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
+    if (!list_is_bearable(s, name_size, size))
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (s->server) {
         if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
             take_request_header(s, (const char *)name, name_size, (const char *)value, size);
@@ -246,12 +306,7 @@ static void count_ping(struct session *s)
     s->last_ping_ns = now;
     if (!soon || ++s->ping_strikes <= PING_STRIKES)
         return;
-    session_check(s,
-                  nghttp2_submit_goaway(s->conn.h2, NGHTTP2_FLAG_NONE,
-                                        nghttp2_session_get_last_proc_stream_id(s->conn.h2),
-                                        NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)too_many_pings,
-                                        sizeof too_many_pings - 1));
-    session_check(s, nghttp2_session_terminate_session(s->conn.h2, NGHTTP2_ENHANCE_YOUR_CALM));
+    end_calmly(s, too_many_pings, sizeof too_many_pings - 1);
 }
 
 static void take_ping(struct session *s, bool ack)
@@ -383,6 +438,10 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
         goaway_sent(s, frame->goaway.error_code);
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
         s->ping_strikes = 0;
+    /* What made us reset it may come again and again (CVE-2025-8671). */
+    if (s->server && frame->hd.type == NGHTTP2_RST_STREAM &&
+        frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
+        spend(s);
     /* nghttp2 resets the stream; where SETTINGS did it, the connection must end (6.9.2). */
     if (frame->hd.type == NGHTTP2_RST_STREAM &&
         frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)

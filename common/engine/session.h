@@ -11,6 +11,9 @@
 /* github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md, "Server Enforcement" */
 #define SESSION_PERMIT_NS (300 * NS_PER_S)
 
+/* Who is sent away, but does not read, is dropped after so long. */
+#define SESSION_GOODBYE_NS (2 * NS_PER_S)
+
 /* Makes the nghttp2 session and queues the preface and SETTINGS; false if out of memory. */
 bool session_open(struct session *s);
 

@@ -4,6 +4,7 @@
 #define FLATLINE_ENGINE_SESSION_INTERNAL_H
 
 #include "common/engine/conn.h"
+#include "common/engine/guard.h"
 #include "common/engine/head.h"
 
 struct call;
@@ -27,6 +28,7 @@ struct session {
     struct call *first_call;
     uint32_t call_count;
     struct head head;      /* of the block being received */
+    struct guard guard;    /* what the peer sends that is no work */
     uint64_t last_ping_ns; /* server: of the client's last PING */
     uint64_t permit_ns;    /* server: PINGs are too soon after less; 0: SESSION_PERMIT_NS */
     /* server: the highest stream, and the ids last passed over without being used */
@@ -38,6 +40,7 @@ struct session {
     bool peer_goaway; /* received */
     bool calm;        /* client: the peer said too_many_pings */
     bool seen_settings;
+    bool limited; /* told to go for what it sent */
 };
 
 static inline struct session *session_of_conn(struct conn *conn)

@@ -1,0 +1,34 @@
+/*
+ * What a peer may ask of us that is no work: a bucket of GUARD_BURST frames, refilled at GUARD_RATE
+ * a second (RFC 9113, section 10.5: an endpoint that does not watch for that is open to denial of
+ * service). Spent on SETTINGS, PRIORITY, empty DATA, and on each stream that a client makes its
+ * server reset; not on PING, which gRPC clients send with every round trip while data flows. One
+ * for a connection. The table of attacks is in docs/attacks.md.
+ */
+#ifndef FLATLINE_ENGINE_GUARD_H
+#define FLATLINE_ENGINE_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GUARD_BURST 1000u
+#define GUARD_RATE 100u
+
+/* A header list that grows beyond so many bytes (RFC 9113, section 6.5.2, for how they count) ends
+ * the connection; below it, and above HEAD_LIST_MAX, the request is refused. */
+#define GUARD_LIST_MAX (64u << 10)
+
+/* A server's frames that wait for the peer to read: three for each stream that it may open, a
+ * thousand answered PINGs and SETTINGS, nghttp2's own limit, and some. Beyond, it does not read. */
+#define GUARD_QUEUE_MAX 2048u
+
+/* All zero at first. */
+struct guard {
+    uint64_t refilled_ns;
+    uint32_t spent;
+};
+
+/* False: there is none left. */
+bool guard_spend(struct guard *guard, uint64_t now_ns);
+
+#endif
