@@ -353,6 +353,7 @@ struct lane *lane_new(struct lane_world *world)
         .service = world->service,
         .encoding = world->encoding,
         .cancel_after = world->cancel_after,
+        .timeout_ns = world->call_timeout_ns,
         .overrun = world->overrun,
         .new_header = world->new_header,
         .message_size = world->message_size,

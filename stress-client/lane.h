@@ -27,8 +27,9 @@ struct lane_world {
     struct rng rng;
     enum routine_service service;
     enum grpc_encoding encoding;
-    uint64_t retry_limit;  /* reconnects in a row, RECONNECT_FOR_EVER */
-    uint64_t cancel_after; /* routine.h; so are the next three */
+    uint64_t retry_limit;     /* reconnects in a row, RECONNECT_FOR_EVER */
+    uint64_t call_timeout_ns; /* routine.h; so are the next four */
+    uint64_t cancel_after;
     bool overrun, new_header;
     uint32_t message_size;
     bool secure;   /* record TLS handshakes */

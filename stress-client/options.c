@@ -237,6 +237,8 @@ static const struct option_spec specs[] = {
     {"retry", 0, "N", "reconnect after a loss, N times in a row (0)", options_set_u64,
      MEMBER(retry)},
     {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
+    {"call-timeout", 0, "TIME", "deadline of each call (none)", options_set_period,
+     MEMBER(call_timeout_ns)},
     {"cancel-after", 0, "N", "cancel each call after N replies", options_set_u64,
      MEMBER(cancel_after)},
     {"overrun", 0, NULL, "non-streaming: a request too many, to be refused", options_set_flag,
@@ -486,6 +488,9 @@ static void check(const struct options *o)
         (o->cancel_after != 0 || o->overrun || o->new_header || o->message_size != 0))
         options_exit_bad(&set, "--cancel-after, --overrun, --new-header and --message-size need "
                                "--service flatline");
+    if (o->call_timeout_ns != 0 &&
+        (plan_group_count(o->plan) == 0 || o->service != ROUTINE_FLATLINE))
+        options_exit_bad(&set, "--call-timeout needs calls of --service flatline");
     if (o->telemetry_fd >= 0 && o->retry != UINT64_MAX && !relay)
         options_exit_bad(&set, "--retry: with --telemetry-fd the client retries for ever");
     if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0 && !relay && !peers &&

@@ -31,6 +31,7 @@ struct options {
     uint64_t connect_timeout_ns;                 /* the same */
     bool abortive;
     enum routine_service service;
+    uint64_t call_timeout_ns;    /* 0: no deadline */
     uint64_t cancel_after;       /* replies; 0: never */
     bool overrun;                /* a request too many in each non-streaming call */
     bool new_header;             /* each call has one of a value that was never sent before */

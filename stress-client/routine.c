@@ -368,7 +368,8 @@ static struct call *start_stress(struct client *client, const struct plan_call *
                                  struct routine_host *host)
 {
     const struct call_ops *ops = table[plan->kind].ops;
-    struct client_call_options options = {.encoding = host->encoding};
+    struct client_call_options options = {.encoding = host->encoding,
+                                          .timeout_ns = host->timeout_ns};
     struct grpc_metadata header;
     char text[NEW_HEADER_TEXT];
     struct routine *r;

@@ -52,6 +52,7 @@ struct routine_host {
     enum grpc_encoding
         encoding;          /* FLATLINE: of requests; if not IDENTITY, replies must be compressed */
     uint64_t cancel_after; /* FLATLINE: cancel a call after so many replies; 0: never */
+    uint64_t timeout_ns;   /* FLATLINE: deadline of each call; 0: none */
     bool numbered;         /* FLATLINE: messages bear their place in the call */
     struct histogram *rtt; /* FLATLINE: round trips are recorded here too; NULL: only in tally */
     bool overrun;    /* FLATLINE: a non-streaming call sends two requests, and must be refused */

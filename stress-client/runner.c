@@ -285,6 +285,7 @@ struct runner *runner_new(const struct runner_config *config)
         .retry_limit = config->retry_limit,
         .secure = config->secure,
         .abortive = config->abortive,
+        .call_timeout_ns = config->call_timeout_ns,
         .cancel_after = config->cancel_after,
         .overrun = config->overrun,
         .new_header = config->new_header,

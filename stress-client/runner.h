@@ -26,6 +26,7 @@ struct runner_config {
     enum routine_service service;
     enum grpc_encoding encoding; /* of requests; replies must be compressed, too */
     uint64_t retry_limit;        /* reconnects in a row, RECONNECT_FOR_EVER */
+    uint64_t call_timeout_ns;    /* of each call; 0: none */
     uint64_t cancel_after;       /* routine.h */
     uint32_t message_size;       /* likewise */
     bool secure, abortive, overrun, new_header;

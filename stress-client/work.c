@@ -154,6 +154,7 @@ static bool set_up_traffic(struct work *work)
         .retry_limit = o->retry != UINT64_MAX ? o->retry : 0,
         .secure = o->secure,
         .abortive = o->abortive,
+        .call_timeout_ns = o->call_timeout_ns,
         .cancel_after = o->cancel_after,
         .overrun = o->overrun,
         .new_header = o->new_header,

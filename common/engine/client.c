@@ -100,6 +100,12 @@ static void on_connected(struct conn *conn)
     client_of(session_of_conn(conn))->connected_ns = clock_now_ns();
 }
 
+/* Who accepts, and then says nothing, is no server: until its SETTINGS the set-up limit holds. */
+static void on_preface(struct session *s)
+{
+    conn_limit(&s->conn, 0);
+}
+
 static void on_pong(struct session *s)
 {
     keepalive_pong(&client_of(s)->keepalive);
@@ -112,7 +118,6 @@ static bool on_open(struct conn *conn)
     if (!session_open(&client->session))
         return false;
     client->ready_ns = clock_now_ns();
-    conn_limit(conn, 0);
     keepalive_start(&client->keepalive);
     client->events->on_ready(client, client->user);
     return true;
@@ -182,7 +187,11 @@ static void on_end(struct conn *conn, enum client_end end, int detail, const cha
     mem_free(MEM_APP, client);
 }
 
-static const struct session_ops session_ops = {.on_goaway = on_goaway, .on_pong = on_pong};
+static const struct session_ops session_ops = {
+    .on_goaway = on_goaway,
+    .on_pong = on_pong,
+    .on_preface = on_preface,
+};
 static const struct conn_ops conn_ops = {
     .on_connected = on_connected,
     .on_open = on_open,

@@ -28,7 +28,7 @@ struct client_config {
     const char *host; /* resolved once by client_target_new, see below */
     uint16_t port;
     struct tls_context *tls;     /* NULL: cleartext */
-    uint64_t connect_timeout_ns; /* TCP + TLS together; 0: 20 s */
+    uint64_t connect_timeout_ns; /* TCP, TLS and the server's SETTINGS together; 0: 20 s */
     uint32_t max_message;        /* 0: GRPC_MAX_MESSAGE */
     /*
      * A PING so often, whatever else is sent; the connection ends with CLIENT_TIMEOUT if it is not

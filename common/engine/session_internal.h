@@ -17,7 +17,7 @@ struct session_ops {
     void (*on_goaway)(struct session *s);
     /* Our PING was answered. */
     void (*on_pong)(struct session *s);
-    /* Server: the peer's preface was read, the set-up is done. */
+    /* The peer's preface (its first SETTINGS) was read, the set-up is done. */
     void (*on_preface)(struct session *s);
 };
 
