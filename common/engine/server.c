@@ -20,6 +20,11 @@
 #define SETUP_LIMIT_NS (10 * NS_PER_S) /* TCP accept until the client's SETTINGS */
 #define ACCEPT_PAUSE 0.1               /* s, after EMFILE and the like */
 #define KEEPALIVE_TIMEOUT_NS (20 * NS_PER_S)
+/* A peer that is gone without a word: when the kernel asks after it, how often, and how many times.
+ */
+#define PEER_IDLE 60     /* s */
+#define PEER_INTERVAL 20 /* s */
+#define PEER_PROBES 3
 #define NOTICE_PART 4 /* the final GOAWAY follows after this part of the drain */
 
 struct server_conn {
@@ -208,6 +213,17 @@ static void on_accept_pause(struct ev_loop *ev, ev_timer *w, int revents)
         ev_io_start(ev, &server->listener);
 }
 
+/* What is accepted has it from the socket that listens. */
+static void ask_after_peers(int fd)
+{
+    static const int on = 1, idle = PEER_IDLE, interval = PEER_INTERVAL, probes = PEER_PROBES;
+
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 /*
  * Who is first sets SO_REUSEPORT only once the port is bound: set before, it would join the port of
  * another server of this user instead of finding it busy.
@@ -223,6 +239,7 @@ static bool bind_and_listen(int fd, const struct addrinfo *ai, enum server_port_
         return false;
     if (use == SERVER_PORT_SHARE && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
         return false;
+    ask_after_peers(fd);
     return listen(fd, BACKLOG) == 0;
 }
 

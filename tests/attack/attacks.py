@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import zlib
 
 import h2raw as h2
 
@@ -231,6 +232,31 @@ def header_list(target):
                 if any(one.kind == h2.DATA and one.stream == stream for one in got):
                     wrong.append("stream %d was served" % stream)
     return wrong
+
+
+# Messages.
+
+
+def packed(stream, message):
+    """A call whose message is compressed."""
+    packer = zlib.compressobj(9, wbits=31)
+    body = h2.message(packer.compress(message) + packer.flush(), 1)
+    fields = HEAD[UNARY] + h2.literal("grpc-encoding", "gzip")
+    return h2.headers(stream, fields) + h2.data(stream, body, h2.END_STREAM)
+
+
+@attack("zip bombs just below the limit of a message", "RFC 9113, 10.5; gRPC compression.md")
+def zip_bombs(target):
+    storm = b"".join(packed(i, bytes((4 << 20) - 64)) for i in ids(14))
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(target.dial()) for _ in range(4)]
+        for peer in peers:
+            peer.send(storm)
+        for peer in peers:
+            peer.settle()
+            if peer.over:
+                return ["ended for messages that it has to look at"]
+    return []
 
 
 # Windows.

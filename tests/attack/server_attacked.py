@@ -17,7 +17,7 @@ import time
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "attack"))
 import h2raw as h2
-from attacks import ATTACKS, HEAD, UNARY, Target
+from attacks import ATTACKS, HEAD, UNARY, Target, packed
 from program import BUILD, SERVER, Child, Server, wait_until
 from tap import Tap
 
@@ -120,6 +120,10 @@ class Subject:
         return metrics if metrics["connections"] == GOOD and metrics["streams"] == 0 else None
 
     def settle(self):
+        # What is kept to unpack messages is made for the first that needs it, and the loop has one of it.
+        with h2.Connection(self.port, self.cert) as peer:
+            peer.send(packed(1, bytes(1 << 20)))
+            peer.frames(lambda one: one.ends(1))
         self.live = live(wait_until(self.at_rest))
         self.resident = resident(self.pid)
 
@@ -159,12 +163,31 @@ def play(how, subject, attack):
     tap.check("... and nothing is left of it", left is None, left)
 
 
+def watched_by_kernel(port, peer):
+    """Whether the server's end of a connection has its keepalive timer running, and how many seconds it has left."""
+    ends = "%04X" % port, "%04X" % peer.socket.getsockname()[1]
+    with open("/proc/net/tcp") as file:
+        for words in map(str.split, file):
+            if tuple(end.rpartition(":")[2] for end in words[1:3]) == ends:
+                timer, _, left = words[5].partition(":")
+                return timer == "02" and int(left, 16) <= 60 * os.sysconf("SC_CLK_TCK")
+    return False
+
+
+def test_abandoned(how, subject):
+    with h2.Connection(subject.port, subject.cert) as peer:
+        peer.settle()
+        armed = wait_until(lambda: watched_by_kernel(subject.port, peer))
+    tap.check("%s: who is silent for a minute is asked whether he is there" % how, armed)
+
+
 def test_all(how, cert, *options):
     with Child(SERVER, "--port", "0", *options, preexec_fn=None if SANITIZED else cap_data) as child:
         subject = Subject(child, cert)
         subject.settle()
         for attack in ATTACKS:
             play(how, subject, attack)
+        test_abandoned(how, subject)
         shrunk = SANITIZED or subject.shrinks()
         tap.check("%s: memory is back to within %d MB" % (how, BACK >> 20), shrunk, resident(subject.pid))
         limited = child.metrics()["limited"]
