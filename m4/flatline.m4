@@ -49,6 +49,44 @@ AC_DEFUN([FL_COVERAGE], [
   AC_SUBST([FL_COV_FLAGS])
 ])
 
+# FL_TRY_HARDENING(WORD, CFLAGS, LDFLAGS): takes the flags if the compiler and the linker do without
+# a word, and remembers that it did, for the test that looks for their effect in the programs.
+AC_DEFUN([FL_TRY_HARDENING], [
+  AC_MSG_CHECKING([for hardening: $1])
+  fl_saved_cflags=$CFLAGS fl_saved_ldflags=$LDFLAGS
+  CFLAGS="-Werror $FL_HARDEN_CFLAGS $2 $FL_PIE_CFLAGS $FL_SAN_FLAGS $FL_COV_FLAGS $CFLAGS"
+  LDFLAGS="$FL_HARDEN_LDFLAGS $3 $FL_PIE_LDFLAGS $FL_SAN_FLAGS $FL_COV_FLAGS $LDFLAGS"
+  AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <string.h>]], [[char word[9]; strcpy(word, "word"); return word[0] == 0;]])],
+                 [fl_takes=yes], [fl_takes=no])
+  CFLAGS=$fl_saved_cflags LDFLAGS=$fl_saved_ldflags
+  AC_MSG_RESULT([$fl_takes])
+  AS_IF([test $fl_takes = yes], [
+    FL_HARDEN_CFLAGS="$FL_HARDEN_CFLAGS $2"
+    FL_HARDEN_LDFLAGS="$FL_HARDEN_LDFLAGS $3"
+    FL_HARDENED="$FL_HARDENED $1"
+  ])
+])
+
+# What makes a memory error of ours harder to use. The sanitizers do the work of _FORTIFY_SOURCE themselves and
+# are kept from theirs by it; without optimisation it does nothing but warn, so then it is left out.
+AC_DEFUN([FL_HARDENING], [
+  FL_PIE_CFLAGS=-fPIE FL_PIE_LDFLAGS=-pie
+  FL_TRY_HARDENING([pie], [], [])
+  AS_IF([test $fl_takes = no], [FL_PIE_CFLAGS= FL_PIE_LDFLAGS=])
+  FL_TRY_HARDENING([relro], [], [-Wl,-z,relro -Wl,-z,now])
+  FL_TRY_HARDENING([stack-protector], [-fstack-protector-strong], [])
+  FL_TRY_HARDENING([cf-protection], [-fcf-protection], [])
+  AS_IF([test -z "$FL_SAN_FLAGS"], [
+    FL_TRY_HARDENING([fortify], [-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3], [])
+    AS_IF([test $fl_takes = no], [FL_TRY_HARDENING([fortify], [-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2], [])])
+  ])
+  AC_SUBST([FL_HARDENED])
+  AC_SUBST([FL_HARDEN_CFLAGS])
+  AC_SUBST([FL_HARDEN_LDFLAGS])
+  AC_SUBST([FL_PIE_CFLAGS])
+  AC_SUBST([FL_PIE_LDFLAGS])
+])
+
 AC_DEFUN([FL_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([NGHTTP2], [libnghttp2 >= 1.52])
   PKG_CHECK_MODULES([OPENSSL], [openssl >= 3.0])
@@ -134,6 +172,7 @@ flatline $PACKAGE_VERSION
   sanitizers   $enable_sanitizers
   fuzzers      $enable_fuzzers
   coverage     $enable_coverage
+  hardening   $FL_HARDENED
   werror       $enable_werror
   prefix       $prefix])
 ])

@@ -121,7 +121,7 @@ static int start_thread(void)
 /* The page's descriptor, if this process is the one to publish; else -1. */
 static int claim(void)
 {
-    char *text = getenv(VARIABLE), *end, digits[PID_DIGITS + 1];
+    char *text = getenv(VARIABLE), *end, digits[24]; /* of any long */
     long fd, pid;
 
     if (text == NULL)
