@@ -77,6 +77,10 @@ static void check_relay(const struct relay_options *o)
 /* What takes the place of calls leaves no plan. */
 static void check_taken(const struct options *o)
 {
+    if (peer_options_used(&o->peers) && plan_group_count(o->plan) > 0)
+        abort();
+    if (peer_options_used(&o->peers))
+        return;
     if (relay_options_used(&o->relay))
         check_relay(&o->relay);
     else if (!o->probe && o->interop_case == NULL && o->swarm.clients == 0)
