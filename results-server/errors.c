@@ -1,5 +1,7 @@
 #include "results-server/errors.h"
 
+#include "common/base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,6 +22,7 @@ bool refuse(struct refusal *refusal, enum error_kind kind, const char *format, .
     va_start(args, format);
     vsnprintf(refusal->message, sizeof refusal->message, format, args);
     va_end(args);
+    utf8_clean_here(refusal->message);
     return false;
 }
 

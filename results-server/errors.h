@@ -48,7 +48,8 @@ struct refusal {
     char message[ERROR_MESSAGE_SIZE];
 };
 
-/* Fills *refusal; false, so that a check can return it. */
+/* Fills *refusal; false, so that a check can return it. The message repeats what a peer sent, cut
+ * anywhere: it becomes one line of UTF-8, which JSON can hold. */
 bool refuse(struct refusal *refusal, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

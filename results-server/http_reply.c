@@ -1,6 +1,7 @@
 #include "results-server/http_internal.h"
 
 #include "common/base/log.h"
+#include "common/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -204,6 +205,7 @@ void http_reply_error(struct http_exchange *x, int status, const char *error, co
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
+    utf8_clean_here(message); /* what it repeats may be cut within a character */
     answer(x, status, error_response(error, message), 0);
 }
 

@@ -40,16 +40,22 @@ size_t utf8_length(const char *text)
     return c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe ? 0 : length;
 }
 
+void utf8_clean_here(char *text)
+{
+    while (*text != '\0') {
+        size_t length = utf8_length(text);
+
+        if (length == 0)
+            *text = ' ';
+        text += length == 0 ? 1 : length;
+    }
+}
+
 char *utf8_clean(const char *text)
 {
     char *copy = strdup(text);
 
-    for (char *at = copy; at != NULL && *at != '\0';) {
-        size_t length = utf8_length(at);
-
-        if (length == 0)
-            *at = ' ';
-        at += length == 0 ? 1 : length;
-    }
+    if (copy != NULL)
+        utf8_clean_here(copy);
     return copy;
 }

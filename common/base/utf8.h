@@ -10,7 +10,9 @@
  */
 size_t utf8_length(const char *text);
 
-/* A copy in which every byte that is part of no such character is a blank; NULL: no memory. */
+/* Makes every byte that is part of no such character a blank. */
+void utf8_clean_here(char *text);
+/* A copy of which that was done; NULL: no memory. */
 char *utf8_clean(const char *text);
 
 #endif

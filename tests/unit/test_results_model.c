@@ -278,6 +278,18 @@ static void test_bodies(void **state)
           "summary: an object is wanted, not a list");
 }
 
+/* What is repeated of a body stays a line of UTF-8, which the answer can hold. */
+static void test_told_in_utf8(void **state)
+{
+#define NAME_63 "abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-abcdefghi"
+    (void)state;
+    check(body_of_nothing, "{\"" NAME_63 "\xc3\xa4\": 1}", ERROR_UNKNOWN_FIELD,
+          NAME_63 " : there is no such member");
+    check(body_of_nothing, "{\"a\\nb\\u001b[2J\": 1}", ERROR_UNKNOWN_FIELD,
+          "a b [2J: there is no such member");
+#undef NAME_63
+}
+
 static void test_batches(void **state)
 {
     (void)state;
@@ -317,6 +329,7 @@ int main(void)
         CASE(test_no_start),
         cmocka_unit_test_setup_teardown(test_standstill, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_told_in_utf8),
         cmocka_unit_test(test_batches),
     };
 
