@@ -105,9 +105,10 @@ struct http {
     int listen_fd, epoll_fd, wake_fd;
     pthread_t thread;
     bool started;
-    struct http_conn *conns; /* polling thread only, as the next four */
+    struct http_conn *conns; /* polling thread only, as the next five */
     uint64_t look_ns;        /* when deadlines are looked at again */
     bool one_closed;         /* a connection, since libmicrohttpd was last run */
+    uint64_t warned_ns;      /* that none can be accepted; 0: never */
     struct http_linger linger;
     struct http_answers_row answers[HTTP_ANSWERS]; /* polling thread only */
     size_t answers_count;

@@ -1,5 +1,6 @@
 #include "results-server/http_internal.h"
 
+#include "common/base/clock.h"
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
 #include "results-server/http_listen.h"
@@ -12,6 +13,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#define WARN_AGAIN_NS (10 * NS_PER_S)
+#define NOT_ACCEPTED "Error accepting connection: " /* as libmicrohttpd says it */
 #define CONNECTION_MEMORY (16 * 1024) /* a head must fit; and what a body is read by */
 
 void http_config_init(struct http_config *config)
@@ -49,15 +52,28 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
     return strlen(text); /* http_target.c decodes, strictly */
 }
 
+/* libmicrohttpd tells of it nowhere else, and clients wait meanwhile: said at once, then now and
+ * then. */
+static void warn_of_accept(struct http *http, const char *why)
+{
+    uint64_t now_ns = clock_now_ns();
+
+    if (http->warned_ns == 0 || now_ns - http->warned_ns > WARN_AGAIN_NS) {
+        http->warned_ns = now_ns;
+        log_warn("cannot accept: %s; who connects has to wait", why);
+    }
+}
+
 __attribute__((format(printf, 2, 0))) static void log_line(void *cls, const char *format,
                                                            va_list args)
 {
     char line[512];
 
-    (void)cls;
-    if (log_enabled(LOG_DEBUG)) {
-        vsnprintf(line, sizeof(line), format, args);
-        line[strcspn(line, "\r\n")] = '\0';
+    vsnprintf(line, sizeof(line), format, args);
+    line[strcspn(line, "\r\n")] = '\0';
+    if (strncmp(line, NOT_ACCEPTED, sizeof(NOT_ACCEPTED) - 1) == 0) {
+        warn_of_accept(cls, line + sizeof(NOT_ACCEPTED) - 1);
+    } else {
         log_debug("libmicrohttpd: %s", line);
     }
 }
@@ -76,7 +92,7 @@ static struct MHD_Daemon *start_daemon(struct http *http)
     const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 
     return MHD_start_daemon(
-        flags, 0, NULL, NULL, http_exchange_run, http, MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL,
+        flags, 0, NULL, NULL, http_exchange_run, http, MHD_OPTION_EXTERNAL_LOGGER, log_line, http,
         MHD_OPTION_LISTEN_SOCKET, http->listen_fd, MHD_OPTION_CONNECTION_LIMIT, config->connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->connections_per_address,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,

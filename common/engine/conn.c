@@ -290,12 +290,20 @@ static void finish_connect(struct conn *conn)
     handshake(conn);
 }
 
+/* libev watches it no more, so nothing would ever come of it. */
+static void doom_unwatched(struct conn *conn)
+{
+    conn_doom(conn, CLIENT_NO_MEMORY, ENOMEM, "the kernel refuses to watch it");
+}
+
 static void on_readable(struct ev_loop *ev, ev_io *w, int revents)
 {
     struct conn *conn = w->data;
 
-    (void)ev, (void)revents;
-    if (conn->state == CONN_HANDSHAKING) {
+    (void)ev;
+    if ((revents & EV_ERROR) != 0) {
+        doom_unwatched(conn);
+    } else if (conn->state == CONN_HANDSHAKING) {
         handshake(conn);
     } else if (conn->state != CONN_DOOMED) {
         read_session(conn);
@@ -307,8 +315,10 @@ static void on_writable(struct ev_loop *ev, ev_io *w, int revents)
 {
     struct conn *conn = w->data;
 
-    (void)ev, (void)revents;
-    if (conn->state == CONN_CONNECTING)
+    (void)ev;
+    if ((revents & EV_ERROR) != 0)
+        doom_unwatched(conn);
+    else if (conn->state == CONN_CONNECTING)
         finish_connect(conn);
     else if (conn->state == CONN_HANDSHAKING)
         handshake(conn);

@@ -1,7 +1,9 @@
 #include "common/engine/mem.h"
 
 #include "common/base/exit_status.h"
+#include "common/base/log.h"
 
+#include <errno.h>
 #include <ev.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
@@ -174,9 +176,17 @@ static void *ev_realloc(void *ptr, long size)
     return moved;
 }
 
+/* It would abort: when the kernel refuses it the descriptor that it waits or is woken with. */
+static void ev_refused(const char *what)
+{
+    log_error("the event loop cannot go on: %s: %s", what, strerror(errno));
+    _exit(STATUS_ENVIRONMENT);
+}
+
 bool mem_install(void)
 {
     ev_set_allocator(ev_realloc);
+    ev_set_syserr_cb(ev_refused);
     return CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc, openssl_free) == 1;
 }
 

@@ -189,7 +189,12 @@ static void on_acceptable(struct ev_loop *ev, ev_io *w, int revents)
 {
     struct server *server = w->data;
 
-    (void)ev, (void)revents;
+    (void)ev;
+    if ((revents & EV_ERROR) != 0) {
+        errno = ENOMEM; /* libev could not watch it, and has stopped */
+        pause_accepting(server);
+        return;
+    }
     for (int budget = ACCEPT_BUDGET; budget > 0; budget--) {
         int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

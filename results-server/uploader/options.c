@@ -3,6 +3,8 @@
 #include "results-server/uploader/options.h"
 
 #include "common/base/clock.h"
+#include "common/base/exit_status.h"
+#include "common/base/log.h"
 #include "common/base/options.h"
 
 #include <ctype.h>
@@ -43,12 +45,16 @@ static bool set_url(void *into, const struct option_spec *spec, const char *valu
     const char *host = strstr(value, "://");
     const char *end = host == NULL ? NULL : strpbrk(host + 3, "/?#@");
     CURLU *url = curl_url();
-    bool good = url != NULL && host != NULL && (end == NULL || strcmp(end, "/") == 0) &&
-                (strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0) &&
-                curl_url_set(url, CURLUPART_URL, value, 0) == CURLUE_OK;
+    CURLUcode code =
+        url == NULL ? CURLUE_OUT_OF_MEMORY : curl_url_set(url, CURLUPART_URL, value, 0);
 
     curl_url_cleanup(url);
-    if (!good) {
+    if (code == CURLUE_OUT_OF_MEMORY) {
+        log_error("no memory for the command line");
+        exit(STATUS_ENVIRONMENT);
+    }
+    if (code != CURLUE_OK || host == NULL || (end != NULL && strcmp(end, "/") != 0) ||
+        (strncmp(value, "http://", 7) != 0 && strncmp(value, "https://", 8) != 0)) {
         snprintf(why, cap, "'%.200s' is not http://HOST:PORT or https://HOST:PORT", value);
         return false;
     }

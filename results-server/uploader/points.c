@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,13 +129,17 @@ static void keep(struct points *points, const char *line)
 void points_take(struct points *points, const char *line, json_t **result)
 {
     json_error_t error;
-    json_t *json = line == NULL ? NULL : json_loads(line, JSON_REJECT_DUPLICATES, &error), *given;
+    json_t *json, *given;
     const char *why;
 
+    errno = 0; /* the parser takes the end of memory for a fault of the text */
+    json = line == NULL ? NULL : json_loads(line, JSON_REJECT_DUPLICATES, &error);
     *result = NULL;
     points->lines++;
     if (json == NULL) {
-        complain(points, line == NULL ? "it is too long" : error.text);
+        complain(points, line == NULL      ? "it is too long"
+                         : errno == ENOMEM ? "no memory to read it"
+                                           : error.text);
         return;
     }
     given = json_object_get(json, "result");
@@ -169,8 +174,10 @@ enum feed_fill points_fill(void *source, struct batch *batch, bool over, uint64_
 bool points_complete(const struct points *points)
 {
     if (points->dropped > 0)
-        log_error("%" PRIu64 " points were dropped, the server took them too slowly",
-                  points->dropped);
+        log_error(
+            "%" PRIu64
+            " points were dropped: no memory to hold them, or the server took them too slowly",
+            points->dropped);
     if (points->bad > 0)
         log_error("%" PRIu64 " of %" PRIu64 " lines were no points", points->bad, points->lines);
     return points->dropped == 0 && points->bad == 0;
