@@ -51,6 +51,7 @@ struct share {
     unsigned heard; /* a bit for each word */
     bool over;      /* the uploader says nothing more */
     bool waiting, interrupted;
+    bool met;         /* all hosts are there, and fit together */
     bool told_end;    /* how this share ended */
     char whole[LINE]; /* what it said of that */
     char why[LINE];   /* it gave up */
@@ -94,7 +95,7 @@ static void take(void *user, enum link_word word, const char *rest)
         take_start(h, rest);
         break;
     case LINK_END:
-        if (h->topology == NULL && h->why[0] == '\0')
+        if (!h->met && h->why[0] == '\0')
             snprintf(h->why, sizeof h->why, "%s", rest);
         h->hooks.end(h->user, rest);
         break;
@@ -409,6 +410,11 @@ bool share_meet(struct share *h, struct scenario *s, const char *ca, char *error
         if (o->place == PLACE_SPREAD || (int)rank == o->rank)
             place_address(s, (int)rank, h->topology->hosts[rank].address);
     }
+    /* One of them may have found that it cannot go on, before there is a run that could be ended.
+     */
+    if (has_heard(h, LINK_END))
+        return refuse(h, "the hosts did not meet", error, cap);
+    h->met = true;
     return true;
 }
 

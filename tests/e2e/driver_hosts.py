@@ -95,6 +95,7 @@ def never_met():
         (None, {"own": {0: ["--host-name", "n1"]}}, [], "two hosts, of ranks 0 and 1, are called n1"),
         (None, {"own": {1: ["--base-port", "1", "--scenario", other_scenario()]}}, ["--place", "spread"],
          "runs another scenario"),
+        ("slow", {"own": {1: ["--scenario", other_scenario()]}}, ["--place", "spread"], "runs another scenario"),
     )
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for text, (status, said, begun) in zip((r[3] for r in refusals), pool.map(refused, refusals)):
