@@ -30,8 +30,9 @@ look()
     stack-protector) has "$1" "watches its stack" '__stack_chk_fail' --dyn-syms ;;
     fortify) has "$1" "calls what knows the size of its objects" '__[a-z]+_chk@' --dyn-syms ;;
     cf-protection)
-        objdump -d --no-show-raw-insn "$1" >"$TAP_DIR/code"
-        tap_matches "${1##*/}: says where a jump may end" 'endbr(64|32)' "$TAP_DIR/code"
+        # The C library's start has a few of its own.
+        marks=$(objdump -d --no-show-raw-insn "$1" | grep -Ec 'endbr(64|32)')
+        tap_check "${1##*/}: says where a jump may end ($marks places)" test "$marks" -gt 20
         ;;
     *) tap_fail "$2 is looked for" "configure knows it, hardened.sh does not" ;;
     esac
