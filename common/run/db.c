@@ -21,6 +21,8 @@ static int system_cause(sqlite3 *db)
     static const int pointers[] = {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER};
     int cause = sqlite3_system_errno(db);
 
+    if (db == NULL) /* as sqlite3_open_v2 leaves it when there is no memory for a handle */
+        return 0;
     for (size_t i = 0; cause == 0 && i < sizeof pointers / sizeof *pointers; i++) {
         sqlite3_file *file = NULL;
 
