@@ -127,7 +127,7 @@ def follower_dies():
     """n2 falls out of a batch job that n1 leads. Exit status, what was said, and the folder of the whole."""
     where = folder("cut-n2")
     with slurm.Cluster(root, node_timeout=5) as cluster, concurrent.futures.ThreadPoolExecutor(1) as pool:
-        job = pool.submit(sbatch, cluster, where, "spread", scenario("long-n2", "40s"))
+        job = pool.submit(sbatch, cluster, where, "spread", scenario("long-n2", "26s"))
         wait_until(lambda: running(where) or job.done(), LIMIT)
         cluster.power_off("n2")
         return job.result(LIMIT)
@@ -148,7 +148,7 @@ def leader_dies():
         file.write(os.urandom(16).hex())
     addresses = slurm.ADDRESSES
     task = TASK % (addresses["n1"], addresses["n2"], programs, addresses[slurm.CONTROL], token,
-                   scenario("long-n1", "40s"), where)
+                   scenario("long-n1", "26s"), where)
     with slurm.Cluster(root, node_timeout=5) as cluster:
         cluster.start_command(os.path.join(programs, "results-server"), "--listen",
                               addresses[slurm.CONTROL] + ":9904", "--store", store, "--token", token)
