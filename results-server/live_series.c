@@ -96,20 +96,39 @@ void live_series_clear(struct live_series *s)
     s->cells = NULL;
 }
 
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The median of the lowest values of buckets [from, to); NAN: there are none. */
+static float middle(const struct live_series *s, unsigned from, unsigned to)
+{
+    float lowest[LIVE_BUCKETS];
+    size_t count = 0;
+
+    for (unsigned b = from; b < to && count < LIVE_BUCKETS; b++) {
+        if (!isnan(s->cells[2 * b]))
+            lowest[count++] = s->cells[2 * b];
+    }
+    qsort(lowest, count, sizeof *lowest, compare_floats);
+    return count == 0 ? NAN : lowest[count / 2];
+}
+
 double live_series_rise(const struct live_series *s, unsigned end)
 {
     unsigned begin = 0, third;
-    float first = NAN, last = NAN;
+    float first, last;
 
     if (s->cells == NULL)
         return -INFINITY;
     while (begin < end && isnan(s->cells[2 * begin]))
         begin++;
     third = (end - begin) / 3;
-    for (unsigned b = begin; b < begin + third; b++)
-        first = fminf(first, s->cells[2 * b]);
-    for (unsigned b = end - third; b < end; b++)
-        last = fminf(last, s->cells[2 * b]);
+    first = middle(s, begin, begin + third);
+    last = middle(s, end - third, end);
     return isnan(first) || isnan(last) ? -INFINITY : (double)last - (double)first;
 }
 

@@ -38,9 +38,9 @@ void live_series_halve(struct live_series *s, enum live_kind kind, unsigned buck
 void live_series_clear(struct live_series *s);
 
 /*
- * How much a level rose: the least of the last third of buckets [0, end) above the least of the
- * first third, which neither the troughs of a restart nor a single peak move much. -INFINITY where
- * there is too little to tell.
+ * How much a level rose: the median of the last third of buckets [0, end) above that of the first
+ * third, of their lowest values, which neither the trough of a restart nor a peak moves, in
+ * whichever third it falls. -INFINITY where there is too little to tell.
  */
 double live_series_rise(const struct live_series *s, unsigned end);
 

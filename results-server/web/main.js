@@ -214,7 +214,7 @@ function drawTitles(about, look, list) {
   const measure = look.measures.map((name) => MEASURES[name]).join(", or ") || "Memory";
   title("memory-title",
     "Memory" + memory + (risen ? risenWords(risen) : ""),
-    measure + " " + whose(about, look) + ". Risen: the least of the last third of the time above the least of the first third.");
+    measure + " " + whose(about, look) + ". Risen: the median of the last third of the time above that of the first third.");
   title("traffic-title", "Traffic" + traffic,
     "Messages sent and received, " + whose(about, look) + "." + (look.pauses ? " It pauses for every checkpoint." : ""));
   title("latency-title", "Latency", "99th percentile, " + whose(about, look) + ".");

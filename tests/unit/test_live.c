@@ -139,18 +139,24 @@ static void test_merging_keeps_spikes_and_sums(void **state)
 
 static void test_rise_is_not_moved_by_troughs(void **state)
 {
-    struct live_series flat = {0}, rising = {0}, empty = {0};
+    struct live_series flat = {0}, early = {0}, late = {0}, rising = {0}, empty = {0};
 
     (void)state;
     for (unsigned b = 0; b < 30; b++) {
+        live_series_put(&early, LIVE_LEVEL, 32, b, b == 4 || b == 5 ? 100 : 5000);
+        live_series_put(&late, LIVE_LEVEL, 32, b, b == 24 || b == 29 ? 100 : 5000);
         live_series_put(&flat, LIVE_LEVEL, 32, b, b % 5 == 0 ? 100 : 5000);
         live_series_put(&rising, LIVE_LEVEL, 32, b, 100 + 10 * b);
     }
     assert_true(live_series_rise(&flat, 30) == 0);
+    assert_true(live_series_rise(&early, 30) == 0);
+    assert_true(live_series_rise(&late, 30) == 0);
     assert_true(live_series_rise(&rising, 30) == 200);
     assert_true(live_series_rise(&rising, 2) == -INFINITY);
     assert_true(live_series_rise(&empty, 30) == -INFINITY);
     live_series_clear(&flat);
+    live_series_clear(&early);
+    live_series_clear(&late);
     live_series_clear(&rising);
 }
 
