@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 sys.dont_write_bytecode = True
 
-from sources import text
+from sources import TOP, text, with_suffix
 from tap import Tap
 
 PAGE = "docs/run-folder.md"
@@ -44,6 +44,27 @@ def schema():
     sql = re.sub(r", PRIMARY KEY \([^)]*\)", "", sql)
     return {name: [column.split()[0] for column in body.split(",")]
             for name, body in re.findall(r"CREATE TABLE (\w+) \((.*?)\)(?: WITHOUT ROWID)?;", sql)}
+
+
+def check_links(tap):
+    """What the pages point to is there, in a tarball too, and the headings that they name."""
+    pages = [path for path in with_suffix(".md") if "/" not in path or path.startswith("docs/")]
+    wrong, seen = [], 0
+    for page in pages:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]+)?\)", text(page)):
+            seen += 1
+            path = os.path.normpath(os.path.join(os.path.dirname(page), target)) if target else page
+            if not os.path.exists(os.path.join(TOP, path)):
+                wrong.append("%s: %s" % (page, target))
+            elif anchor and anchor[1:] not in anchors(path):
+                wrong.append("%s: %s%s" % (page, target, anchor))
+    tap.check("every link of a page leads somewhere", seen > 100 and not wrong, seen, *wrong)
+
+
+def anchors(page):
+    """As GitHub and GitLab make them of headings."""
+    headings = re.findall(r"^#+ (.*)$", text(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def compare(tap, what, in_code, in_docs):
@@ -143,6 +164,7 @@ def main():
             documented(section("Between driver and uploader", HOSTS)))
     compare(tap, "places", [row[1] for row in rows("driver/place.h", "PLACE_TABLE")],
             [name for name in documented(section("What runs where", HOSTS)) if name != "--place"])
+    check_links(tap)
     tap.done()
 
 
