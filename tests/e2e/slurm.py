@@ -100,10 +100,13 @@ def running(where):
 
 
 def both_nodes():
-    """A whole fleet on each, to the end."""
+    """A whole fleet on each, to the end. Exit status, what was said, and the folder of the whole."""
     where = folder("replicate")
     with slurm.Cluster(root) as cluster:
-        status, said, whole = sbatch(cluster, where, "replicate", scenario("short", "20s"))
+        return sbatch(cluster, where, "replicate", scenario("short", "20s"))
+
+
+def check_both(status, said, whole):
     tap.check("the batch job passes", status == 0 and whole is not None, "status %d" % status, said)
     if whole is None:
         return
@@ -182,10 +185,11 @@ def check_cut(name, other, status, said, whole):
     tap.check("... clients were on the other node than their server", crossing > 0)
 
 
-def a_node_dies():
-    """Two clusters at once: they know nothing of each other."""
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        follower, leader = pool.submit(follower_dies), pool.submit(leader_dies)
+def all_at_once():
+    """Three clusters, which know nothing of each other: they wait most of their time."""
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        both, follower, leader = (pool.submit(play) for play in (both_nodes, follower_dies, leader_dies))
+        check_both(*both.result())
         check_cut("n2", "n1", *follower.result())
         check_cut("n1", "n2", *leader.result())
 
@@ -194,8 +198,7 @@ why = slurm.missing()
 try:
     install()
     if why is None:
-        both_nodes()
-        a_node_dies()
+        all_at_once()
     else:
         tap.skip(why)
 finally:
