@@ -24,7 +24,7 @@ static bool obeyed_stop(const struct death *death)
 {
     const struct spawn_end *end = &death->end;
 
-    return end->code == 0 || end->signal == SIGTERM || end->signal == SIGKILL ||
+    return end->code == 0 || end->signal == SIGTERM || (death->forced && end->signal == SIGKILL) ||
            (death->foreign && end->code == STATUS_TERMINATED);
 }
 
@@ -48,6 +48,8 @@ enum reason death_reason(const struct death *death)
         return REASON_CHAOS;
     if (death->order == ORDER_NOT_READY)
         return REASON_NOT_READY;
+    if (death->order == ORDER_FROZEN)
+        return REASON_FROZEN;
     if (death->refused || group_has_killed(death) || death->end.code == STATUS_HEAP_OVERFLOW)
         return REASON_HEAP_CAP;
     if (death->order == ORDER_STOP && obeyed_stop(death))

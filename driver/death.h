@@ -14,11 +14,13 @@ enum order {
     ORDER_CHAOS,     /* the plan's kill */
     ORDER_STOP,      /* the end of the run */
     ORDER_NOT_READY, /* given up: it did not become ready in time */
+    ORDER_FROZEN,    /* given up: it is stopped, and nobody lets it go on */
 };
 
 struct death {
     enum order order;
     bool foreign;      /* somebody else's program: told to end, it may exit with 128 + SIGTERM */
+    bool forced;       /* the driver's SIGKILL was among the orders */
     bool not_executed; /* obituary says why */
     struct spawn_end end;
     bool refused;        /* it said that an allocation was refused */

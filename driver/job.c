@@ -12,6 +12,7 @@
 
 #define READY_LIMIT_NS (20 * NS_PER_S) /* sixty processes at a low priority on few cores */
 #define STOP_LIMIT_NS (10 * NS_PER_S)  /* a busy machine was seen to take 8 s over an exit */
+#define FROZEN_LIMIT_NS (5 * NS_PER_S) /* a nemesis holds for a quarter of that */
 /* At the end of its time a run waits in steps until all have been up so long; but not for ever. */
 #define SETTLED_NS (1500 * NS_PER_MS)
 #define LATE_MAX_NS (15 * NS_PER_S)
@@ -362,6 +363,7 @@ static bool make_watchers(struct job *job)
                                                  .chaos = job->chaos,
                                                  .duration_ns = job->options->duration_ns,
                                                  .ready_limit_ns = ready_limit(job),
+                                                 .frozen_limit_ns = FROZEN_LIMIT_NS,
                                                  .stop_limit_ns = STOP_LIMIT_NS};
     char error[JOB_LINE] = "no memory";
 

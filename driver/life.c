@@ -1,6 +1,5 @@
 #include "driver/life.h"
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/units.h"
 
@@ -14,6 +13,11 @@
 #define STAGGER_NS (5 * NS_PER_MS)    /* between the first starts, so that sampling stays on time */
 #define THAW_POLL_NS (20 * NS_PER_MS) /* a kill that fell due in a freeze asks so often */
 #define LOG_NAME (COMPONENT_NAME + 32)
+/*
+ * So many looks in a row, evenly over the limit, must find it stopped: a driver that stood still
+ * itself, and with it whoever was to let the child go on, has not looked.
+ */
+#define FROZEN_LOOKS 5
 
 /* Against the clock: after a stall the loop's idea of now is an old one. */
 static void arm(struct life *life, uint64_t deadline_ns)
@@ -103,12 +107,18 @@ static void record_exit(struct life *life, const struct death *death, enum reaso
     (void)run_writer_exit(life->shared->writer, life->process.row, &end);
 }
 
-/* The last words of one that was given up: how it was waited for. */
+/* The last words of one that was given up: why. */
 static bool tell_patience(const struct life *life, char *out, size_t cap)
 {
     const struct component *c = life->component;
     char limit[32];
 
+    if (life->order == ORDER_FROZEN) {
+        units_format_duration(life->shared->frozen_limit_ns, limit, sizeof limit);
+        snprintf(out, cap, "stopped by signal %d (%s) for %s, not by the driver", life->stop_signal,
+                 strsignal(life->stop_signal), limit);
+        return true;
+    }
     if (life->order != ORDER_NOT_READY)
         return false;
     units_format_duration(ready_limit(life), limit, sizeof limit);
@@ -138,6 +148,7 @@ static void bury(struct life *life)
     struct process *process = &life->process;
     struct death death = {.order = life->order,
                           .foreign = life->component->command != NULL,
+                          .forced = life->forced,
                           .end = life->end,
                           .heap_cap = life->component->heap_cap};
     char words[PAGE_OBITUARY], text[PAGE_OBITUARY + 64], log[LOG_NAME], line[LIFE_LINE];
@@ -221,10 +232,18 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 
 /* The actions: each does one thing and returns the next state. */
 
+/* Its next start, not before that moment. */
+static enum life_state await_start(struct life *life, uint64_t at_ns)
+{
+    uint64_t earliest = life->spawn_ns + LIFE_STARTS_APART_NS;
+
+    arm(life, life->spawn_ns != 0 && at_ns < earliest ? earliest : at_ns);
+    return LIFE_WAITING;
+}
+
 static enum life_state queue(struct life *life)
 {
-    arm(life, clock_now_ns() + life->index * STAGGER_NS);
-    return LIFE_WAITING;
+    return await_start(life, clock_now_ns() + life->index * STAGGER_NS);
 }
 
 static enum life_state fail_start(struct life *life, const char *why)
@@ -268,6 +287,8 @@ static enum life_state launch(struct life *life)
     life->forced = false;
     life->ready_ns = 0;
     life->dead_ns = 0;
+    life->stopped_looks = 0;
+    life->spawn_ns = clock_now_ns();
     log_name(life, log, sizeof log);
     snprintf(path, sizeof path, "%s/%s", shared->run_dir, log);
     if (!process_start(&life->process, &request, error, sizeof error))
@@ -276,7 +297,7 @@ static enum life_state launch(struct life *life)
     life->process.number = life->number;
     guardian_watch(shared->guardian, life->process.child.pid);
     (void)run_writer_spawn(shared->writer, shared->rows[life->index], life->number,
-                           life->process.child.pid, clock_now_ns(), log, &life->process.row);
+                           life->process.child.pid, life->spawn_ns, log, &life->process.row);
     ev_io_set(&life->exit_watcher, life->process.child.pidfd, EV_READ);
     ev_io_start(shared->loop, &life->exit_watcher);
     readiness_begin(&life->readiness, c, &life->probe);
@@ -316,6 +337,12 @@ static enum life_state give_up(struct life *life)
     if (is_ready(life))
         return rise(life);
     order_death(life, ORDER_NOT_READY, SIGKILL, life->shared->stop_limit_ns);
+    return LIFE_STOPPING;
+}
+
+static enum life_state end_frozen(struct life *life)
+{
+    order_death(life, ORDER_FROZEN, SIGKILL, life->shared->stop_limit_ns);
     return LIFE_STOPPING;
 }
 
@@ -364,8 +391,7 @@ static enum life_state revive_later(struct life *life)
     bury(life);
     if (!life->shared->running)
         return LIFE_DONE;
-    arm(life, clock_now_ns() + planned(life).restart_delay_ns);
-    return LIFE_WAITING;
+    return await_start(life, clock_now_ns() + planned(life).restart_delay_ns);
 }
 
 static enum life_state terminate(struct life *life)
@@ -393,10 +419,12 @@ static action_fn *const table[LIFE_STATES][LIFE_EVENTS] = {
     [LIFE_WAITING] = {[LIFE_TIMER] = launch, [LIFE_STOP] = retire, [LIFE_HURRY] = retire},
     [LIFE_STARTING] = {[LIFE_READY] = rise,
                        [LIFE_TIMER] = give_up,
+                       [LIFE_FROZEN] = end_frozen,
                        [LIFE_EXIT] = end,
                        [LIFE_STOP] = terminate,
                        [LIFE_HURRY] = kill_now},
     [LIFE_UP] = {[LIFE_TIMER] = strike,
+                 [LIFE_FROZEN] = end_frozen,
                  [LIFE_EXIT] = end,
                  [LIFE_STOP] = terminate,
                  [LIFE_HURRY] = kill_now},
@@ -435,12 +463,27 @@ void life_dispatch(struct life *life, enum life_event event)
     life->shared->up += (life->state == LIFE_UP) - (before == LIFE_UP);
 }
 
+static bool is_frozen(struct life *life)
+{
+    uint64_t limit = life->shared->frozen_limit_ns, now = clock_now_ns();
+
+    if (limit == 0 || now - life->looked_ns < limit / FROZEN_LOOKS)
+        return false;
+    life->looked_ns = now;
+    life->stop_signal = spawn_stop_signal(&life->process.child);
+    life->stopped_looks = life->stop_signal == 0 ? 0 : life->stopped_looks + 1;
+    return life->stopped_looks > FROZEN_LOOKS;
+}
+
 void life_poll(struct life *life)
 {
     bool leaving = life->state == LIFE_DYING || life->state == LIFE_STOPPING;
+    bool wanted = life->state == LIFE_STARTING || life->state == LIFE_UP;
 
     if (life->state == LIFE_STARTING && is_ready(life))
         life_dispatch(life, LIFE_READY);
+    else if (wanted && is_frozen(life))
+        life_dispatch(life, LIFE_FROZEN);
     else if (life->lives && life->dead_ns != 0)
         (void)collect(life);
     else if (leaving && spawn_is_dead(&life->process.child) && collect(life))

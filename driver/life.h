@@ -5,6 +5,7 @@
 #ifndef FLATLINE_DRIVER_LIFE_H
 #define FLATLINE_DRIVER_LIFE_H
 
+#include "common/base/clock.h"
 #include "common/run/writer.h"
 #include "driver/cap_group.h"
 #include "driver/chaos.h"
@@ -30,8 +31,9 @@
     X(DONE)
 
 #define LIFE_EVENT_TABLE(X)                                 \
-    X(START) /* the supervisor wants it */                  \
-    X(READY) /* its page says so */                         \
+    X(START)  /* the supervisor wants it */                 \
+    X(READY)  /* its page says so */                        \
+    X(FROZEN) /* it is stopped, for too long */             \
     X(TIMER)                                                \
     X(EXIT)  /* it was reaped */                            \
     X(STOP)  /* the supervisor wants it to end, in order */ \
@@ -46,6 +48,12 @@ enum life_event { LIFE_EVENT_TABLE(LIFE_EVENT_ENUM) LIFE_EVENTS };
 
 #define LIFE_LINE 512
 
+/*
+ * A component is started once in so long at most, whatever kills it: a crash loop must not burn the
+ * machine that is measured.
+ */
+#define LIFE_STARTS_APART_NS NS_PER_S
+
 /* What the lives of one run share; the supervisor's. */
 struct life_shared {
     /* Called after each event that comes from a process: the supervisor looks at the whole. */
@@ -59,7 +67,7 @@ struct life_shared {
     const struct cap_groups *groups; /* NULL: none */
     const char *run_dir;
     struct chaos chaos;
-    uint64_t ready_limit_ns, stop_limit_ns;
+    uint64_t ready_limit_ns, frozen_limit_ns, stop_limit_ns;
     bool running;      /* everything was ready and no stop was ordered: chaos kills and restarts */
     uint64_t begin_ns; /* no kill is planned from an earlier moment; 0: from each one's ready */
     uint64_t quiet_ns; /* no kill is ordered from then on */
@@ -82,6 +90,7 @@ struct life {
     struct process process;
     bool lives; /* process is valid */
     struct spawn_end end;
+    uint64_t spawn_ns; /* of this incarnation; 0: there was none */
     uint64_t ready_ns; /* of this incarnation; 0: not yet */
     struct readiness readiness;
     struct spawn_request probe;
@@ -92,6 +101,9 @@ struct life {
     int ordered_signal;
     struct cap_report group; /* what its cgroup had counted when this incarnation began */
     bool forced;             /* SIGKILL was sent */
+    uint64_t looked_ns;      /* whether it is stopped */
+    int stopped_looks;       /* that found it so, one after another */
+    int stop_signal;         /* by which it was, at the last of them */
     ev_io exit_watcher;
     ev_timer timer;
 };

@@ -301,6 +301,17 @@ bool spawn_is_dead(const struct spawned *child)
     return poll(&poll_fd, 1, 0) > 0;
 }
 
+/* As of now: a stop that was continued is reported no more (wait(2) with WNOWAIT keeps it else). */
+int spawn_stop_signal(const struct spawned *child)
+{
+    siginfo_t info = {0};
+
+    if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WSTOPPED | WNOHANG | WNOWAIT) < 0 ||
+        info.si_pid == 0)
+        return 0;
+    return info.si_status;
+}
+
 bool spawn_reap(struct spawned *child, struct spawn_end *end)
 {
     siginfo_t info = {0};

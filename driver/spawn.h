@@ -64,6 +64,9 @@ void spawn_hurry(const struct spawned *child);
 /* Whether it has died, without reaping it. */
 bool spawn_is_dead(const struct spawned *child);
 
+/* The signal by which it is stopped right now (SIGSTOP, SIGTSTP, ...); 0: it is not. */
+int spawn_stop_signal(const struct spawned *child);
+
 /*
  * Reaps it if it has died; false while it, or what it left behind in its namespace, lives. Never
  * blocks: after a false call it again, as long as spawn_lingers.

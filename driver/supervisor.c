@@ -158,6 +158,7 @@ struct supervisor *supervisor_new(struct ev_loop *loop, const struct supervisor_
                                      .run_dir = settings->run_dir,
                                      .chaos = settings->chaos,
                                      .ready_limit_ns = settings->ready_limit_ns,
+                                     .frozen_limit_ns = settings->frozen_limit_ns,
                                      .stop_limit_ns = settings->stop_limit_ns};
     s->duration_ns = settings->duration_ns;
     s->hooks = hooks;

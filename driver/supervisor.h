@@ -30,9 +30,10 @@ struct supervisor_settings {
     const struct cap_groups *groups; /* NULL: none */
     const char *run_dir;             /* has a folder logs/ */
     struct chaos chaos;
-    uint64_t duration_ns;    /* chaos is quiet at its end */
-    uint64_t ready_limit_ns; /* a process that is not ready by then is given up */
-    uint64_t stop_limit_ns;  /* from SIGTERM to SIGKILL */
+    uint64_t duration_ns;     /* chaos is quiet at its end */
+    uint64_t ready_limit_ns;  /* a process that is not ready by then is given up */
+    uint64_t frozen_limit_ns; /* so is one that is stopped for so long, by whomever; 0: it is not */
+    uint64_t stop_limit_ns;   /* from SIGTERM to SIGKILL */
 };
 
 struct supervisor_hooks {

@@ -22,7 +22,9 @@ static void every_end_has_its_reason(void **state)
         {{.order = ORDER_CHAOS, .end = {251, 0}, .refused = true}, REASON_CHAOS},
         {{.order = ORDER_STOP, .end = {0, 0}}, REASON_STOPPED},
         {{.order = ORDER_STOP, .end = {-1, SIGTERM}}, REASON_STOPPED},
-        {{.order = ORDER_STOP, .end = {-1, SIGKILL}}, REASON_STOPPED},
+        {{.order = ORDER_STOP, .forced = true, .end = {-1, SIGKILL}}, REASON_STOPPED},
+        /* Told by SIGTERM, and killed by another hand. */
+        {{.order = ORDER_STOP, .end = {-1, SIGKILL}}, REASON_SIGNAL},
         /* A crash on the way down is a crash. */
         {{.order = ORDER_STOP, .end = {-1, SIGSEGV}}, REASON_SIGNAL},
         {{.order = ORDER_STOP, .end = {1, 0}}, REASON_ERROR_EXIT},
@@ -33,6 +35,7 @@ static void every_end_has_its_reason(void **state)
         {{.order = ORDER_STOP, .end = {143, 0}}, REASON_ERROR_EXIT},
         {{.foreign = true, .end = {143, 0}}, REASON_ERROR_EXIT},
         {{.order = ORDER_NOT_READY, .end = {-1, SIGKILL}}, REASON_NOT_READY},
+        {{.order = ORDER_FROZEN, .forced = true, .end = {-1, SIGKILL}}, REASON_FROZEN},
         {{.end = {0, 0}}, REASON_CLEAN_EXIT},
         {{.end = {0, 0}, .data = CAP, .heap_cap = CAP}, REASON_CLEAN_EXIT},
         {{.end = {3, 0}}, REASON_ERROR_EXIT},
@@ -54,6 +57,7 @@ static void every_end_has_its_reason(void **state)
         {{.end = {-1, SIGABRT}, .group_cap = CAP, .group_kills = -1, .group_refusals = 9},
          REASON_SIGNAL},
         {{.order = ORDER_STOP,
+          .forced = true,
           .end = {-1, SIGKILL},
           .group_cap = CAP,
           .group_kills = -1,

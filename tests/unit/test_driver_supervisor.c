@@ -36,6 +36,7 @@ struct world {
                        */
     uint64_t begun_ns, over_ns;
     char breach[512];
+    bool freeze;        /* from the begin component 1 is stopped, and 2 was for a moment */
     bool calm, revived; /* calm from the begin, when component 1 is told to die and 2 is killed;
                            then both are revived */
     /* Of a share of a run: its clients wait for what is asked so often, its begin for a moment so
@@ -93,6 +94,13 @@ static void begun(void *user, uint64_t now_ns)
     }
     if (w.stand_still)
         stand_still();
+    if (w.freeze) {
+        kill(supervisor_process(w.f.supervisor, 1)->child.pid, SIGSTOP);
+        kill(supervisor_process(w.f.supervisor, 2)->child.pid, SIGSTOP);
+        while (spawn_stop_signal(&supervisor_process(w.f.supervisor, 2)->child) == 0)
+            poll(NULL, 0, 1);
+        kill(supervisor_process(w.f.supervisor, 2)->child.pid, SIGCONT);
+    }
 }
 
 static void breached(void *user, const struct component *component, enum reason reason,
@@ -302,6 +310,25 @@ static void what_does_not_become_ready_is_given_up(void **state)
     assert_int_equal(incarnation("server", 1)->exit_signal, SIGKILL);
 }
 
+static void what_is_frozen_is_named(void **state)
+{
+    (void)state;
+    add("server", true, true, "");
+    add("a", false, true, "");
+    add("b", false, true, "");
+    w.f.settings.frozen_limit_ns = 500 * NS_PER_MS;
+    w.freeze = true;
+    w.run_ns = 600 * NS_PER_S;
+    run();
+    assert_memory_equal(w.breach, "a frozen stopped by signal 19 (Stopped (signal)) for 500 ms",
+                        59);
+    assert_reason("a", 1, REASON_FROZEN);
+    assert_true(incarnation("a", 1)->ordered_ns >= w.begun_ns + 500 * NS_PER_MS);
+    assert_non_null(strstr(incarnation("a", 1)->obituary, "not by the driver"));
+    assert_reason("b", 1, REASON_STOPPED);
+    assert_int_equal(incarnation("b", 1)->exit_code, 0);
+}
+
 static void what_ignores_sigterm_is_killed(void **state)
 {
     (void)state;
@@ -483,6 +510,7 @@ int main(void)
         TEST(a_server_that_cannot_start_stops_the_run),
         TEST(a_program_that_is_missing_stops_the_run),
         TEST(what_does_not_become_ready_is_given_up),
+        TEST(what_is_frozen_is_named),
         TEST(what_ignores_sigterm_is_killed),
         TEST(chaos_follows_the_plan),
         TEST(no_kill_is_ordered_near_the_end),
