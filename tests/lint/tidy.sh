@@ -1,10 +1,13 @@
 #!/bin/sh
 # clang-tidy with the repository's checks finds nothing. One check per file, as many at a time as there
-# are processors.
+# are processors. The analyzer takes at most TIDY_NODES steps through a function, what clang calls shallow. Its
+# deep mode (TIDY_NODES=225000) takes twice as long, and found nothing more when this was chosen.
 . "$top_srcdir/tests/lib/tap.sh"
 
 command -v clang-tidy >/dev/null || tap_skip_all "clang-tidy is not installed"
 cd "$top_srcdir" || exit 99
+TIDY_FLAGS="$TIDY_FLAGS -Xclang -analyzer-config -Xclang max-nodes=${TIDY_NODES:-75000}"
+export TIDY_FLAGS
 
 # shellcheck disable=SC2016 # expanded by the inner shell
 python3 tests/lint/sources.py .c | xargs -P "$(nproc)" -I FILE sh -c '
