@@ -140,6 +140,8 @@ void call_end(struct call *call, uint32_t h2_error)
     struct grpc_status status;
 
     resolve_status(call, h2_error, &status);
+    if (call->session->put_off == call)
+        call->session->put_off = NULL;
     ev_timer_stop(call->session->conn.loop->ev, &call->deadline);
     unlink_call(call);
     if (status.code == GRPC_OK)

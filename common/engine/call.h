@@ -46,9 +46,9 @@ struct call {
     struct call *next, *prev;
     const struct call_ops *ops;
     struct framing in, out;
-    struct codec_buffer whole;             /* an incoming message under assembly */
-    struct codec_buffer queue;             /* outgoing bytes not yet taken */
-    struct codec_buffer raw;               /* a message of the producer before compression */
+    struct codec_buffer whole; /* an incoming message under assembly; put off: what follows, too */
+    struct codec_buffer queue; /* outgoing bytes not yet taken */
+    struct codec_buffer raw;   /* a message of the producer before compression */
     struct codec_buffer leading, trailing; /* server: metadata to send (metadata.h) */
     size_t queue_taken;
     char *message; /* of the status, decoded; NULL: empty */
@@ -81,8 +81,12 @@ void call_end(struct call *call, uint32_t h2_error);
 /* Frees a call whose stream never came to be: no on_done. */
 void call_abandon(struct call *call);
 
-/* Incoming DATA. */
-void call_receive(struct call *call, const uint8_t *data, size_t size);
+/*
+ * Incoming DATA. False: it holds a message whose unpacking has to wait (loop_internal.h); then
+ * nothing more may come on the connection until call_receive_rest, which may say so again.
+ */
+bool call_receive(struct call *call, const uint8_t *data, size_t size);
+bool call_receive_rest(struct call *call);
 /* Incoming END_STREAM. */
 void call_remote_close(struct call *call);
 /* Client: a header of the response or its trailers. */

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define PUT_OFF (-1) /* beside the codes of grpc.h: the message is whole, and waits */
+
 static struct engine_stats *stats_of(struct call *call)
 {
     return &call->session->conn.loop->stats;
@@ -73,34 +75,45 @@ static int deliver(struct call *call, const uint8_t *data, size_t size)
     return code;
 }
 
-static int deliver_compressed(struct call *call)
+static int unpack_and_deliver(struct call *call, const uint8_t *data, size_t size)
 {
     struct codec_buffer plain = {.data = NULL};
-    struct codec *codec = loop_codec(call->session->conn.loop);
+    struct engine_loop *loop = call->session->conn.loop;
+    struct codec *codec = loop_codec(loop);
+    uint64_t begun = clock_now_ns();
     int code = codec == NULL ? GRPC_RESOURCE_EXHAUSTED
-                             : codec_unpack(codec, call->in_encoding, call->whole.data,
-                                            call->whole.size, call->session->max_message, &plain);
+                             : codec_unpack(codec, call->in_encoding, data, size,
+                                            call->session->max_message, &plain);
 
     if (code == 0)
         code = deliver(call, plain.data, plain.size);
     codec_buffer_free(&plain);
+    loop_worked(loop, clock_now_ns() - begun);
     return code;
 }
 
-static int message_end(struct call *call)
+static void message_done(struct call *call)
 {
-    static const uint8_t nothing;
     struct engine_stats *stats = stats_of(call);
-    int code;
 
     call->in.have = 0;
     stats->messages_received++;
     if (stats->first_message_ns == 0)
         stats->first_message_ns = clock_now_ns();
+}
+
+static int message_end(struct call *call)
+{
+    static const uint8_t nothing;
+    int code;
+
+    if (is_compressed(call) && !loop_may_work(call->session->conn.loop))
+        return PUT_OFF;
+    message_done(call);
     if (!is_assembled(call))
         return call->ops->on_message_end != NULL ? call->ops->on_message_end(call) : 0;
     if (is_compressed(call))
-        code = deliver_compressed(call);
+        code = unpack_and_deliver(call, call->whole.data, call->whole.size);
     else
         code =
             deliver(call, call->whole.data != NULL ? call->whole.data : &nothing, call->whole.size);
@@ -140,17 +153,57 @@ static const char *refusal_text(int code)
     }
 }
 
-void call_receive(struct call *call, const uint8_t *data, size_t size)
+/* What follows the message that waits is kept behind it. */
+static int put_off(struct call *call, const uint8_t *data, size_t size)
+{
+    if (!codec_buffer_put(&call->whole, data, size))
+        return GRPC_RESOURCE_EXHAUSTED;
+    call->session->put_off = call;
+    return PUT_OFF;
+}
+
+static bool receive(struct call *call, const uint8_t *data, size_t size)
 {
     int code = 0;
 
-    stats_of(call)->bytes_received += size;
     while (size > 0 && code == 0 && !call->deaf) {
         size_t n = receive_step(call, data, size, &code);
 
         data += n;
         size -= n;
+        if (code == PUT_OFF)
+            code = put_off(call, data, size);
     }
+    if (code == PUT_OFF)
+        return false;
     if (code != 0)
         call_fail(call, code, refusal_text(code));
+    return true;
+}
+
+bool call_receive(struct call *call, const uint8_t *data, size_t size)
+{
+    stats_of(call)->bytes_received += size;
+    return receive(call, data, size);
+}
+
+bool call_receive_rest(struct call *call)
+{
+    struct codec_buffer kept = call->whole;
+    size_t size = framing_length(&call->in);
+    bool received = true;
+    int code;
+
+    call->session->put_off = NULL;
+    if (call->deaf)
+        return true;
+    call->whole = (struct codec_buffer){.data = NULL};
+    message_done(call);
+    code = unpack_and_deliver(call, kept.data, size);
+    if (code != 0)
+        call_fail(call, code, refusal_text(code));
+    else
+        received = receive(call, kept.data + size, kept.size - size);
+    codec_buffer_free(&kept);
+    return received;
 }

@@ -195,6 +195,7 @@ static const struct session_ops session_ops = {
 static const struct conn_ops conn_ops = {
     .on_connected = on_connected,
     .on_open = on_open,
+    .on_resume = session_resume,
     .on_end = on_end,
 };
 

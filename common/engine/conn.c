@@ -9,9 +9,19 @@
 #include <unistd.h>
 
 #define READ_BUDGET 16 /* reads a turn, so that one busy peer does not starve the others */
+/* A read while some have to wait: thousands may join them, each with as much. */
+#define READ_SIZE_LATE (8u << 10)
 #define LINGER_NS NS_PER_S
 /* nghttp2 hands out at most one frame buffer at a time: 16 KiB of payload and its header. */
 #define FRAME_ROOM (17u << 10)
+
+/* Bytes behind a message that waits to be unpacked: no more is read until its turn has come. */
+struct conn_rest {
+    struct loop_task task;
+    struct conn *conn;
+    size_t size;
+    uint8_t data[];
+};
 
 void conn_wake(struct conn *conn)
 {
@@ -87,16 +97,42 @@ static void doom_h2(struct conn *conn, int rv)
         conn_doom(conn, CLIENT_PROTOCOL, rv, nghttp2_strerror(rv));
 }
 
+static void take_late_turn(struct loop_task *task);
+
+static void keep_rest(struct conn *conn, const uint8_t *data, size_t size)
+{
+    struct conn_rest *rest = mem_alloc(MEM_APP, sizeof *rest + size);
+
+    if (rest == NULL) {
+        conn_doom(conn, CLIENT_NO_MEMORY, ENOMEM, "out of memory");
+        return;
+    }
+    *rest = (struct conn_rest){.task = {.run = take_late_turn}, .conn = conn, .size = size};
+    memcpy(rest->data, data, size);
+    conn->rest = rest;
+    ev_io_stop(conn->loop->ev, &conn->readable);
+    loop_task_put_off(conn->loop, &rest->task);
+}
+
+static void feed(struct conn *conn, const uint8_t *data, size_t size)
+{
+    ssize_t taken = nghttp2_session_mem_recv(conn->h2, data, size);
+
+    if (taken < 0)
+        doom_h2(conn, (int)taken);
+    else if (conn->paused && conn->state != CONN_DOOMED)
+        keep_rest(conn, data + taken, size - (size_t)taken);
+}
+
 static void read_session(struct conn *conn)
 {
     uint8_t *buffer = conn->loop->read;
+    size_t most = loop_is_late(conn->loop) ? READ_SIZE_LATE : LOOP_READ_SIZE;
     size_t n;
 
     conn->read_more = false;
     for (int budget = READ_BUDGET; budget > 0; budget--) {
-        enum io_status status =
-            conn->transport.ops->read(&conn->transport, buffer, LOOP_READ_SIZE, &n);
-        ssize_t rv;
+        enum io_status status = conn->transport.ops->read(&conn->transport, buffer, most, &n);
 
         if (status == IO_RETRY)
             return;
@@ -109,14 +145,12 @@ static void read_session(struct conn *conn)
             return;
         }
         if (conn->state == CONN_OPEN) {
-            rv = nghttp2_session_mem_recv(conn->h2, buffer, n);
-            if (rv < 0)
-                doom_h2(conn, (int)rv);
+            feed(conn, buffer, n);
             /* A callback may have doomed it. */
-            if (conn->state == CONN_DOOMED)
+            if (conn->state == CONN_DOOMED || conn->rest != NULL)
                 return;
         }
-        if (n < LOOP_READ_SIZE && conn->transport.ops->drained_by_short_read)
+        if (n < most && conn->transport.ops->drained_by_short_read)
             return;
     }
     conn->read_more = true;
@@ -340,14 +374,35 @@ static void take_turn(struct loop_task *task)
 {
     struct conn *conn = (struct conn *)((char *)task - offsetof(struct conn, task));
 
-    if (conn->read_more && conn->state == CONN_OPEN)
+    if (conn->read_more && conn->rest == NULL && conn->state == CONN_OPEN)
         read_session(conn);
     if (conn->state == CONN_OPEN)
         flush_session(conn);
-    if (conn->read_more && conn->state != CONN_DOOMED)
+    if (conn->read_more && conn->rest == NULL && conn->state != CONN_DOOMED)
         conn_wake(conn);
     if (conn->state == CONN_DOOMED)
         conn->ops->on_end(conn, conn->end, conn->end_detail, conn->end_text);
+}
+
+/* Where nothing is open any more, the rest is dropped, as what is read then is. */
+static void take_late_turn(struct loop_task *task)
+{
+    struct conn_rest *rest = (struct conn_rest *)((char *)task - offsetof(struct conn_rest, task));
+    struct conn *conn = rest->conn;
+
+    if (conn->state == CONN_OPEN && !conn->ops->on_resume(conn)) {
+        loop_task_put_off(conn->loop, task);
+        return;
+    }
+    conn->rest = NULL;
+    conn->paused = false;
+    ev_io_start(conn->loop->ev, &conn->readable);
+    if (conn->state == CONN_OPEN)
+        feed(conn, rest->data, rest->size);
+    mem_free(MEM_APP, rest);
+    if (conn->rest == NULL && conn->state != CONN_DOOMED)
+        read_session(conn);
+    conn_wake(conn);
 }
 
 void conn_start(struct conn *conn, struct engine_loop *loop, const struct conn_ops *ops,
@@ -375,6 +430,10 @@ void conn_release(struct conn *conn)
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
     loop_task_cancel(&conn->task);
+    if (conn->rest != NULL)
+        loop_task_cancel(&conn->rest->task);
+    mem_free(MEM_APP, conn->rest);
+    conn->rest = NULL;
     ev_io_stop(conn->loop->ev, &conn->readable);
     ev_io_stop(conn->loop->ev, &conn->writable);
     ev_timer_stop(conn->loop->ev, &conn->timer);

@@ -29,6 +29,9 @@ struct conn_ops {
     void (*on_connected)(struct conn *conn);
     /* The transport is up: make conn->h2; false if out of memory. */
     bool (*on_open)(struct conn *conn);
+    /* Its turn has come, after conn.paused: true, the rest of what was read may follow; false: not
+     * yet. */
+    bool (*on_resume)(struct conn *conn);
     /* The last callback. The descriptor is closed after it, by conn_release, which it calls. */
     void (*on_end)(struct conn *conn, enum client_end end, int detail, const char *text);
 };
@@ -43,11 +46,13 @@ struct conn {
     struct loop_task task;
     uint8_t *unsent; /* borrowed while the socket is full; NULL at rest */
     size_t unsent_size, unsent_sent;
-    const char *end_text; /* static */
+    struct conn_rest *rest; /* what was read and has to wait; NULL at rest */
+    const char *end_text;   /* static */
     int end_detail;
     uint8_t end;    /* enum client_end, once doomed or lingering */
     uint8_t state;  /* enum conn_state */
     bool read_more; /* the last read stopped at its budget, not at an empty socket */
+    bool paused;    /* set by nghttp2's callbacks that stop it, NGHTTP2_ERR_PAUSE */
     bool abortive;  /* close with RST */
     bool opened;    /* on_open was called */
     bool fault;     /* an HTTP/2 error was found here: end, detail and text are set */

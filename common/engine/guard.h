@@ -8,6 +8,8 @@
 #ifndef FLATLINE_ENGINE_GUARD_H
 #define FLATLINE_ENGINE_GUARD_H
 
+#include "common/base/clock.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,6 +23,11 @@
 /* A server's frames that wait for the peer to read: three for each stream that it may open, a
  * thousand answered PINGs and SETTINGS, nghttp2's own limit, and some. Beyond, it does not read. */
 #define GUARD_QUEUE_MAX 2048u
+
+/* Of a loop's turn for unpacking messages, whoever sends them (loop_internal.h): one of 4 MiB takes
+ * some 4 ms. */
+#define GUARD_WORK_NS (20 * NS_PER_MS)
+#define GUARD_SLICE_NS (2 * NS_PER_MS)
 
 /* All zero at first. */
 struct guard {

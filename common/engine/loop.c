@@ -1,18 +1,29 @@
 #include "common/engine/codec.h"
+#include "common/engine/guard.h"
 #include "common/engine/loop_internal.h"
 #include "common/engine/mem.h"
 
 #define ROOM 64 /* connections at a time; the driver's fleet has 16 of a server */
 
-void loop_task_queue(struct engine_loop *loop, struct loop_task *task)
+static void append(struct loop_task *ring, struct loop_task *task)
 {
     if (task->queued)
         return;
     task->queued = true;
-    task->next = &loop->tasks;
-    task->prev = loop->tasks.prev;
+    task->next = ring;
+    task->prev = ring->prev;
     task->prev->next = task;
-    loop->tasks.prev = task;
+    ring->prev = task;
+}
+
+void loop_task_queue(struct engine_loop *loop, struct loop_task *task)
+{
+    append(&loop->tasks, task);
+}
+
+void loop_task_put_off(struct engine_loop *loop, struct loop_task *task)
+{
+    append(&loop->late, task);
 }
 
 void loop_task_cancel(struct loop_task *task)
@@ -24,6 +35,34 @@ void loop_task_cancel(struct loop_task *task)
     task->next->prev = task->prev;
 }
 
+bool loop_may_work(const struct engine_loop *loop)
+{
+    return loop->slice_ns > 0 || (!loop_is_late(loop) && loop->worked_ns < GUARD_WORK_NS);
+}
+
+void loop_worked(struct engine_loop *loop, uint64_t ns)
+{
+    loop->slice_ns -= ns < loop->slice_ns ? ns : loop->slice_ns;
+    loop->worked_ns += ns;
+}
+
+/* Who is put off anew stands behind the others. */
+static void run_late(struct engine_loop *loop)
+{
+    struct loop_task end = {.queued = false};
+
+    loop_task_put_off(loop, &end);
+    while (loop->late.next != &end && loop->worked_ns < GUARD_WORK_NS) {
+        struct loop_task *task = loop->late.next;
+
+        loop_task_cancel(task);
+        loop->slice_ns = GUARD_SLICE_NS;
+        task->run(task);
+        loop->slice_ns = 0;
+    }
+    loop_task_cancel(&end);
+}
+
 /* Before the loop sleeps: one turn of every queued task. What is queued meanwhile keeps the loop
  * awake. */
 static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
@@ -32,6 +71,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
     struct loop_task end = {.queued = false};
 
     (void)revents;
+    loop->worked_ns = 0;
     if (loop->tasks.next != &loop->tasks) {
         loop_task_queue(loop, &end);
         while (loop->tasks.next != &end) {
@@ -42,7 +82,9 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
         }
         loop_task_cancel(&end);
     }
-    if (loop->tasks.next != &loop->tasks)
+    if (loop_is_late(loop))
+        run_late(loop);
+    if (loop->tasks.next != &loop->tasks || loop_is_late(loop))
         ev_idle_start(ev, &loop->idle);
     else
         ev_idle_stop(ev, &loop->idle);
@@ -111,6 +153,7 @@ struct engine_loop *engine_loop_new(void)
         return NULL;
     }
     loop->tasks.next = loop->tasks.prev = &loop->tasks;
+    loop->late.next = loop->late.prev = &loop->late;
     ev_prepare_init(&loop->prepare, on_prepare);
     loop->prepare.data = loop;
     ev_prepare_start(loop->ev, &loop->prepare);

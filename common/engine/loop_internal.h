@@ -23,6 +23,9 @@ struct engine_loop {
     ev_prepare prepare;
     ev_idle idle;
     struct loop_task tasks; /* ring head */
+    struct loop_task late;  /* another: who waits for a turn to do heavy work */
+    uint64_t worked_ns;     /* in heavy work, this turn */
+    uint64_t slice_ns;      /* of it left to the late task that runs, whoever else waits */
     struct engine_stats stats;
     struct codec *codec;            /* made when the first message is compressed */
     uint8_t read[LOOP_READ_SIZE];   /* incoming bytes, valid during one read */
@@ -33,6 +36,24 @@ struct engine_loop {
  * turn. */
 void loop_task_queue(struct engine_loop *loop, struct loop_task *task);
 void loop_task_cancel(struct loop_task *task);
+
+/*
+ * Heavy work: what costs far more than the bytes that ask for it, such as unpacking a message. All
+ * of it together gets GUARD_WORK_NS of a turn, so that those who ask for none are served meanwhile;
+ * who finds no time left, or others before him, waits for a turn of his own, a GUARD_SLICE_NS. What
+ * has begun is finished, all the same.
+ */
+bool loop_may_work(const struct engine_loop *loop);
+void loop_worked(struct engine_loop *loop, uint64_t ns);
+
+/* Runs the task once, after those that were put off before it. */
+void loop_task_put_off(struct engine_loop *loop, struct loop_task *task);
+
+/* Somebody waits like that. */
+static inline bool loop_is_late(const struct engine_loop *loop)
+{
+    return loop->late.next != &loop->late;
+}
 
 /* A connection is no more; opened: it was usable once. */
 void loop_count_end(struct engine_loop *loop, bool opened);

@@ -137,7 +137,8 @@ static bool on_open(struct conn *conn)
     return true;
 }
 
-static const struct conn_ops conn_ops = {.on_open = on_open, .on_end = on_end};
+static const struct conn_ops conn_ops = {
+    .on_open = on_open, .on_resume = session_resume, .on_end = on_end};
 
 static void adopt(struct server *server, int fd)
 {

@@ -389,10 +389,11 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t stream_id, const 
 {
     struct call *call = nghttp2_session_get_stream_user_data(h2, stream_id);
 
-    (void)flags, (void)user;
-    if (call != NULL)
-        call_receive(call, data, size);
-    return 0;
+    (void)flags;
+    if (call == NULL || call_receive(call, data, size))
+        return 0;
+    session_of(user)->conn.paused = true;
+    return NGHTTP2_ERR_PAUSE;
 }
 
 static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t error_code, void *user)
@@ -529,6 +530,13 @@ bool session_hold(struct session *s, bool shut)
                          shut ? 0 : NGHTTP2_INITIAL_CONNECTION_WINDOW_SIZE));
     conn_wake(&s->conn);
     return true;
+}
+
+bool session_resume(struct conn *conn)
+{
+    struct call *call = session_of_conn(conn)->put_off;
+
+    return call == NULL || call_receive_rest(call);
 }
 
 void session_drop_calls(struct session *s)

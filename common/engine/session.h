@@ -28,6 +28,9 @@ void session_terminate(struct session *s);
  */
 bool session_hold(struct session *s, bool shut);
 
+/* conn_ops.on_resume, for both ends. */
+bool session_resume(struct conn *conn);
+
 /* Ends every call as a lost connection would, and frees a half-received head: a teardown begins
  * with it. */
 void session_drop_calls(struct session *s);

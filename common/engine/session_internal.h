@@ -26,6 +26,7 @@ struct session {
     const struct session_ops *ops;
     void *user; /* call_user */
     struct call *first_call;
+    struct call *put_off; /* its message waits to be unpacked; NULL: none does */
     uint32_t call_count;
     struct head head;      /* of the block being received */
     struct guard guard;    /* what the peer sends that is no work */
