@@ -26,6 +26,7 @@
     X(NAMESPACE, "enter its namespace")         \
     X(GROUP, "make its process group")          \
     X(PARENT, "outlive its parent")             \
+    X(PRIVILEGES, "give up new privileges")     \
     X(MEMORY, "enter its memory group")         \
     X(INPUT, "open /dev/null")                  \
     X(LOG, "open its log")                      \
@@ -133,6 +134,9 @@ IN_CHILD static enum step get_ready(const struct spawn_request *request, pid_t d
     /* The driver may have died before prctl took effect. From another namespace it is seen as 0. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || (getppid() != driver && getppid() != 0))
         return STEP_PARENT;
+    /* No file that it executes gives it more rights than the driver has: sudo and ping do not. */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return STEP_PRIVILEGES;
     if (request->group_entry != NULL && !enter_group(request->group_entry))
         return STEP_MEMORY;
     step = redirect(request);

@@ -1,7 +1,8 @@
 /*
  * Starts programs: one straight path from fork to exec, a child in its own process group that dies
- * with the driver, every descriptor but its own closed. Children run at a lower priority than the
- * driver, so that sampling stays on time on a saturated machine.
+ * with the driver, every descriptor but its own closed, and nothing that it executes gains rights
+ * (no_new_privs, prctl(2)). Children run at a lower priority than the driver, so that sampling
+ * stays on time on a saturated machine.
  */
 #ifndef FLATLINE_DRIVER_SPAWN_H
 #define FLATLINE_DRIVER_SPAWN_H

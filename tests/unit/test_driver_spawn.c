@@ -117,6 +117,13 @@ static void a_child_gets_nothing_but_its_own(void **state)
                                     "leader\n");
 }
 
+static void a_child_gains_no_rights(void **state)
+{
+    (void)state;
+    run("awk '/NoNewPrivs/ {print $2}' /proc/self/status");
+    assert_string_equal(read_log(), "1\n");
+}
+
 static void children_yield_to_the_driver(void **state)
 {
     char expected[32], script[128];
@@ -419,6 +426,7 @@ int main(void)
         cmocka_unit_test(statuses_are_told_apart),
         cmocka_unit_test(a_missing_program_is_named),
         cmocka_unit_test(a_child_gets_nothing_but_its_own),
+        cmocka_unit_test(a_child_gains_no_rights),
         cmocka_unit_test(children_yield_to_the_driver),
         cmocka_unit_test(a_hanging_program_is_killed),
         cmocka_unit_test(the_page_and_proc_show_a_child),
