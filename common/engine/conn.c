@@ -211,6 +211,11 @@ static ssize_t gather(struct conn *conn)
     uint8_t *buffer = conn->loop->write;
     size_t used = 0;
 
+    if (conn->greet) {
+        memcpy(buffer, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
+        used = NGHTTP2_CLIENT_MAGIC_LEN;
+        conn->greet = false;
+    }
     while (LOOP_WRITE_SIZE - used >= FRAME_ROOM) {
         const uint8_t *frame;
         ssize_t n = nghttp2_session_mem_send(conn->h2, &frame);

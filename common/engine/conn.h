@@ -55,6 +55,7 @@ struct conn {
     bool paused;    /* set by nghttp2's callbacks that stop it, NGHTTP2_ERR_PAUSE */
     bool abortive;  /* close with RST */
     bool opened;    /* on_open was called */
+    bool greet;     /* the client's preface goes before the next frame */
     bool fault;     /* an HTTP/2 error was found here: end, detail and text are set */
 };
 

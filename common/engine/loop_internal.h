@@ -10,6 +10,7 @@
 
 #define LOOP_READ_SIZE (64u << 10)
 #define LOOP_WRITE_SIZE (64u << 10)
+#define LOOP_FRAME_SIZE (17u << 10) /* 16 KiB of payload, its header and a padding length */
 
 /* Something with work to do before the loop sleeps. Embedded in its owner. */
 struct loop_task {
@@ -30,6 +31,7 @@ struct engine_loop {
     struct codec *codec;            /* made when the first message is compressed */
     uint8_t read[LOOP_READ_SIZE];   /* incoming bytes, valid during one read */
     uint8_t write[LOOP_WRITE_SIZE]; /* frames gathered for one write */
+    uint8_t frame[LOOP_FRAME_SIZE]; /* where nghttp2 makes each (h2_memory.h) */
 };
 
 /* Runs the task once before the loop next sleeps; a task that queues itself again runs in the next

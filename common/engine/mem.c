@@ -189,34 +189,3 @@ bool mem_install(void)
     ev_set_syserr_cb(ev_refused);
     return CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc, openssl_free) == 1;
 }
-
-static void *h2_alloc(size_t size, void *arg)
-{
-    (void)arg;
-    return mem_alloc(MEM_NGHTTP2, size);
-}
-
-static void h2_free(void *ptr, void *arg)
-{
-    (void)arg;
-    mem_free(MEM_NGHTTP2, ptr);
-}
-
-static void *h2_calloc(size_t n, size_t size, void *arg)
-{
-    (void)arg;
-    return mem_calloc(MEM_NGHTTP2, n, size);
-}
-
-static void *h2_realloc(void *ptr, size_t size, void *arg)
-{
-    (void)arg;
-    return mem_realloc(MEM_NGHTTP2, ptr, size);
-}
-
-nghttp2_mem *mem_nghttp2(void)
-{
-    static nghttp2_mem mem = {NULL, h2_alloc, h2_free, h2_calloc, h2_realloc};
-
-    return &mem;
-}

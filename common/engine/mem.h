@@ -6,7 +6,6 @@
 #ifndef FLATLINE_ENGINE_MEM_H
 #define FLATLINE_ENGINE_MEM_H
 
-#include <nghttp2/nghttp2.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,9 +33,6 @@ void mem_set_refusal(mem_refusal_fn fn, void *arg);
 /* Routes OpenSSL and libev through their zones: the first thing that main does. False if OpenSSL
  * was used. */
 bool mem_install(void);
-
-/* For nghttp2_session_*_new3. */
-nghttp2_mem *mem_nghttp2(void);
 
 /*
  * Tests of one thread: let `pass` more allocations through and refuse the `refuse` after them; 0, 0

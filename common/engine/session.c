@@ -484,8 +484,19 @@ static bool submit_settings(struct session *s)
            0;
 }
 
+/* The preface is the first that a client's session has to send; it lies where others make frames.
+ */
+static bool take_preface(struct session *s)
+{
+    const uint8_t *preface;
+
+    s->conn.greet = nghttp2_session_mem_send(s->conn.h2, &preface) == NGHTTP2_CLIENT_MAGIC_LEN;
+    return s->conn.greet;
+}
+
 bool session_open(struct session *s)
 {
+    nghttp2_mem mem = h2_memory_begin(&s->memory, s->conn.loop);
     nghttp2_session_callbacks *cb = callbacks_new();
     nghttp2_option *option = NULL;
     int rv = NGHTTP2_ERR_NOMEM;
@@ -493,12 +504,13 @@ bool session_open(struct session *s)
     if (cb != NULL && nghttp2_option_new(&option) == 0) {
         /* Closed streams kept for the priority tree would grow with every call. */
         nghttp2_option_set_no_closed_streams(option, 1);
-        rv = s->server ? nghttp2_session_server_new3(&s->conn.h2, cb, s, option, mem_nghttp2())
-                       : nghttp2_session_client_new3(&s->conn.h2, cb, s, option, mem_nghttp2());
+        rv = s->server ? nghttp2_session_server_new3(&s->conn.h2, cb, s, option, &mem)
+                       : nghttp2_session_client_new3(&s->conn.h2, cb, s, option, &mem);
         nghttp2_option_del(option);
     }
     nghttp2_session_callbacks_del(cb);
-    return rv == 0 && submit_settings(s);
+    h2_memory_end(&s->memory);
+    return rv == 0 && (s->server || take_preface(s)) && submit_settings(s);
 }
 
 void session_goaway(struct session *s)

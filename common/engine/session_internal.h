@@ -5,6 +5,7 @@
 
 #include "common/engine/conn.h"
 #include "common/engine/guard.h"
+#include "common/engine/h2_memory.h"
 #include "common/engine/head.h"
 
 struct call;
@@ -28,7 +29,8 @@ struct session {
     struct call *first_call;
     struct call *put_off; /* its message waits to be unpacked; NULL: none does */
     uint32_t call_count;
-    struct head head;      /* of the block being received */
+    struct head head; /* of the block being received */
+    struct h2_memory memory;
     struct guard guard;    /* what the peer sends that is no work */
     uint64_t last_ping_ns; /* server: of the client's last PING */
     uint64_t permit_ns;    /* server: PINGs are too soon after less; 0: SESSION_PERMIT_NS */

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#define FRAME_SIZE 16384 /* of HTTP/2, unless SETTINGS say otherwise */
+
 static void run_call(struct pair *p, const char *path, struct pair_result *r, uint64_t timeout_ns)
 {
     assert_non_null(pair_call(p, path, r, timeout_ns));
@@ -346,6 +348,23 @@ static void rest_is_the_same_after_any_work(void **state)
     assert_true(grown >= 0 && grown < 1024);
 }
 
+/* Both ends share the buffer in which their frames are made. */
+static void a_connection_holds_no_frame_buffer(void **state)
+{
+    struct pair *p = *state;
+    struct pair_result r = {.to_send = 1};
+    int64_t with, both;
+
+    run_call(p, PAIR_ECHO, &r, 0);
+    with = mem_live(MEM_NGHTTP2);
+    client_close(p->client);
+    assert_true(pair_run(p, &p->ended));
+    assert_true(pair_settle(p));
+    both = with - mem_live(MEM_NGHTTP2);
+    assert_true(both > 0);
+    assert_true(both < 2 * FRAME_SIZE);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, pair_set_up, pair_tear_down)
 
 static void counters_of_loops_add_up(void **state)
@@ -389,6 +408,7 @@ int main(void)
         CASE(a_peer_that_hangs_up_at_once_is_a_loss),
         cmocka_unit_test(counters_of_loops_add_up),
         CASE(rest_is_the_same_after_any_work),
+        CASE(a_connection_holds_no_frame_buffer),
     };
 
     signal(SIGPIPE, SIG_IGN);

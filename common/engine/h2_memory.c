@@ -1,0 +1,65 @@
+#include "common/engine/h2_memory.h"
+
+#include "common/engine/mem.h"
+
+#include <string.h>
+
+/* Smaller is something else. */
+#define FRAME_MIN (16u << 10)
+
+static bool is_frame(const struct h2_memory *m, size_t size)
+{
+    return m->lends && size > FRAME_MIN && size <= LOOP_FRAME_SIZE;
+}
+
+static void *h2_alloc(size_t size, void *arg)
+{
+    struct h2_memory *m = arg;
+
+    return is_frame(m, size) ? m->loop->frame : mem_alloc(MEM_NGHTTP2, size);
+}
+
+static void h2_free(void *ptr, void *arg)
+{
+    const struct h2_memory *m = arg;
+
+    if (ptr != m->loop->frame)
+        mem_free(MEM_NGHTTP2, ptr);
+}
+
+static void *h2_calloc(size_t n, size_t size, void *arg)
+{
+    (void)arg;
+    return mem_calloc(MEM_NGHTTP2, n, size);
+}
+
+/* A frame longer than the default's would need a buffer of its own. */
+static void *outgrow_frame(const struct h2_memory *m, size_t size)
+{
+    void *own = mem_alloc(MEM_NGHTTP2, size);
+
+    if (own != NULL)
+        memcpy(own, m->loop->frame, size < LOOP_FRAME_SIZE ? size : LOOP_FRAME_SIZE);
+    return own;
+}
+
+static void *h2_realloc(void *ptr, size_t size, void *arg)
+{
+    const struct h2_memory *m = arg;
+
+    if (ptr == NULL)
+        return h2_alloc(size, arg);
+    return ptr == m->loop->frame ? outgrow_frame(m, size) : mem_realloc(MEM_NGHTTP2, ptr, size);
+}
+
+nghttp2_mem h2_memory_begin(struct h2_memory *memory, struct engine_loop *loop)
+{
+    memory->loop = loop;
+    memory->lends = true;
+    return (nghttp2_mem){memory, h2_alloc, h2_free, h2_calloc, h2_realloc};
+}
+
+void h2_memory_end(struct h2_memory *memory)
+{
+    memory->lends = false;
+}
