@@ -1,10 +1,11 @@
 // Calls flatline.v1.Stress on libgrpc++ for ever, for examples/cpp.yaml. `make
 // examples/cpp_client` builds it.
 //
-//   cpp_client --server HOST:PORT [--cert CERT]
+//   cpp_client --server HOST:PORT [--cert CERT] [--server-streaming N | --bidi-streaming N]
 //
 // Calls of all four kinds, one after the other; a server that is gone is waited for. A wrong reply
-// or status ends it with status 1.
+// or status ends it with status 1. With N, it is one call of that kind with so many messages, and
+// then the end.
 #include "flatline.grpc.pb.cc"
 
 #include <grpcpp/grpcpp.h>
@@ -27,6 +28,11 @@ namespace
 {
 
 constexpr int kCount = 10;
+
+struct Options {
+    std::string server, cert;
+    int server_streaming = 0, bidi_streaming = 0;
+};
 
 Payload Random()
 {
@@ -67,10 +73,14 @@ bool CheckStatus(const Status &status)
     }
 }
 
-void CheckCount(const Status &status, int count)
+// True if the call went well.
+bool CheckCount(const Status &status, int count, int wanted)
 {
-    if (CheckStatus(status) && count != kCount)
+    if (!CheckStatus(status))
+        return false;
+    if (count != wanted)
         Fail("wrong reply: " + std::to_string(count) + " messages");
+    return true;
 }
 
 void CallNonStreaming(Stress::Stub *stub)
@@ -96,31 +106,33 @@ void CallClientStreaming(Stress::Stub *stub)
         CheckReply(reply);
 }
 
-void CallServerStreaming(Stress::Stub *stub)
+bool CallServerStreaming(Stress::Stub *stub, int wanted)
 {
     ClientContext context;
     StreamRequest request;
     Payload reply;
     int count = 0;
 
-    request.set_count(kCount);
+    context.set_wait_for_ready(true);
+    request.set_count(wanted);
     auto stream = stub->ServerStreaming(&context, request);
     for (; stream->Read(&reply); count++)
         CheckReply(reply);
-    CheckCount(stream->Finish(), count);
+    return CheckCount(stream->Finish(), count, wanted);
 }
 
-void CallBidiStreaming(Stress::Stub *stub)
+bool CallBidiStreaming(Stress::Stub *stub, int wanted)
 {
     ClientContext context;
     Payload reply;
     int count = 0;
 
+    context.set_wait_for_ready(true);
     auto stream = stub->BidiStreaming(&context);
-    for (; count < kCount && stream->Write(Random()) && stream->Read(&reply); count++)
+    for (; count < wanted && stream->Write(Random()) && stream->Read(&reply); count++)
         CheckReply(reply);
     stream->WritesDone();
-    CheckCount(stream->Finish(), count);
+    return CheckCount(stream->Finish(), count, wanted);
 }
 
 std::shared_ptr<grpc::ChannelCredentials> Credentials(const std::string &cert)
@@ -134,33 +146,68 @@ std::shared_ptr<grpc::ChannelCredentials> Credentials(const std::string &cert)
     return grpc::SslCredentials(ssl);
 }
 
-[[noreturn]] void CallForEver(const std::string &server, const std::string &cert)
+[[noreturn]] void CallForEver(Stress::Stub *stub)
+{
+    for (;;) {
+        CallNonStreaming(stub);
+        CallClientStreaming(stub);
+        CallServerStreaming(stub, kCount);
+        CallBidiStreaming(stub, kCount);
+    }
+}
+
+int Call(const Options &options)
 {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
     arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
-    auto stub = Stress::NewStub(grpc::CreateCustomChannel(server, Credentials(cert), arguments));
-    for (;;) {
-        CallNonStreaming(stub.get());
-        CallClientStreaming(stub.get());
-        CallServerStreaming(stub.get());
-        CallBidiStreaming(stub.get());
+    auto stub = Stress::NewStub(
+        grpc::CreateCustomChannel(options.server, Credentials(options.cert), arguments));
+    if (options.server_streaming > 0)
+        return CallServerStreaming(stub.get(), options.server_streaming) ? 0 : 1;
+    if (options.bidi_streaming > 0)
+        return CallBidiStreaming(stub.get(), options.bidi_streaming) ? 0 : 1;
+    CallForEver(stub.get());
+}
+
+bool Parse(int argc, char **argv, Options *options)
+{
+    static const option names[] = {{"server", required_argument, nullptr, 's'},
+                                   {"cert", required_argument, nullptr, 'c'},
+                                   {"server-streaming", required_argument, nullptr, 'r'},
+                                   {"bidi-streaming", required_argument, nullptr, 'b'},
+                                   {nullptr, 0, nullptr, 0}};
+    for (int c; (c = getopt_long(argc, argv, "", names, nullptr)) != -1;) {
+        switch (c) {
+        case 's':
+            options->server = optarg;
+            break;
+        case 'c':
+            options->cert = optarg;
+            break;
+        case 'r':
+            options->server_streaming = std::atoi(optarg);
+            break;
+        case 'b':
+            options->bidi_streaming = std::atoi(optarg);
+            break;
+        default:
+            return false;
+        }
     }
+    return optind == argc && !options->server.empty();
 }
 
 } // namespace
 
 int main(int argc, char **argv)
 {
-    static const option names[] = {{"server", required_argument, nullptr, 's'},
-                                   {"cert", required_argument, nullptr, 'c'},
-                                   {nullptr, 0, nullptr, 0}};
-    std::string server, cert;
-    for (int c; (c = getopt_long(argc, argv, "", names, nullptr)) != -1;)
-        (c == 's' ? server : cert) = c == '?' ? "" : optarg;
-    if (!server.empty() && optind == argc)
-        CallForEver(server, cert);
-    std::cerr << "usage: cpp_client --server HOST:PORT [--cert CERT]" << std::endl;
+    Options options;
+    if (Parse(argc, argv, &options))
+        return Call(options);
+    std::cerr << "usage: cpp_client --server HOST:PORT [--cert CERT] "
+                 "[--server-streaming N | --bidi-streaming N]"
+              << std::endl;
     return 2;
 }
