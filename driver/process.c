@@ -36,7 +36,8 @@ bool process_start(struct process *process, struct spawn_request *request, char 
 
 uint64_t process_ready_ns(const struct process *process)
 {
-    return process->page != NULL && page_read(process->page, &snapshot) ? snapshot.ready_ns : 0;
+    return process->page != NULL && page_read_values(process->page, &snapshot) ? snapshot.ready_ns
+                                                                               : 0;
 }
 
 static void take_events(struct process *process, struct run_writer *writer, uint64_t time_ns)
@@ -57,12 +58,13 @@ static void take_events(struct process *process, struct run_writer *writer, uint
 
 /* The page's metrics into process->last; false if they are stale. Without a page all there is comes
  * from the kernel, and is never stale. */
-static bool take_snapshot(struct process *process, uint64_t time_ns)
+static bool take_snapshot(struct process *process, uint64_t time_ns,
+                          bool (*read)(const struct page *page, struct page_snapshot *out))
 {
     process->last.present = 0;
     if (process->page == NULL)
         return true;
-    if (!page_read(process->page, &snapshot))
+    if (!read(process->page, &snapshot))
         return false;
     process->last = snapshot.metrics;
     /* The page is the child's to write: only what the catalogue knows is kept. */
@@ -73,7 +75,7 @@ static bool take_snapshot(struct process *process, uint64_t time_ns)
 void process_observe(struct process *process, struct run_writer *writer,
                      const struct process_look *look)
 {
-    bool fresh = take_snapshot(process, look->time_ns);
+    bool fresh = take_snapshot(process, look->time_ns, page_read_values);
 
     proc_read(&process->proc, &process->last);
     if (look->pss >= 0)
@@ -87,7 +89,7 @@ void process_observe(struct process *process, struct run_writer *writer,
 
 void process_observe_last(struct process *process, struct run_writer *writer, uint64_t time_ns)
 {
-    bool fresh = take_snapshot(process, time_ns);
+    bool fresh = take_snapshot(process, time_ns, page_read);
 
     take_events(process, writer, time_ns);
     if (process->last.present != 0) {

@@ -130,20 +130,30 @@ void page_publish(struct page *page, struct page_snapshot *snapshot)
     atomic_store_explicit(&page->sequence, 2 * (n + 1), memory_order_release);
 }
 
-bool page_read(const struct page *page, struct page_snapshot *out)
+static bool read_first(const struct page *page, struct page_snapshot *out, size_t bytes)
 {
     for (int i = 0; i < READ_TRIES; i++) {
         uint64_t n = atomic_load_explicit(&page->sequence, memory_order_acquire) >> 1;
 
         if (n == 0)
             return false;
-        memcpy(out, &page->snapshots[n % 2], sizeof *out);
+        memcpy(out, &page->snapshots[n % 2], bytes);
         atomic_thread_fence(memory_order_acquire);
         /* Slot n % 2 is only touched again while the sequence is 2(n + 1) + 1. */
         if (atomic_load_explicit(&page->sequence, memory_order_relaxed) <= 2 * (n + 1))
             return true;
     }
     return false;
+}
+
+bool page_read(const struct page *page, struct page_snapshot *out)
+{
+    return read_first(page, out, sizeof *out);
+}
+
+bool page_read_values(const struct page *page, struct page_snapshot *out)
+{
+    return read_first(page, out, offsetof(struct page_snapshot, rtt));
 }
 
 void page_put_event(struct page *page, enum page_event_kind kind, uint32_t connection,

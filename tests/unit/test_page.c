@@ -123,6 +123,7 @@ static void test_nothing_to_read_before_the_first_publication(void **state)
     struct ends *e = *state;
 
     assert_false(page_read(e->driver, &e->out));
+    assert_false(page_read_values(e->driver, &e->out));
 }
 
 static void test_what_is_published_is_read(void **state)
@@ -140,6 +141,24 @@ static void test_what_is_published_is_read(void **state)
         assert_int_equal(e->out.heartbeat, n);
         assert_in_range(e->out.time_ns, before, clock_now_ns());
     }
+}
+
+static void test_the_values_are_read_without_the_histograms(void **state)
+{
+    struct ends *e = *state;
+
+    fill(&e->in, 1);
+    page_publish(e->child, &e->in);
+    assert_true(page_read(e->driver, &e->out));
+    fill(&e->in, 2);
+    page_publish(e->child, &e->in);
+    assert_true(page_read_values(e->driver, &e->out));
+    assert_int_equal(e->out.heartbeat, 2);
+    assert_int_equal(e->out.ready_ns, 2);
+    assert_memory_equal(&e->out.metrics, &e->in.metrics, sizeof e->in.metrics);
+    fill(&e->in, 1);
+    assert_memory_equal(&e->out.rtt, &e->in.rtt, sizeof e->in.rtt);
+    assert_memory_equal(&e->out.connect, &e->in.connect, sizeof e->in.connect);
 }
 
 /* Publishes 1, 2, 3 ... until it is killed. */
@@ -403,6 +422,7 @@ int main(void)
         PAGE_TEST(test_attach_refuses_what_is_no_page),
         PAGE_TEST(test_nothing_to_read_before_the_first_publication),
         PAGE_TEST(test_what_is_published_is_read),
+        PAGE_TEST(test_the_values_are_read_without_the_histograms),
         PAGE_TEST(test_a_reader_beside_a_busy_writer_sees_whole_snapshots),
         PAGE_TEST(test_the_last_values_survive_sigkill),
         PAGE_TEST(test_events_come_in_order_and_once),
