@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STAT_TEXT 1024
+#define TEXT 1024
+#define DIRECTORY_LINKS 2 /* that a folder has of itself */
 
 static int open_entry(pid_t pid, const char *entry, int flags)
 {
@@ -23,14 +24,15 @@ static int open_entry(pid_t pid, const char *entry, int flags)
 void proc_open(struct proc *proc, pid_t pid)
 {
     proc->pid = pid;
-    proc->stat_fd = open_entry(pid, "stat", 0);
     proc->statm_fd = open_entry(pid, "statm", 0);
+    proc->tasks_fd =
+        clock_getcpuclockid(pid, &proc->clock) == 0 ? open_entry(pid, "task", O_DIRECTORY) : -1;
     proc->fds_fd = open_entry(pid, "fd", O_DIRECTORY);
 }
 
 void proc_close(struct proc *proc)
 {
-    int *const fds[] = {&proc->stat_fd, &proc->statm_fd, &proc->fds_fd};
+    int *const fds[] = {&proc->statm_fd, &proc->tasks_fd, &proc->fds_fd};
 
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (*fds[i] >= 0)
@@ -49,42 +51,43 @@ static bool read_text(int fd, char *text, size_t cap)
     return true;
 }
 
+/* Pages, by proc(5). */
+enum statm { STATM_SIZE, STATM_RESIDENT, STATM_SHARED, STATM_TEXT, STATM_LIB, STATM_DATA, STATMS };
+
 static void read_statm(const struct proc *proc, struct metric_values *into)
 {
     static long page_size;
-    long long resident, data;
-    char text[STAT_TEXT];
+    int64_t pages[STATMS];
+    char text[TEXT], *at = text;
 
     if (page_size == 0)
         page_size = sysconf(_SC_PAGESIZE);
-    if (!read_text(proc->statm_fd, text, sizeof text) ||
-        sscanf(text, "%*d %lld %*d %*d %*d %lld", &resident, &data) != 2)
+    if (!read_text(proc->statm_fd, text, sizeof text))
         return;
+    for (int i = 0; i < STATMS; i++)
+        pages[i] = strtoll(at, &at, 10);
     /* A zombie has no memory left to measure: that is nothing known, not nothing used. */
-    if (resident == 0 && data == 0)
+    if (pages[STATM_RESIDENT] == 0 && pages[STATM_DATA] == 0)
         return;
-    metric_set(into, METRIC_RSS, resident * page_size);
-    metric_set(into, METRIC_DATA, data * page_size);
+    metric_set(into, METRIC_RSS, pages[STATM_RESIDENT] * page_size);
+    metric_set(into, METRIC_DATA, pages[STATM_DATA] * page_size);
 }
 
-static void read_stat(const struct proc *proc, struct metric_values *into)
+/*
+ * By the links of its folder of threads and by its clock, which cost a fifth of what /proc/PID/stat
+ * does, and tell CPU time to the nanosecond. A clock goes by number, which may be another's once
+ * the process is reaped; the folder then has no thread in it.
+ */
+static void read_threads(const struct proc *proc, struct metric_values *into)
 {
-    static long ticks;
-    long long user, system, threads;
-    char text[STAT_TEXT];
-    const char *rest;
+    struct timespec spent;
+    struct stat st;
 
-    if (ticks == 0)
-        ticks = sysconf(_SC_CLK_TCK);
-    /* The name in parentheses may hold anything, a parenthesis too. */
-    if (!read_text(proc->stat_fd, text, sizeof text) || (rest = strrchr(text, ')')) == NULL)
+    if (proc->tasks_fd < 0 || fstat(proc->tasks_fd, &st) < 0 || st.st_nlink <= DIRECTORY_LINKS)
         return;
-    if (sscanf(rest + 1,
-               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld %*d %*d %*d %*d %lld", &user,
-               &system, &threads) != 3)
-        return;
-    metric_set(into, METRIC_CPU, (user + system) * (int64_t)(NS_PER_S / (uint64_t)ticks));
-    metric_set(into, METRIC_THREADS, threads);
+    metric_set(into, METRIC_THREADS, (int64_t)st.st_nlink - DIRECTORY_LINKS);
+    if (clock_gettime(proc->clock, &spent) == 0)
+        metric_set(into, METRIC_CPU, spent.tv_sec * (int64_t)NS_PER_S + spent.tv_nsec);
 }
 
 /* Kernels before 6.2 do not say it in st_size. */
@@ -122,14 +125,14 @@ static void read_fds(const struct proc *proc, struct metric_values *into)
 void proc_read(const struct proc *proc, struct metric_values *into)
 {
     read_statm(proc, into);
-    read_stat(proc, into);
+    read_threads(proc, into);
     read_fds(proc, into);
 }
 
 bool proc_read_pss(pid_t pid, int64_t *bytes)
 {
     int fd = open_entry(pid, "smaps_rollup", 0);
-    char text[STAT_TEXT];
+    char text[TEXT];
     const char *line = NULL;
 
     if (fd < 0)

@@ -9,10 +9,12 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct proc {
     pid_t pid;
-    int stat_fd, statm_fd, fds_fd; /* -1: not open */
+    int statm_fd, tasks_fd, fds_fd; /* -1: not open */
+    clockid_t clock;                /* of its CPU time; if tasks_fd is open */
 };
 
 /* What cannot be opened is not measured. */
@@ -22,7 +24,7 @@ void proc_close(struct proc *proc);
 /* Adds DATA, RSS, CPU, THREADS and FDS, as far as they can be read. */
 void proc_read(const struct proc *proc, struct metric_values *into);
 
-/* Bytes; false if it cannot be read. Costs some 20 times as much, and may have to wait: see pss.h.
+/* Bytes; false if it cannot be read. Costs some 40 times as much, and may have to wait: see pss.h.
  */
 bool proc_read_pss(pid_t pid, int64_t *bytes);
 
