@@ -122,7 +122,7 @@ failed:
 
 bool run_writer_commit(struct run_writer *w)
 {
-    if (w->failed)
+    if (w->failed || !run_writer_flush_samples(w))
         return false;
     if (!w->in_transaction)
         return true;
@@ -196,6 +196,7 @@ void run_writer_free(struct run_writer *w)
     if (w == NULL)
         return;
     finalize(w);
+    run_writer_drop_samples(w);
     sqlite3_close(w->db.db);
     free(w);
 }

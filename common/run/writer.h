@@ -82,6 +82,10 @@ bool run_writer_event(struct run_writer *w, int64_t incarnation, const struct pa
 /* A driver-side event, free-form kind such as "events-lost" or "sampler-late". */
 bool run_writer_note(struct run_writer *w, int64_t incarnation, uint64_t time_ns, const char *kind,
                      int64_t detail);
+/*
+ * Is kept in memory until the transaction ends, or many wait: an error may only be told then. One
+ * of the same incarnation and time replaces an earlier one.
+ */
 bool run_writer_sample(struct run_writer *w, int64_t incarnation, uint64_t time_ns, bool stale,
                        const struct metric_values *values);
 /* Replaces an earlier one of the same name ("rtt", "connect"). */

@@ -1,4 +1,5 @@
-/* What the writer's halves share: writer.c opens and closes run.db, writer_rows.c fills it. */
+/* What the writer's parts share: writer.c opens and closes run.db, writer_rows.c and
+ * writer_samples.c fill it. */
 #ifndef FLATLINE_RUN_WRITER_INTERNAL_H
 #define FLATLINE_RUN_WRITER_INTERNAL_H
 
@@ -41,9 +42,24 @@
 enum statement { STATEMENT_TABLE(STATEMENT_ENUM) STATEMENT_COUNT };
 #undef STATEMENT_ENUM
 
+struct queued_sample {
+    int64_t incarnation;
+    uint64_t time_ns;
+    bool stale;
+    struct metric_values values;
+};
+
+/* Samples that wait for the end of the transaction, in the order in which they came. */
+struct sample_queue {
+    struct queued_sample *rows;
+    struct queued_sample **order; /* beside rows; sorted when they are written */
+    size_t count, cap;
+};
+
 struct run_writer {
     struct run_db db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct sample_queue queue;
     bool in_transaction;
     bool failed;
     int64_t components, incarnations, checkpoints, faults; /* ids given out */
@@ -60,6 +76,13 @@ sqlite3_stmt *run_writer_begin(struct run_writer *w, enum statement which);
 
 /* Carries it out; false: failed. */
 bool run_writer_step(struct run_writer *w, enum statement which, const char *doing);
+
+/* From parameter `first` on, in the order of the catalogue. */
+void run_writer_put_metrics(sqlite3_stmt *s, int first, const struct metric_values *values);
+
+/* Writes what is queued; false: failed. */
+bool run_writer_flush_samples(struct run_writer *w);
+void run_writer_drop_samples(struct run_writer *w);
 
 /* Rows that the file itself asks for. */
 bool run_writer_catalogue(struct run_writer *w);

@@ -201,8 +201,7 @@ bool run_writer_note(struct run_writer *w, int64_t incarnation, uint64_t time_ns
     return put_event(w, incarnation, time_ns, kind, 0, detail);
 }
 
-/* From that parameter on, in the order of the catalogue. */
-static void put_metrics(sqlite3_stmt *s, int first, const struct metric_values *values)
+void run_writer_put_metrics(sqlite3_stmt *s, int first, const struct metric_values *values)
 {
     for (int i = 0; i < METRIC_COUNT; i++) {
         if (metric_has(values, (enum metric)i))
@@ -210,20 +209,6 @@ static void put_metrics(sqlite3_stmt *s, int first, const struct metric_values *
         else
             sqlite3_bind_null(s, first + i);
     }
-}
-
-bool run_writer_sample(struct run_writer *w, int64_t incarnation, uint64_t time_ns, bool stale,
-                       const struct metric_values *values)
-{
-    sqlite3_stmt *s = run_writer_begin(w, STATEMENT_SAMPLE);
-
-    if (s == NULL)
-        return false;
-    put_int(s, 1, incarnation);
-    put_int(s, 2, (int64_t)time_ns);
-    put_int(s, 3, stale);
-    put_metrics(s, 4, values);
-    return run_writer_step(w, STATEMENT_SAMPLE, "cannot write a sample");
 }
 
 bool run_writer_histogram(struct run_writer *w, int64_t incarnation, const char *name,
@@ -279,7 +264,7 @@ bool run_writer_reading(struct run_writer *w, int64_t checkpoint, const struct r
     put_time(s, 3, reading->time_ns);
     put_int(s, 4, reading->why == NULL);
     put_text(s, 5, reading->why);
-    put_metrics(s, 6, reading->values);
+    run_writer_put_metrics(s, 6, reading->values);
     return run_writer_step(w, STATEMENT_READING, "cannot write a reading");
 }
 

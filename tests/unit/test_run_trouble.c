@@ -237,6 +237,54 @@ static void test_unknown_incarnation(void **state)
     run_writer_free(w);
 }
 
+static bool last_of_samples(void *arg, const struct run_sample_row *row)
+{
+    *(struct run_sample_row *)arg = *row;
+    return true;
+}
+
+/* Samples wait for the end of their transaction, and are written in another order than they came
+ * in: what is committed outlives the driver, what is not does not, and the later of two of one
+ * moment holds. */
+static void test_samples_of_a_killed_driver(void **state)
+{
+    struct run_sample_row last = {0};
+    char error[ERROR_CAP] = "";
+    struct run_reader *r;
+    pid_t pid = fork();
+    size_t count = 0;
+    int status;
+
+    (void)state;
+    if (pid == 0) {
+        struct run_writer *w = run_writer_new(scratch, error, sizeof error);
+        struct metric_values first = {0}, second = {0};
+        int64_t id;
+
+        metric_set(&first, METRIC_RSS, 1);
+        metric_set(&second, METRIC_LIVE, 2);
+        if (run_writer_component(w, &(struct run_component){.name = "c", .role = "server"}, &id) &&
+            run_writer_spawn(w, 1, 1, 1, 1, NULL, &id) &&
+            run_writer_sample(w, 1, 20, false, &first) &&
+            run_writer_sample(w, 1, 10, false, &first) &&
+            run_writer_sample(w, 1, 20, false, &second) && run_writer_commit(w) &&
+            run_writer_sample(w, 1, 30, false, &first))
+            raise(SIGKILL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    r = run_reader_new(scratch, error, sizeof error);
+    assert_non_null(r);
+    assert_true(run_reader_samples(r, 1, count_sample, &count));
+    assert_int_equal(count, 2);
+    assert_true(run_reader_samples(r, 1, last_of_samples, &last));
+    assert_int_equal(last.time_ns, 20);
+    assert_true(metric_has(&last.values, METRIC_LIVE));
+    assert_false(metric_has(&last.values, METRIC_RSS));
+    run_reader_free(r);
+}
+
 static int fill_disk(const char *dir, const char *expected)
 {
     char error[ERROR_CAP] = "";
@@ -339,12 +387,19 @@ static void test_short_reader(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_not_a_run),        TEST(test_newer_schema),
-        TEST(test_wrong_ids),        TEST(test_truncated),
-        TEST(test_damaged_samples),  TEST(test_strayed_sample),
-        TEST(test_read_only_folder), TEST(test_unfinished_in_read_only_folder),
-        TEST(test_earlier_run_kept), TEST(test_unknown_incarnation),
-        TEST(test_size_limit),       TEST(test_full_disk),
+        TEST(test_not_a_run),
+        TEST(test_newer_schema),
+        TEST(test_wrong_ids),
+        TEST(test_truncated),
+        TEST(test_damaged_samples),
+        TEST(test_strayed_sample),
+        TEST(test_read_only_folder),
+        TEST(test_unfinished_in_read_only_folder),
+        TEST(test_earlier_run_kept),
+        TEST(test_unknown_incarnation),
+        TEST(test_samples_of_a_killed_driver),
+        TEST(test_size_limit),
+        TEST(test_full_disk),
         TEST(test_short_reader),
     };
 
