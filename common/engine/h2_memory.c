@@ -2,10 +2,13 @@
 
 #include "common/engine/mem.h"
 
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Smaller is something else. */
 #define FRAME_MIN (16u << 10)
+#define PAGE 4096u /* x86-64; where pages are larger, madvise refuses */
 
 static bool is_frame(const struct h2_memory *m, size_t size)
 {
@@ -21,16 +24,24 @@ static void *h2_alloc(size_t size, void *arg)
 
 static void h2_free(void *ptr, void *arg)
 {
-    const struct h2_memory *m = arg;
+    struct h2_memory *m = arg;
 
+    if (ptr == m->table)
+        m->table = NULL;
     if (ptr != m->loop->frame)
         mem_free(MEM_NGHTTP2, ptr);
 }
 
 static void *h2_calloc(size_t n, size_t size, void *arg)
 {
-    (void)arg;
-    return mem_calloc(MEM_NGHTTP2, n, size);
+    struct h2_memory *m = arg;
+    void *ptr = mem_calloc(MEM_NGHTTP2, n, size);
+
+    if (ptr != NULL && n * size >= PAGE) {
+        m->table = ptr;
+        m->table_size = n * size;
+    }
+    return ptr;
 }
 
 /* A frame longer than the default's would need a buffer of its own. */
@@ -45,10 +56,12 @@ static void *outgrow_frame(const struct h2_memory *m, size_t size)
 
 static void *h2_realloc(void *ptr, size_t size, void *arg)
 {
-    const struct h2_memory *m = arg;
+    struct h2_memory *m = arg;
 
     if (ptr == NULL)
         return h2_alloc(size, arg);
+    if (ptr == m->table)
+        m->table = NULL;
     return ptr == m->loop->frame ? outgrow_frame(m, size) : mem_realloc(MEM_NGHTTP2, ptr, size);
 }
 
@@ -62,4 +75,25 @@ nghttp2_mem h2_memory_begin(struct h2_memory *memory, struct engine_loop *loop)
 void h2_memory_end(struct h2_memory *memory)
 {
     memory->lends = false;
+}
+
+static bool is_zero(const uint8_t *page)
+{
+    static const uint8_t zeros[PAGE];
+
+    return memcmp(page, zeros, PAGE) == 0;
+}
+
+/* Only what is all zero: private memory that is given back reads as zeros, so nothing changes. */
+void h2_memory_rest(struct h2_memory *memory)
+{
+    uint8_t *at = memory->table, *end;
+
+    if (at == NULL)
+        return;
+    end = at + memory->table_size;
+    for (at += -(uintptr_t)at % PAGE; (size_t)(end - at) >= PAGE; at += PAGE) {
+        if (is_zero(at))
+            madvise(at, PAGE, MADV_DONTNEED);
+    }
 }

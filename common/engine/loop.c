@@ -159,6 +159,7 @@ struct engine_loop *engine_loop_new(void)
     ev_prepare_start(loop->ev, &loop->prepare);
     ev_unref(loop->ev);
     ev_idle_init(&loop->idle, on_idle);
+    rest_list_init(&loop->rests, loop->ev);
     return loop;
 }
 
@@ -167,6 +168,7 @@ void engine_loop_free(struct engine_loop *loop)
     if (loop == NULL)
         return;
     ev_idle_stop(loop->ev, &loop->idle);
+    rest_list_stop(&loop->rests);
     ev_ref(loop->ev);
     ev_prepare_stop(loop->ev, &loop->prepare);
     ev_loop_destroy(loop->ev);

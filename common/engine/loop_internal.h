@@ -3,6 +3,7 @@
 #define FLATLINE_ENGINE_LOOP_INTERNAL_H
 
 #include "common/engine/loop.h"
+#include "common/engine/rest.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ struct engine_loop {
     struct loop_task late;  /* another: who waits for a turn to do heavy work */
     uint64_t worked_ns;     /* in heavy work, this turn */
     uint64_t slice_ns;      /* of it left to the late task that runs, whoever else waits */
+    struct rest_list rests;
     struct engine_stats stats;
     struct codec *codec;            /* made when the first message is compressed */
     uint8_t read[LOOP_READ_SIZE];   /* incoming bytes, valid during one read */

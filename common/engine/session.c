@@ -398,9 +398,11 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t stream_id, const 
 
 static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t error_code, void *user)
 {
+    struct session *s = session_of(user);
     struct call *call = nghttp2_session_get_stream_user_data(h2, stream_id);
 
-    stats_of(session_of(user))->streams_closed++;
+    stats_of(s)->streams_closed++;
+    rest_put_off(&s->conn.loop->rests, &s->rest);
     if (call != NULL)
         call_end(call, error_code);
     return 0;
@@ -494,6 +496,13 @@ static bool take_preface(struct session *s)
     return s->conn.greet;
 }
 
+static void on_rest(struct rest *rest)
+{
+    struct session *s = (struct session *)((char *)rest - offsetof(struct session, rest));
+
+    h2_memory_rest(&s->memory);
+}
+
 bool session_open(struct session *s)
 {
     nghttp2_mem mem = h2_memory_begin(&s->memory, s->conn.loop);
@@ -510,6 +519,7 @@ bool session_open(struct session *s)
     }
     nghttp2_session_callbacks_del(cb);
     h2_memory_end(&s->memory);
+    s->rest.begin = on_rest;
     return rv == 0 && (s->server || take_preface(s)) && submit_settings(s);
 }
 
@@ -555,5 +565,6 @@ void session_drop_calls(struct session *s)
 {
     while (s->first_call != NULL)
         call_end(s->first_call, CALL_LOST);
+    rest_cancel(&s->rest);
     head_begin(&s->head);
 }

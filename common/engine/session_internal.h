@@ -31,6 +31,7 @@ struct session {
     uint32_t call_count;
     struct head head; /* of the block being received */
     struct h2_memory memory;
+    struct rest rest;      /* put off by every stream */
     struct guard guard;    /* what the peer sends that is no work */
     uint64_t last_ping_ns; /* server: of the client's last PING */
     uint64_t permit_ns;    /* server: PINGs are too soon after less; 0: SESSION_PERMIT_NS */
