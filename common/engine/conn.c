@@ -208,11 +208,12 @@ static ssize_t write_some(struct conn *conn, const uint8_t *data, size_t size)
  * doomed. */
 static ssize_t gather(struct conn *conn)
 {
+    static const uint8_t preface[] = {NGHTTP2_CLIENT_MAGIC};
     uint8_t *buffer = conn->loop->write;
     size_t used = 0;
 
     if (conn->greet) {
-        memcpy(buffer, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
+        memcpy(buffer, preface, NGHTTP2_CLIENT_MAGIC_LEN);
         used = NGHTTP2_CLIENT_MAGIC_LEN;
         conn->greet = false;
     }
