@@ -5,6 +5,7 @@
 #ifdef HAVE_JEMALLOC
 
 #include "common/base/log.h"
+#include "common/engine/mem.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +35,11 @@ static enum page_command_result report(const char *doing, int code)
 
 static int activate(bool active)
 {
-    return mallctl("prof.active", NULL, NULL, &active, sizeof active);
+    int code = mallctl("prof.active", NULL, NULL, &active, sizeof active);
+
+    if (code == 0)
+        mem_set_keeping(!active);
+    return code;
 }
 
 /* Of the thread that carries out the command, which is that of the connections but for a server

@@ -55,7 +55,8 @@ bool call_put_metadata(struct call *call, const struct grpc_metadata *metadata, 
 
 struct call *call_new(struct session *s, const struct call_ops *ops)
 {
-    struct call *call = mem_calloc(MEM_APP, 1, sizeof *call + ops->state_size);
+    struct call *call =
+        mem_pool_calloc(&s->conn.loop->pool, MEM_APP, sizeof *call + ops->state_size);
 
     if (call == NULL)
         return NULL;
@@ -125,7 +126,7 @@ static void resolve_status(const struct call *call, uint32_t h2_error, struct gr
         set_status(out, call->status, call->message);
 }
 
-static void release_buffers(struct call *call)
+static void release(struct call *call)
 {
     codec_buffer_free(&call->whole);
     codec_buffer_free(&call->queue);
@@ -133,6 +134,7 @@ static void release_buffers(struct call *call)
     codec_buffer_free(&call->leading);
     codec_buffer_free(&call->trailing);
     mem_free(MEM_APP, call->message);
+    mem_pool_free(&call->session->conn.loop->pool, MEM_APP, call);
 }
 
 void call_end(struct call *call, uint32_t h2_error)
@@ -154,16 +156,14 @@ void call_end(struct call *call, uint32_t h2_error)
     }
     if (call->ops->on_done != NULL)
         call->ops->on_done(call, &status);
-    release_buffers(call);
-    mem_free(MEM_APP, call);
+    release(call);
 }
 
 void call_abandon(struct call *call)
 {
     unlink_call(call);
     stats_of(call)->calls_started--;
-    release_buffers(call);
-    mem_free(MEM_APP, call);
+    release(call);
 }
 
 void call_remote_close(struct call *call)

@@ -19,7 +19,7 @@ static void *h2_alloc(size_t size, void *arg)
 {
     struct h2_memory *m = arg;
 
-    return is_frame(m, size) ? m->loop->frame : mem_alloc(MEM_NGHTTP2, size);
+    return is_frame(m, size) ? m->loop->frame : mem_pool_alloc(&m->loop->pool, MEM_NGHTTP2, size);
 }
 
 static void h2_free(void *ptr, void *arg)
@@ -29,13 +29,13 @@ static void h2_free(void *ptr, void *arg)
     if (ptr == m->table)
         m->table = NULL;
     if (ptr != m->loop->frame)
-        mem_free(MEM_NGHTTP2, ptr);
+        mem_pool_free(&m->loop->pool, MEM_NGHTTP2, ptr);
 }
 
 static void *h2_calloc(size_t n, size_t size, void *arg)
 {
     struct h2_memory *m = arg;
-    void *ptr = mem_calloc(MEM_NGHTTP2, n, size);
+    void *ptr = mem_pool_calloc(&m->loop->pool, MEM_NGHTTP2, n * size);
 
     if (ptr != NULL && n * size >= PAGE) {
         m->table = ptr;

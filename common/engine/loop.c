@@ -3,6 +3,8 @@
 #include "common/engine/loop_internal.h"
 #include "common/engine/mem.h"
 
+/* s that freed blocks are kept at most: long beside a call, short beside a look at what is live. */
+#define KEEP 0.1
 #define ROOM 64 /* connections at a time; the driver's fleet has 16 of a server */
 
 static void append(struct loop_task *ring, struct loop_task *task)
@@ -63,6 +65,23 @@ static void run_late(struct engine_loop *loop)
     loop_task_cancel(&end);
 }
 
+/* The timer does not keep the loop running. */
+static void start_giving_back(struct engine_loop *loop)
+{
+    ev_timer_set(&loop->give_back, KEEP, 0.);
+    ev_timer_start(loop->ev, &loop->give_back);
+    ev_unref(loop->ev);
+}
+
+static void on_give_back(struct ev_loop *ev, ev_timer *w, int revents)
+{
+    struct engine_loop *loop = w->data;
+
+    (void)revents;
+    ev_ref(ev);
+    mem_pool_empty(&loop->pool);
+}
+
 /* Before the loop sleeps: one turn of every queued task. What is queued meanwhile keeps the loop
  * awake. */
 static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
@@ -88,6 +107,8 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
         ev_idle_start(ev, &loop->idle);
     else
         ev_idle_stop(ev, &loop->idle);
+    if (loop->pool.bytes != 0 && !ev_is_active(&loop->give_back))
+        start_giving_back(loop);
 }
 
 /* Its being active is its whole effect: the loop polls instead of sleeping. */
@@ -154,8 +175,9 @@ struct engine_loop *engine_loop_new(void)
     }
     loop->tasks.next = loop->tasks.prev = &loop->tasks;
     loop->late.next = loop->late.prev = &loop->late;
+    ev_timer_init(&loop->give_back, on_give_back, 0., 0.);
     ev_prepare_init(&loop->prepare, on_prepare);
-    loop->prepare.data = loop;
+    loop->give_back.data = loop->prepare.data = loop;
     ev_prepare_start(loop->ev, &loop->prepare);
     ev_unref(loop->ev);
     ev_idle_init(&loop->idle, on_idle);
@@ -169,6 +191,11 @@ void engine_loop_free(struct engine_loop *loop)
         return;
     ev_idle_stop(loop->ev, &loop->idle);
     rest_list_stop(&loop->rests);
+    if (ev_is_active(&loop->give_back)) {
+        ev_ref(loop->ev);
+        ev_timer_stop(loop->ev, &loop->give_back);
+    }
+    mem_pool_empty(&loop->pool);
     ev_ref(loop->ev);
     ev_prepare_stop(loop->ev, &loop->prepare);
     ev_loop_destroy(loop->ev);

@@ -3,6 +3,7 @@
 #define FLATLINE_ENGINE_LOOP_INTERNAL_H
 
 #include "common/engine/loop.h"
+#include "common/engine/mem.h"
 #include "common/engine/rest.h"
 
 #include <stdbool.h>
@@ -30,6 +31,8 @@ struct engine_loop {
     uint64_t slice_ns;      /* of it left to the late task that runs, whoever else waits */
     struct rest_list rests;
     struct engine_stats stats;
+    struct mem_pool pool;
+    ev_timer give_back;             /* what the pool keeps, soon after it keeps anything */
     struct codec *codec;            /* made when the first message is compressed */
     uint8_t read[LOOP_READ_SIZE];   /* incoming bytes, valid during one read */
     uint8_t write[LOOP_WRITE_SIZE]; /* frames gathered for one write */

@@ -35,6 +35,34 @@ void mem_set_refusal(mem_refusal_fn fn, void *arg);
 bool mem_install(void);
 
 /*
+ * Freed blocks of one thread, kept for the next of their size: a call of HTTP/2 takes nine, and its
+ * thread has just freed those of the call before. What is kept counts as freed, and a refusal
+ * befalls who would get a kept block as well. At most MEM_POOL_BYTES are kept, until
+ * mem_pool_empty; nothing before mem_install, and nothing where the allocator is not jemalloc, so
+ * that sanitizers see each block end.
+ */
+#define MEM_POOL_BYTES (256u << 10)
+#define MEM_POOL_CLASSES 65 /* by 16 bytes: larger blocks are rare */
+
+struct mem_kept;
+
+/* All zero is empty. */
+struct mem_pool {
+    struct mem_kept *first[MEM_POOL_CLASSES];
+    size_t bytes;
+};
+
+void *mem_pool_alloc(struct mem_pool *pool, enum mem_zone zone, size_t size);
+void *mem_pool_calloc(struct mem_pool *pool, enum mem_zone zone, size_t size);
+void mem_pool_free(struct mem_pool *pool, enum mem_zone zone, void *ptr);
+/* Gives back what is kept. */
+void mem_pool_empty(struct mem_pool *pool);
+
+/* Whether pools keep anything. Not while the heap is profiled: a block that serves again would
+ * still be told as its first user's. */
+void mem_set_keeping(bool on);
+
+/*
  * Tests of one thread: let `pass` more allocations through and refuse the `refuse` after them; 0, 0
  * turns it off. libev's zone is spared: libev cannot unwind.
  */

@@ -3,6 +3,9 @@
  * The engine must unwind each to the stream or connection that owns it, end every call, and leak
  * nothing.
  */
+#include "config.h"
+
+#include "common/engine/loop_internal.h"
 #include "common/engine/mem.h"
 #include "tests/unit/engine_pair.h"
 
@@ -134,11 +137,82 @@ static void all_from_the_ith_fail(void **state)
     refuse_each(INT64_MAX);
 }
 
+/* A multiple of every allocator's alignment, so that memcheck's blocks are kept as well. */
+#define BLOCK 96
+
+static void freed_blocks_are_kept_but_not_live(void **state)
+{
+    struct mem_pool pool = {.bytes = 0};
+    int64_t live = mem_live(MEM_APP);
+    unsigned char *block = mem_pool_alloc(&pool, MEM_APP, BLOCK), *again;
+
+    (void)state;
+    assert_true(mem_live(MEM_APP) >= live + BLOCK);
+    memset(block, 1, BLOCK);
+    mem_pool_free(&pool, MEM_APP, block);
+    assert_true(mem_live(MEM_APP) == live);
+#ifdef HAVE_JEMALLOC
+    assert_int_equal(pool.bytes, BLOCK);
+#endif
+    mem_fail(0, 1);
+    assert_null(mem_pool_alloc(&pool, MEM_APP, BLOCK));
+    mem_fail(0, 0);
+    again = mem_pool_calloc(&pool, MEM_APP, BLOCK);
+    assert_int_equal(pool.bytes, 0);
+    for (size_t i = 0; i < BLOCK; i++)
+        assert_int_equal(again[i], 0);
+    mem_set_keeping(false);
+    mem_pool_free(&pool, MEM_APP, again);
+    mem_set_keeping(true);
+    assert_int_equal(pool.bytes, 0);
+    assert_true(mem_live(MEM_APP) == live);
+}
+
+static void a_pool_keeps_so_much(void **state)
+{
+    enum { BLOCKS = MEM_POOL_BYTES / BLOCK + 2 };
+    static void *blocks[BLOCKS];
+    struct mem_pool pool = {.bytes = 0};
+    int64_t live = mem_live(MEM_APP);
+
+    (void)state;
+    for (size_t i = 0; i < BLOCKS; i++)
+        blocks[i] = mem_pool_alloc(&pool, MEM_APP, BLOCK);
+    for (size_t i = 0; i < BLOCKS; i++)
+        mem_pool_free(&pool, MEM_APP, blocks[i]);
+    assert_true(pool.bytes <= MEM_POOL_BYTES);
+#ifdef HAVE_JEMALLOC
+    assert_true(pool.bytes > MEM_POOL_BYTES - BLOCK);
+#endif
+    mem_pool_empty(&pool);
+    assert_int_equal(pool.bytes, 0);
+    assert_true(mem_live(MEM_APP) == live);
+}
+
+static void a_loop_at_rest_keeps_nothing(void **state)
+{
+    struct outcome out = {.failed = 0};
+    struct pair p;
+
+    (void)state;
+    assert_true(pair_open(&p));
+    run_session(&p, &out);
+    assert_int_equal(out.failed, 0);
+    assert_true(pair_settle(&p));
+    for (int i = 0; i < 1000 && p.loop->pool.bytes > 0; i++)
+        pair_run_for(&p, 0.01);
+    assert_int_equal(p.loop->pool.bytes, 0);
+    pair_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(the_ith_allocation_fails),
         cmocka_unit_test(all_from_the_ith_fail),
+        cmocka_unit_test(freed_blocks_are_kept_but_not_live),
+        cmocka_unit_test(a_pool_keeps_so_much),
+        cmocka_unit_test(a_loop_at_rest_keeps_nothing),
     };
     const char *stride_text = getenv("FLATLINE_TEST_STRIDE");
 
