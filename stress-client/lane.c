@@ -29,34 +29,61 @@ enum lane_state {
     LANE_CLOSING,  /* we want the connection's end */
 };
 
+/* One of the calls that a connection carries at once. */
+struct slot {
+    struct lane *lane;
+    struct routine_host host;
+    struct call *call;
+    size_t index;    /* in the group's list, of the call it owes */
+    bool owes;       /* a call that it has taken from the list and not done */
+    bool cancelling; /* its call, by order */
+};
+
 struct lane {
     struct lane_world *world;
     const struct plan_group *group;
-    struct routine_host host;
     struct client *client; /* from CONNECTING to on_end */
-    struct call *call;
     ev_timer timer;
     enum lane_state state;
     uint32_t number; /* of the connection */
     struct reconnect reconnect;
-    uint64_t repeats_done;   /* of the group's call list, on this connection */
-    size_t next_call;        /* in the list */
+    uint64_t repeats_taken;  /* of the group's call list, on this connection */
+    size_t next_call;        /* in the list, to be taken by a slot */
+    uint32_t calls;          /* under way */
+    uint32_t owed;           /* slots that owe a call */
     uint32_t resets;         /* calls cancelled as planned, on this connection */
     uint64_t refused_before; /* allocations refused until this connection began */
     bool connected_before;
     bool goaway;
-    bool rotating;   /* closed by us because of the resets, or by order */
-    bool starved;    /* closed by us because memory was refused */
-    bool cancelling; /* the call under way, by order */
-    bool lost;       /* and not yet recovered */
+    bool rotating; /* closed by us because of the resets, or by order */
+    bool starved;  /* closed by us because memory was refused */
+    bool lost;     /* and not yet recovered */
     enum page_event_kind doubt_error;
     int doubt_detail;
     char doubt_text[LINE_MAX_BYTES];
+    struct slot slots[]; /* world->calls_at_once */
 };
+
+static bool all_taken(const struct lane *lane)
+{
+    return lane->group->repeats != PLAN_ENDLESS && lane->repeats_taken == lane->group->repeats;
+}
 
 static bool work_is_over(const struct lane *lane)
 {
-    return lane->group->repeats != PLAN_ENDLESS && lane->repeats_done == lane->group->repeats;
+    return all_taken(lane) && lane->owed == 0;
+}
+
+static const struct plan_call *call_of(const struct slot *slot)
+{
+    return plan_call(slot->lane->world->plan, slot->lane->group, slot->index);
+}
+
+/* Of each slot, as long as the connection is open. */
+static void each_slot(struct lane *lane, void (*verb)(struct slot *slot))
+{
+    for (uint32_t i = 0; i < lane->world->calls_at_once && lane->state == LANE_OPEN; i++)
+        verb(&lane->slots[i]);
 }
 
 static struct ev_loop *ev_of(const struct lane *lane)
@@ -90,7 +117,7 @@ static void take_next(struct lane *lane)
         become_idle(lane);
         return;
     }
-    lane->repeats_done = 0;
+    lane->repeats_taken = 0;
     lane->next_call = 0;
     wait_then_connect(lane, 0);
 }
@@ -138,48 +165,64 @@ static void start_refused(struct lane *lane, bool no_memory)
     client_abort(lane->client);
 }
 
-/* An open connection that carries no call: what now? */
-static void go_on(struct lane *lane)
+/* From the list, unless the slot still owes one; false: there is none left. */
+static bool take_call(struct slot *slot)
 {
-    const struct plan_call *call = plan_call(lane->world->plan, lane->group, lane->next_call);
-    uint64_t refused = mem_refused();
+    struct lane *lane = slot->lane;
 
-    if (lane->world->stopping || lane->goaway || work_is_over(lane)) {
-        close_connection(lane);
-        return;
+    if (slot->owes)
+        return true;
+    if (all_taken(lane))
+        return false;
+    slot->owes = true;
+    lane->owed++;
+    slot->index = lane->next_call++;
+    if (lane->next_call == lane->group->call_count) {
+        lane->next_call = 0;
+        if (lane->group->repeats != PLAN_ENDLESS)
+            lane->repeats_taken++;
     }
-    if (lane->resets >= RESETS_MAX) {
-        lane->rotating = true;
-        close_connection(lane);
-        return;
-    }
-    if (lane->world->paused)
-        return;
-    lane->call = routine_start(lane->client, call, &lane->host);
-    if (lane->call == NULL)
-        start_refused(lane, mem_refused() != refused);
+    return true;
 }
 
-static void advance(struct lane *lane)
+static void settle(struct slot *slot)
 {
-    lane->next_call++;
-    if (lane->next_call < lane->group->call_count)
+    slot->owes = false;
+    slot->lane->owed--;
+}
+
+/* A slot of an open connection carries no call: what now? */
+static void go_on(struct slot *slot)
+{
+    struct lane *lane = slot->lane;
+    uint64_t refused = mem_refused();
+    bool resets = lane->resets >= RESETS_MAX;
+
+    if (lane->world->stopping || lane->goaway || work_is_over(lane) || resets) {
+        lane->rotating = resets;
+        if (lane->calls == 0)
+            close_connection(lane);
         return;
-    lane->next_call = 0;
-    if (lane->group->repeats != PLAN_ENDLESS)
-        lane->repeats_done++;
+    }
+    if (lane->world->paused || !take_call(slot))
+        return;
+    slot->call = routine_start(lane->client, call_of(slot), &slot->host);
+    if (slot->call == NULL)
+        start_refused(lane, mem_refused() != refused);
+    else
+        lane->calls++;
 }
 
 /* ---- what befalls a call ---- */
 
-static struct lane *lane_of(struct routine_host *host)
+static struct slot *slot_of(struct routine_host *host)
 {
-    return (struct lane *)((char *)host - offsetof(struct lane, host));
+    return (struct slot *)((char *)host - offsetof(struct slot, host));
 }
 
 static void saw_life(struct routine_host *host)
 {
-    struct lane *lane = lane_of(host);
+    struct lane *lane = slot_of(host)->lane;
     struct tally *tally = lane->world->tally;
 
     lane->reconnect.attempts = 0;
@@ -193,19 +236,19 @@ static void saw_life(struct routine_host *host)
 
 static void call_done(struct routine_host *host, const struct routine_end *end)
 {
-    struct lane *lane = lane_of(host);
-    const struct plan_call *call = plan_call(lane->world->plan, lane->group, lane->next_call);
+    struct slot *slot = slot_of(host);
+    struct lane *lane = slot->lane;
+    bool ordered = slot->cancelling && end->fate == ROUTINE_LOST;
 
-    bool ordered = lane->cancelling && end->fate == ROUTINE_LOST;
-
-    lane->call = NULL;
-    lane->cancelling = false;
+    slot->call = NULL;
+    slot->cancelling = false;
+    lane->calls--;
     lane->resets += ordered;
     if (end->fate == ROUTINE_DONE) {
-        lane->world->tally->calls[call->kind]++;
+        lane->world->tally->calls[call_of(slot)->kind]++;
         lane->world->tally->cancelled += end->cancelled;
         lane->resets += end->cancelled;
-        advance(lane);
+        settle(slot);
     } else if (end->fate == ROUTINE_PART) {
         lane->world->tally->parts++;
     } else if (end->fate == ROUTINE_BROKEN) {
@@ -216,7 +259,7 @@ static void call_done(struct routine_host *host, const struct routine_end *end)
     if (end->fate == ROUTINE_LOST && !ordered && !lane->world->stopping)
         doubt(lane, end->error, end->detail, end->text);
     else
-        go_on(lane);
+        go_on(slot);
 }
 
 /* ---- what befalls a connection ---- */
@@ -237,7 +280,7 @@ static void on_ready(struct client *client, void *user)
     lane->state = LANE_OPEN;
     if (lane->world->holding)
         client_hold(client, true);
-    go_on(lane);
+    each_slot(lane, go_on);
 }
 
 static void on_goaway(struct client *client, void *user)
@@ -246,7 +289,7 @@ static void on_goaway(struct client *client, void *user)
 
     (void)client;
     lane->goaway = true;
-    if ((lane->state == LANE_OPEN && lane->call == NULL) || lane->state == LANE_DOUBTING)
+    if ((lane->state == LANE_OPEN && lane->calls == 0) || lane->state == LANE_DOUBTING)
         close_connection(lane);
 }
 
@@ -340,14 +383,9 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 
 /* ---- from the runner ---- */
 
-struct lane *lane_new(struct lane_world *world)
+static struct routine_host make_host(struct lane_world *world)
 {
-    struct lane *lane = mem_calloc(MEM_APP, 1, sizeof *lane);
-
-    if (lane == NULL)
-        return NULL;
-    lane->world = world;
-    lane->host = (struct routine_host){
+    return (struct routine_host){
         .tally = world->tally,
         .rng = &world->rng,
         .service = world->service,
@@ -361,6 +399,20 @@ struct lane *lane_new(struct lane_world *world)
         .on_alive = saw_life,
         .on_done = call_done,
     };
+}
+
+struct lane *lane_new(struct lane_world *world)
+{
+    struct lane *lane =
+        mem_calloc(MEM_APP, 1, sizeof *lane + world->calls_at_once * sizeof lane->slots[0]);
+
+    if (lane == NULL)
+        return NULL;
+    lane->world = world;
+    for (uint32_t i = 0; i < world->calls_at_once; i++) {
+        lane->slots[i].lane = lane;
+        lane->slots[i].host = make_host(world);
+    }
     ev_timer_init(&lane->timer, on_timer, 0., 0.);
     lane->timer.data = lane;
     return lane;
@@ -379,14 +431,23 @@ void lane_start(struct lane *lane, const struct plan_group *group)
     take_next(lane);
 }
 
+static void resume(struct slot *slot)
+{
+    if (slot->call != NULL)
+        call_resume(slot->call);
+    else
+        go_on(slot);
+}
+
 void lane_resume(struct lane *lane)
 {
-    if (lane->state != LANE_OPEN)
-        return;
-    if (lane->call != NULL)
-        call_resume(lane->call);
-    else
-        go_on(lane);
+    each_slot(lane, resume);
+}
+
+static void end_endless(struct slot *slot)
+{
+    if (slot->call != NULL && call_of(slot)->messages == PLAN_ENDLESS)
+        call_cancel(slot->call);
 }
 
 void lane_stop(struct lane *lane)
@@ -400,11 +461,10 @@ void lane_stop(struct lane *lane)
         client_abort(lane->client);
         break;
     case LANE_OPEN:
-        if (lane->call == NULL)
+        if (lane->calls == 0)
             close_connection(lane);
-        else if (plan_call(lane->world->plan, lane->group, lane->next_call)->messages ==
-                 PLAN_ENDLESS)
-            call_cancel(lane->call);
+        else
+            each_slot(lane, end_endless);
         break;
     case LANE_DOUBTING:
         close_connection(lane);
@@ -415,10 +475,15 @@ void lane_stop(struct lane *lane)
     }
 }
 
+static void end_any(struct slot *slot)
+{
+    if (slot->call != NULL)
+        call_cancel(slot->call);
+}
+
 void lane_hurry(struct lane *lane)
 {
-    if (lane->state == LANE_OPEN && lane->call != NULL)
-        call_cancel(lane->call);
+    each_slot(lane, end_any);
 }
 
 void lane_hold(struct lane *lane)
@@ -427,12 +492,17 @@ void lane_hold(struct lane *lane)
         client_hold(lane->client, lane->world->holding);
 }
 
+static void cancel(struct slot *slot)
+{
+    if (slot->call == NULL)
+        return;
+    slot->cancelling = true;
+    call_cancel(slot->call);
+}
+
 void lane_cancel(struct lane *lane)
 {
-    if (lane->state != LANE_OPEN || lane->call == NULL)
-        return;
-    lane->cancelling = true;
-    call_cancel(lane->call);
+    each_slot(lane, cancel);
 }
 
 void lane_reset(struct lane *lane)

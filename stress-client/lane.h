@@ -1,7 +1,8 @@
 /*
  * A lane makes the connections of a group one after another, and on each of them the calls of the
- * group's list one after another. A concurrent group has as many lanes as connections. After a loss
- * the lane reconnects and starts the interrupted call anew.
+ * group's list, begun in their order, as many at once as the world says. A concurrent group has as
+ * many lanes as connections. After a loss the lane reconnects and starts the interrupted calls
+ * anew.
  */
 #ifndef FLATLINE_CLIENT_LANE_H
 #define FLATLINE_CLIENT_LANE_H
@@ -27,6 +28,7 @@ struct lane_world {
     struct rng rng;
     enum routine_service service;
     enum grpc_encoding encoding;
+    uint32_t calls_at_once;   /* on a connection; 1 or more, fixed */
     uint64_t retry_limit;     /* reconnects in a row, RECONNECT_FOR_EVER */
     uint64_t call_timeout_ns; /* routine.h; so are the next four */
     uint64_t cancel_after;
@@ -65,13 +67,13 @@ void lane_stop(struct lane *lane);
 /* Nemeses. world->holding has changed. */
 void lane_hold(struct lane *lane);
 
-/* Cancels the call under way, which is then started anew: no loss and no error. */
+/* Cancels the calls under way, which are then started anew: no loss and no error. */
 void lane_cancel(struct lane *lane);
 
 /* Ends the connection by RST and makes another at once: no loss either. */
 void lane_reset(struct lane *lane);
 
-/* Cancels the call that lane_stop left to finish. */
+/* Cancels the calls that lane_stop left to finish. */
 void lane_hurry(struct lane *lane);
 
 #endif

@@ -32,6 +32,8 @@
 #define SOAK_ITERATIONS 10
 #define SOAK_LATENCY_NS NS_PER_S
 
+#define CALLS_AT_ONCE_MAX 100
+
 #define SERVICE_WORD(ident, name) " " name
 #define CASE_WORD(name) " " #name
 
@@ -111,6 +113,20 @@ static bool set_message_size(void *into, const struct option_spec *spec, const c
                              char *why, size_t cap)
 {
     return options_set_size_within(into, spec, value, 1, PAYLOAD_BODY_MOST, why, cap);
+}
+
+/* Most servers take no more than 100 streams. */
+static bool set_calls_at_once(void *into, const struct option_spec *spec, const char *value,
+                              char *why, size_t cap)
+{
+    struct options *options = into;
+
+    (void)spec;
+    if (units_parse_u64(value, &options->calls_at_once) && options->calls_at_once >= 1 &&
+        options->calls_at_once <= CALLS_AT_ONCE_MAX)
+        return true;
+    snprintf(why, cap, "'%s' is not a number of calls from 1 to %d", value, CALLS_AT_ONCE_MAX);
+    return false;
 }
 
 static bool parse_count(const char *value, uint64_t *count, char *why, size_t cap)
@@ -234,6 +250,7 @@ static const struct option_spec specs[] = {
     {"bidi-streaming", 0, "N", "send one, get one, N times", add_BIDI_STREAMING, 0},
     {NULL, 0, NULL, "The run", NULL, 0},
     {"service", 0, "NAME", "what to call:" ROUTINE_SERVICE_TABLE(SERVICE_WORD), set_service, 0},
+    {"calls-at-once", 0, "N", "of each connection, under way together (1)", set_calls_at_once, 0},
     {"retry", 0, "N", "reconnect after a loss, N times in a row (0)", options_set_u64,
      MEMBER(retry)},
     {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
@@ -488,6 +505,8 @@ static void check(const struct options *o)
         (o->cancel_after != 0 || o->overrun || o->new_header || o->message_size != 0))
         options_exit_bad(&set, "--cancel-after, --overrun, --new-header and --message-size need "
                                "--service flatline");
+    if (o->calls_at_once != 0 && plan_group_count(o->plan) == 0)
+        options_exit_bad(&set, "--calls-at-once needs calls");
     if (o->call_timeout_ns != 0 &&
         (plan_group_count(o->plan) == 0 || o->service != ROUTINE_FLATLINE))
         options_exit_bad(&set, "--call-timeout needs calls of --service flatline");

@@ -29,6 +29,7 @@ struct options {
     const char *store_path;                      /* NULL: none given */
     uint64_t keepalive_ns, keepalive_timeout_ns; /* client.h; 0: not given */
     uint64_t connect_timeout_ns;                 /* the same */
+    uint64_t calls_at_once;                      /* on each connection; 0: not given, 1 */
     bool abortive;
     enum routine_service service;
     uint64_t call_timeout_ns;    /* 0: no deadline */

@@ -282,6 +282,7 @@ struct runner *runner_new(const struct runner_config *config)
         .rng = {.seed = rng_seed_random()},
         .service = config->service,
         .encoding = config->encoding,
+        .calls_at_once = config->calls_at_once,
         .retry_limit = config->retry_limit,
         .secure = config->secure,
         .abortive = config->abortive,

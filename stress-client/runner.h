@@ -25,6 +25,7 @@ struct runner_config {
     struct telemetry *telemetry; /* NULL by hand */
     enum routine_service service;
     enum grpc_encoding encoding; /* of requests; replies must be compressed, too */
+    uint32_t calls_at_once;      /* on each connection */
     uint64_t retry_limit;        /* reconnects in a row, RECONNECT_FOR_EVER */
     uint64_t call_timeout_ns;    /* of each call; 0: none */
     uint64_t cancel_after;       /* routine.h */

@@ -151,6 +151,7 @@ static bool set_up_traffic(struct work *work)
         .telemetry = work->telemetry,
         .service = o->service,
         .encoding = o->encoding,
+        .calls_at_once = o->calls_at_once != 0 ? (uint32_t)o->calls_at_once : 1,
         .retry_limit = o->retry != UINT64_MAX ? o->retry : 0,
         .secure = o->secure,
         .abortive = o->abortive,

@@ -90,8 +90,8 @@ def client_command(server, place, name, work):
     connections, streams, calls = work
     if name == H2LOAD:
         return server.h2load(place, connections, streams, calls)
-    return server.client("--concurrent", "--num-connections", str(connections), "--num-calls",
-                         str(calls // connections), "--non-streaming")
+    return server.client("--concurrent", "--num-connections", str(connections), "--calls-at-once", str(streams),
+                         "--num-calls", str(calls // connections), "--non-streaming")
 
 
 def client_calls(bench, figure):
@@ -202,6 +202,10 @@ FIGURES = (
     Figure("server-tls-50x10", "server: a call, TLS 50 x 10", US, server_calls, [(NGHTTPD, 0.69), (CPP, 0.12)],
            connections=50, streams=10, tls=True),
     Figure("client-1x1", "client: a call, 1 x 1", US, client_calls, connections=1, streams=1),
+    Figure("client-1x100", "client: a call, 1 x 100", US, client_calls, [(H2LOAD, 0.6)],
+           connections=1, streams=100),
+    Figure("client-50x10", "client: a call, 50 x 10", US, client_calls, [(H2LOAD, 0.6)],
+           connections=50, streams=10),
     Figure("connect", "server: connect, call, close", US, connections_made),
     Figure("connect-tls", "server: ... TLS, full handshake", US, connections_made, [(NGHTTPD, 0.78)], tls=True),
     Figure("connect-tls-resumed", "server: ... TLS, resumed", US, connections_made, tls=True, resumed=True),

@@ -17,6 +17,8 @@ bad()
 bad "--port is missing" --non-streaming
 bad "'70000'" --port 70000 --non-streaming
 bad "port 0" --port 0 --non-streaming
+bad "'101' is not a number of calls from 1 to 100" --port 1 --calls-at-once 101 --non-streaming
+bad "--calls-at-once needs calls" --port 1 --calls-at-once 2 --swarm 3
 bad "nothing to do" --port 1
 bad "group 1 has no call" --port 1 --num-calls 3
 bad "group 2 has no call" --port 1 --non-streaming --concurrent
@@ -42,7 +44,7 @@ bad "unknown" --port 1 --no-such-option
 
 tap_run help "$STRESS_CLIENT" --help
 tap_is "--help: exit 0" 0 "$TAP_STATUS"
-tap_check "--help is no longer than 103 lines" test "$(wc -l <"$TAP_DIR/help.out")" -le 103
+tap_check "--help is no longer than 104 lines" test "$(wc -l <"$TAP_DIR/help.out")" -le 104
 tap_is "--help: no line is wider than 80" "" "$(grep -E '.{81}' "$TAP_DIR/help.out")"
 tap_run version "$STRESS_CLIENT" --version
 tap_matches "--version names the libraries" '^stress-client [0-9.]+ \(nghttp2 ' "$TAP_DIR/version.out"
@@ -95,15 +97,15 @@ start_server()
 
 # The server dies and comes back while work is under way: it is finished, and the losses are counted.
 export XDG_STATE_HOME="$TAP_DIR/state"
-for how in "KILL" "TERM" "KILL --secure" "TERM --secure"; do
+for how in "KILL" "TERM --calls-at-once=5" "KILL --secure --calls-at-once=5" "TERM --secure"; do
     # shellcheck disable=SC2086
     set -- $how
     signal=$1
-    secure=${2:-}
+    shift
+    secure=$(printf '%s\n' "$@" | grep -x -e --secure || true)
     start_server "$secure"
     # 100 messages a call in turn: each connection is in the midst of its calls whenever the server goes.
-    # shellcheck disable=SC2086
-    tap_spawn worker "$STRESS_CLIENT" --port "$PORT" $secure --json --retry 1000 --concurrent --num-connections 8 \
+    tap_spawn worker "$STRESS_CLIENT" --port "$PORT" "$@" --json --retry 1000 --concurrent --num-connections 8 \
         --num-calls 200 --bidi-streaming 100
     worker=$TAP_PID
     tap_check "server $how and back: there are eight connections" tap_wait_for 20 tap_has_connections "$PORT" 8

@@ -73,6 +73,17 @@ done
 tap_run both "$STRESS_CLIENT" --port "$PORT" --gzip --deflate --non-streaming
 tap_is "--gzip and --deflate contradict each other" 2 "$TAP_STATUS"
 
+# The list's calls in their order, whichever is done first, and each as often as it is to be.
+# shellcheck disable=SC2086 # words
+tap_run at-once "$STRESS_CLIENT" --port "$PORT" --calls-at-once 7 --concurrent --num-connections 2 $all_kinds
+tap_is "--calls-at-once 7: passes" 0 "$TAP_STATUS"
+tap_matches "--calls-at-once 7: as many calls of each kind as one at a time" \
+    '^  calls +160 done \(non-streaming 40, client-streaming 40, server-streaming 40, bidi-streaming 40\)' \
+    "$TAP_DIR/at-once.out"
+tap_run at-once "$STRESS_CLIENT" --port "$PORT" --calls-at-once 100 --cancel-after 2 --num-calls 1200 --bidi-streaming 10
+tap_matches "--calls-at-once 100: all are cancelled" ', 1200 cancelled as planned$' "$TAP_DIR/at-once.out"
+tap_matches "--calls-at-once 100: on two connections" '^  connections +2, ' "$TAP_DIR/at-once.out"
+
 for call in "--server-streaming 5000" "--bidi-streaming 10"; do
     # shellcheck disable=SC2086 # words
     tap_run cancels "$STRESS_CLIENT" --port "$PORT" --cancel-after 2 --num-calls 1200 $call
