@@ -336,6 +336,20 @@ static void doom_unwatched(struct conn *conn)
     conn_doom(conn, CLIENT_NO_MEMORY, ENOMEM, "the kernel refuses to watch it");
 }
 
+/*
+ * What was read is answered before another connection is read: with many of them, what their calls
+ * hold would not fit the processor's caches. The turn has what remains.
+ */
+static void answer(struct conn *conn)
+{
+    if (conn->state == CONN_OPEN) {
+        loop_task_cancel(&conn->task);
+        flush_session(conn);
+    }
+    if (conn->read_more)
+        conn_wake(conn);
+}
+
 static void on_readable(struct ev_loop *ev, ev_io *w, int revents)
 {
     struct conn *conn = w->data;
@@ -347,7 +361,7 @@ static void on_readable(struct ev_loop *ev, ev_io *w, int revents)
         handshake(conn);
     } else if (conn->state != CONN_DOOMED) {
         read_session(conn);
-        conn_wake(conn);
+        answer(conn);
     }
 }
 
@@ -374,8 +388,8 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int revents)
     conn_doom(conn, CLIENT_TIMEOUT, ETIMEDOUT, "timed out before the connection was usable");
 }
 
-/* The loop's turn: the only place that writes a session's frames and that tears a connection down.
- */
+/* The loop's turn: what came of anything but reading is written, and the only place that tears a
+ * connection down. */
 static void take_turn(struct loop_task *task)
 {
     struct conn *conn = (struct conn *)((char *)task - offsetof(struct conn, task));
