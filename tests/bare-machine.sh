@@ -1,9 +1,10 @@
 #!/bin/sh
 # The README's first command on a bare machine: debootstraps a minimal Debian 12, clones this repository
-# into it and runs ./bootstrap there, then what the arguments say ("check lint", say). Needs root,
-# debootstrap, git and the Debian mirror of this host; nothing of it is left behind.
+# into it and runs ./bootstrap there, with what the arguments say ("check lint", say), or one of its scripts. Needs
+# root, debootstrap, git and the Debian mirror of this host; nothing of it is left behind.
 #
 #     tests/bare-machine.sh [check [LEG...]]
+#     tests/bare-machine.sh tests/front-door.sh
 #
 # Environment: MIRROR (debootstrap's own default), BARE_DIR (where; some 3 GB), BARE_KEEP=1 (keep it).
 set -eu
@@ -74,6 +75,8 @@ status=0
 if [ $# -eq 0 ]; then
     inside /root/flatline/bootstrap || status=$?
     inside ls -l /root/flatline/runs/latest/ /root/flatline/runs/latest/charts/ || status=1
+elif [ -x "$dir/root/flatline/$1" ]; then
+    inside "/root/flatline/$1" || status=$?
 else
     inside /root/flatline/bootstrap "$@" || status=$?
 fi

@@ -127,13 +127,15 @@ static void a_child_gains_no_rights(void **state)
 static void children_yield_to_the_driver(void **state)
 {
     char expected[32], script[128];
+    /* The kernel's 19 is the last. */
+    int theirs = nice(0) + SPAWN_NICE < 19 ? nice(0) + SPAWN_NICE : 19;
 
     (void)state;
-    snprintf(expected, sizeof expected, "%d\n", nice(0) + SPAWN_NICE);
+    snprintf(expected, sizeof expected, "%d\n", theirs);
     /* The priority is set after the fork: it takes what time it may. */
     snprintf(script, sizeof script,
              "n=0; while [ $(nice) != %d ] && [ $((n += 1)) -lt 600 ]; do sleep 0.1; done; nice",
-             nice(0) + SPAWN_NICE);
+             theirs);
     run(script);
     assert_string_equal(read_log(), expected);
 }
