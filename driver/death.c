@@ -56,6 +56,8 @@ enum reason death_reason(const struct death *death)
         return REASON_STOPPED;
     if (death->end.code == 0)
         return REASON_CLEAN_EXIT;
+    if (death->end.signal == SIGSYS)
+        return REASON_FORBIDDEN_CALL;
     if (is_near_cap(death) || group_may_have_killed(death))
         return REASON_HEAP_CAP;
     return death->end.signal != 0 ? REASON_SIGNAL : REASON_ERROR_EXIT;

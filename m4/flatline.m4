@@ -104,6 +104,12 @@ AC_DEFUN([FL_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [have_cmocka=yes], [have_cmocka=no])
   AM_CONDITIONAL([HAVE_CMOCKA], [test "x$have_cmocka" = xyes])
 
+  # For --seccomp of the servers, which says so where it is missing.
+  PKG_CHECK_MODULES([SECCOMP], [libseccomp >= 2.5], [have_seccomp=yes], [have_seccomp="no: --seccomp is refused"])
+  AS_IF([test "x$have_seccomp" = xyes], [
+    AC_DEFINE([HAVE_SECCOMP], [1], [Define when servers can filter their system calls.])
+  ])
+
   # libev ships no pkg-config file.
   AC_CHECK_HEADER([ev.h], [], [AC_MSG_ERROR([ev.h not found: install libev-dev])])
   AC_CHECK_LIB([ev], [ev_loop_new], [EV_LIBS=-lev],
@@ -166,6 +172,7 @@ flatline $PACKAGE_VERSION
   jemalloc     $have_jemalloc
   cmocka       $have_cmocka (unit tests)
   libgrpc++    $have_grpcpp (a stock peer in the tests)
+  libseccomp   $have_seccomp
   gnuplot      $GNUPLOT
   flame pages  $have_flame
   live curves  $have_uplot

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "common/base/log.h"
+#include "common/base/sandbox.h"
 #include "results-server/options.h"
 #include "results-server/serve.h"
 #include "results-server/verbs.h"
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
     verb_main_fn *verb = argc > 1 ? verbs_find(argv[1]) : NULL;
     struct options options;
 
+    sandbox_renounce();
     log_init("results-server", LOG_INFO, false);
     if (verb != NULL)
         return verb(argc - 1, argv + 1);

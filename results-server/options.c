@@ -45,6 +45,8 @@ static const struct option_spec specs[] = {
      "push what is posted to an InfluxDB: http://HOST:8086/?db=NAME; credentials in "
      "FLATLINE_INFLUX_USER, FLATLINE_INFLUX_PASSWORD",
      options_set_text, MEMBER(influx)},
+    {"seccomp", 0, NULL, "serving, die of any system call that serving does not take",
+     options_set_flag, MEMBER(seccomp)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {0},
 };

@@ -13,6 +13,7 @@ struct options {
     uint64_t host_timeout_ns;
     uint64_t io_timeout_ns; /* for a client to send, and to take its answer */
     uint64_t max_body;
+    bool seccomp; /* a filter of system calls while it serves */
     bool verbose;
 };
 

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
+#include "common/base/sandbox.h"
 #include "results-server/app.h"
 #include "results-server/influx.h"
 #include "results-server/live_feed.h"
@@ -51,6 +52,15 @@ static bool open_influx(struct app *app, const struct options *options, char *er
     return app->influx != NULL;
 }
 
+/* Every thread that serves is there, and every file that is opened but once. */
+static bool confine(const struct options *options, char *error)
+{
+    const struct sandbox sandbox = {.program = "results-server",
+                                    .connects = options->influx != NULL};
+
+    return !options->seccomp || sandbox_enter(&sandbox, error, ERROR_SIZE);
+}
+
 /* In the order in which they need each other: whoever is heard can be stored. */
 static bool start(struct app *app, char *error)
 {
@@ -97,7 +107,7 @@ static int serve_app(struct app *app, const struct options *options, const sigse
         influx_free(app->influx);
         return fail(status, error);
     }
-    if (!start(app, error)) {
+    if (!start(app, error) || !confine(options, error)) {
         stop(app);
         return fail(STATUS_ENVIRONMENT, error);
     }

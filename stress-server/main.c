@@ -2,6 +2,7 @@
 
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
+#include "common/base/sandbox.h"
 #include "common/engine/mem.h"
 #include "stress-server/certificate.h"
 #include "stress-server/options.h"
@@ -29,6 +30,7 @@ int main(int argc, char **argv)
         log_error("cannot count OpenSSL's memory: it was used before main");
         return STATUS_ENVIRONMENT;
     }
+    sandbox_renounce();
     options_read(&options, argc, argv);
     log_init("stress-server", options.verbose ? LOG_DEBUG : LOG_INFO, options.telemetry_fd >= 0);
     if (options.make_cert == NULL)

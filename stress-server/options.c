@@ -135,6 +135,8 @@ static const struct option_spec specs[] = {
      MEMBER(make_cert)},
     {"cert-address", 0, "IP", "with --make-cert: for that address, too", set_address,
      MEMBER(cert_address)},
+    {"seccomp", 0, NULL, "serving, die of any system call that serving does not take",
+     options_set_flag, MEMBER(seccomp)},
     {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {"telemetry-fd", 0, "N", "publish to the driver's page at this descriptor", options_set_fd,
      MEMBER(telemetry_fd)},

@@ -32,6 +32,7 @@ struct options {
     const char *profile_dir;
     struct leak_spec leak;       /* bytes 0: none planted */
     struct healthy_spec healthy; /* the same */
+    bool seccomp;                /* a filter of system calls while it serves */
     bool verbose;
 };
 

@@ -2,6 +2,7 @@
 
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
+#include "common/base/sandbox.h"
 #include "common/child/telemetry.h"
 #include "stress-server/broker.h"
 #include "stress-server/certificate.h"
@@ -260,6 +261,7 @@ static bool tear_down(struct app *app, char *error, size_t cap)
     bool whole;
 
     telemetry_free(app->telemetry);
+    app->telemetry = NULL;
     for (int i = 0; i < app->count; i++)
         worker_free(app->workers[i]);
     whole = broker_free(app->broker, error, cap);
@@ -354,6 +356,22 @@ static void announce(const struct app *app)
     fflush(stdout);
 }
 
+/* In a handler of SIGSYS. */
+static void say_last(void *arg, const char *words)
+{
+    const struct app *app = arg;
+
+    telemetry_put_obituary(app->telemetry, words);
+}
+
+/* Once all is open that is opened but once. */
+static bool confine(struct app *app, char *error, size_t cap)
+{
+    const struct sandbox sandbox = {.program = "stress-server", .say = say_last, .arg = app};
+
+    return !app->options->seccomp || sandbox_enter(&sandbox, error, cap);
+}
+
 /* From the first publication to the last; false with *error if it could not begin. */
 static bool run(struct app *app, char *error, size_t cap)
 {
@@ -361,7 +379,7 @@ static bool run(struct app *app, char *error, size_t cap)
 
     telemetry_start(app->telemetry, worker_loop(app->workers[0]), &telemetry_hooks, app);
     watch(app);
-    started = start_workers(app, error, cap);
+    started = start_workers(app, error, cap) && confine(app, error, cap);
     if (started) {
         announce(app);
         telemetry_set_state(app->telemetry, PAGE_READY);
@@ -375,10 +393,11 @@ static bool run(struct app *app, char *error, size_t cap)
 
 int serve(const struct options *options)
 {
-    struct app app = {.options = options};
+    static struct app app; /* the sandbox looks into it until the process is no more */
     char error[640];
     bool served;
 
+    app.options = options;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a limit on files ends the writing of them, not the process */
     raise_descriptor_limit();

@@ -177,6 +177,12 @@ void telemetry_free(struct telemetry *t)
     mem_free(MEM_APP, t);
 }
 
+void telemetry_put_obituary(struct telemetry *t, const char *text)
+{
+    if (t != NULL)
+        page_put_obituary(t->page, text);
+}
+
 void telemetry_publish(struct telemetry *t)
 {
     struct metric_values *m;

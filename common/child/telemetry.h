@@ -59,6 +59,9 @@ void telemetry_start(struct telemetry *telemetry, struct engine_loop *loop,
 /* Changes the published state, at once. The first READY stamps ready_ns. After telemetry_start. */
 void telemetry_set_state(struct telemetry *telemetry, enum page_state state);
 
+/* Leaves the last words of a process that is about to die. Async-signal-safe. */
+void telemetry_put_obituary(struct telemetry *telemetry, const char *text);
+
 /* Publishes now. */
 void telemetry_publish(struct telemetry *telemetry);
 

@@ -8,6 +8,7 @@
     X(CLEAN_EXIT, "clean-exit", "exited with status 0 though it runs for ever")                \
     X(ERROR_EXIT, "error-exit", "exited with a status other than 0")                           \
     X(SIGNAL, "signal", "killed by a signal that the driver did not send")                     \
+    X(FORBIDDEN_CALL, "forbidden-call", "made a system call that its filter forbids")          \
     X(HEAP_CAP, "heap-cap",                                                                    \
       "an allocation was refused, its cgroup was full, or died at 95 % of its cap")            \
     X(NOT_READY, "not-ready", "not ready in time")                                             \

@@ -27,6 +27,8 @@ static void every_end_has_its_reason(void **state)
         {{.order = ORDER_STOP, .end = {-1, SIGKILL}}, REASON_SIGNAL},
         /* A crash on the way down is a crash. */
         {{.order = ORDER_STOP, .end = {-1, SIGSEGV}}, REASON_SIGNAL},
+        {{.order = ORDER_STOP, .end = {-1, SIGSYS}}, REASON_FORBIDDEN_CALL},
+        {{.end = {-1, SIGSYS}, .data = CAP, .heap_cap = CAP}, REASON_FORBIDDEN_CALL},
         {{.order = ORDER_STOP, .end = {1, 0}}, REASON_ERROR_EXIT},
         {{.order = ORDER_STOP, .end = {251, 0}}, REASON_HEAP_CAP},
         /* A shell's way to say that it was terminated: not ours, and for nobody unasked. */
