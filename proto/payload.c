@@ -8,8 +8,10 @@
 #define TAG_BODY 0x0a   /* field 1, length-delimited */
 #define TAG_NUMBER 0x10 /* field 2, varint */
 #define HEAD_MAX (PREFIX + 1 + 4)
-/* Draws set aside per message of a random size: one for the size, 32 for the body. */
-#define WORDS_PER_MESSAGE 40
+/* A message's draws: for its size, and where its body begins. */
+#define DRAWS_PER_MESSAGE 2
+#define DRAW_SIZE 0
+#define DRAW_BODY 1
 
 void payload_writer_init(struct payload_writer *w, uint64_t seed)
 {
@@ -22,10 +24,10 @@ void payload_writer_set_size(struct payload_writer *w, uint32_t body)
     w->fixed = body;
 }
 
-/* Of each message, so that no two share one. */
-static uint64_t words(const struct payload_writer *w)
+/* Of message k, from 0. */
+static uint64_t draw(const struct payload_writer *w, uint64_t message, unsigned which)
 {
-    return w->fixed == 0 ? WORDS_PER_MESSAGE : w->fixed / 8 + 2;
+    return rng_at(w->seed, message * DRAWS_PER_MESSAGE + which);
 }
 
 /* The number's field as it follows the body; returns its size. */
@@ -55,11 +57,9 @@ void payload_writer_begin(struct payload_writer *w)
     uint8_t number[PAYLOAD_NUMBER_MAX];
 
     w->body = w->fixed;
-    if (w->body == 0) {
-        uint64_t draw = rng_at(w->seed, w->message * WORDS_PER_MESSAGE);
-
-        w->body = (uint32_t)(PAYLOAD_BODY_MIN + draw % (PAYLOAD_BODY_MAX - PAYLOAD_BODY_MIN + 1));
-    }
+    if (w->body == 0)
+        w->body = (uint32_t)(PAYLOAD_BODY_MIN + draw(w, w->message, DRAW_SIZE) %
+                                                    (PAYLOAD_BODY_MAX - PAYLOAD_BODY_MIN + 1));
     w->message++;
     w->offset = 0;
     w->size = PREFIX + head_size(w->body) + w->body;
@@ -83,24 +83,45 @@ static size_t put_head(uint8_t out[HEAD_MAX], uint32_t size, uint32_t body)
     return used;
 }
 
-/* Body bytes [from, to): word k of the message is draw k + 1 of its share. */
+/*
+ * Word k of a body that begins at `start`. SplitMix64's sequence with one multiplication less:
+ * making bodies is most of what a streamed message costs, and each begins at a place well mixed.
+ */
+static uint64_t word_at(uint64_t start, size_t index)
+{
+    uint64_t z = start + index * UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 32)) * UINT64_C(0xbf58476d1ce4e5b9);
+    return z ^ (z >> 29);
+}
+
+/* A part of word k: up to `most` of its bytes from `skip` on; returns how many. */
+static size_t put_piece(uint8_t *out, uint64_t word, size_t skip, size_t most)
+{
+    size_t n = 8 - skip < most ? 8 - skip : most;
+
+    memcpy(out, (const uint8_t *)&word + skip, n);
+    return n;
+}
+
+/* Body bytes [from, to). */
 static void put_body(const struct payload_writer *w, uint8_t *out, size_t from, size_t to)
 {
-    uint64_t base = (w->message - 1) * words(w) + 1;
+    uint64_t start = draw(w, w->message - 1, DRAW_BODY);
 
-    for (; from % 8 == 0 && to - from >= 8; from += 8, out += 8) {
-        uint64_t word = rng_at(w->seed, base + from / 8);
+    if (from % 8 != 0) {
+        size_t n = put_piece(out, word_at(start, from / 8), from % 8, to - from);
 
-        memcpy(out, &word, 8);
-    }
-    while (from < to) {
-        uint64_t word = rng_at(w->seed, base + from / 8);
-        size_t skip = from % 8, n = 8 - skip < to - from ? 8 - skip : to - from;
-
-        memcpy(out, (const uint8_t *)&word + skip, n);
         out += n;
         from += n;
     }
+    for (size_t k = from / 8; k < to / 8; k++, out += 8) {
+        uint64_t word = word_at(start, k);
+
+        memcpy(out, &word, 8);
+    }
+    if (from < to && to % 8 != 0)
+        put_piece(out, word_at(start, to / 8), 0, to % 8);
 }
 
 /* What lies in [from, end) of a part of `size` bytes at `part`, as far as it goes. */
