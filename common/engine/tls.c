@@ -14,6 +14,14 @@
 
 static const unsigned char alpn_h2[] = {2, 'h', '2'};
 
+/*
+ * AES-128 with SHA-256 first, as Go and BoringSSL have it: OpenSSL would take SHA-384, with which a
+ * handshake takes a seventh longer. Of TLS 1.2 what HTTP/2 allows (RFC 9113, appendix A).
+ */
+static const char suites_13[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+static const char suites_12[] = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
+
 static const char *reason(void)
 {
     const char *text = ERR_reason_error_string(ERR_peek_last_error());
@@ -47,7 +55,9 @@ static struct tls_context *context_new(const SSL_METHOD *method, char *error, si
     struct tls_context *tls = mem_calloc(MEM_APP, 1, sizeof *tls);
     SSL_CTX *ssl = tls == NULL ? NULL : SSL_CTX_new(method);
 
-    if (ssl == NULL || SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1) {
+    if (ssl == NULL || SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_ciphersuites(ssl, suites_13) != 1 ||
+        SSL_CTX_set_cipher_list(ssl, suites_12) != 1) {
         snprintf(error, cap, "cannot set up TLS: %s", tls == NULL ? "out of memory" : reason());
         SSL_CTX_free(ssl);
         mem_free(MEM_APP, tls);
@@ -117,11 +127,15 @@ struct tls_context *tls_server_new(const char *cert, const char *const *chain, s
         return NULL;
     }
     SSL_CTX_set_alpn_select_cb(tls->ssl, select_h2, NULL);
+    /* Ours, unless the client puts ChaCha20 first: that has no instructions for AES. */
+    SSL_CTX_set_options(tls->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     /*
      * Resumption state lives in tickets, with the client: a server-side cache would grow with every
      * connection up to its 20,480 entries and look like a leak.
      */
     SSL_CTX_set_session_cache_mode(tls->ssl, SSL_SESS_CACHE_OFF);
+    /* OpenSSL would make two for each handshake; a client that resumes gets a new one with it. */
+    SSL_CTX_set_num_tickets(tls->ssl, 1);
     return tls;
 }
 
