@@ -127,13 +127,19 @@ static bool take_sample(void *arg, const struct run_sample_row *row)
 static bool take_samples(struct facts *f, char *error, size_t cap)
 {
     struct pass pass = {.facts = f};
+    uint64_t wanted =
+        METRIC_BIT(METRIC_CALLS_DONE) | METRIC_BIT(METRIC_LOSSES) | METRIC_BIT(METRIC_ERRORS);
     bool ok;
 
+    for (int s = 0; s < SERIES_COUNT; s++)
+        wanted |= METRIC_BIT(table[s].metric) | METRIC_BIT(table[s].instead);
     pass.incarnations = run_reader_incarnations(f->run, &pass.incarnation_count);
     pass.components = calloc(f->count + 1, sizeof pass.components[0]);
     if (pass.components == NULL)
         return text_fail(error, cap, "charts: out of memory");
-    ok = run_reader_samples(f->run, 0, take_sample, &pass);
+    ok = true;
+    for (size_t i = 0; ok && i < f->count; i++)
+        ok = run_reader_samples_of(f->run, f->components[i].row->id, wanted, take_sample, &pass);
     free(pass.components);
     return ok || text_fail(error, cap, "charts: %s", run_reader_error(f->run));
 }

@@ -12,6 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is looked at of a sample, here and by the series; no more is read. */
+#define METRICS                                                                \
+    (SERIES_METRICS | METRIC_BIT(METRIC_DATA) | METRIC_BIT(METRIC_REFUSED) |   \
+     METRIC_BIT(METRIC_MESSAGES_SENT) | METRIC_BIT(METRIC_MESSAGES_RECEIVED) | \
+     METRIC_BIT(METRIC_CALLS_DONE) | METRIC_BIT(METRIC_CONNECTIONS_TOTAL) |    \
+     METRIC_BIT(METRIC_ERRORS) | METRIC_BIT(METRIC_FIRST_MESSAGE) | METRIC_BIT(METRIC_LATENESS))
+
 /* One component's samples as they come. */
 struct gather {
     struct evidence *e;
@@ -183,7 +190,7 @@ static bool gather_samples(struct evidence *e, struct evidence_component *c, str
 
     restart_watch_init(&g.watch, e, c);
     if (!series_read(&c->series, e, c, run) ||
-        !run_reader_samples(run, c->row->id, take_sample, &g) || g.no_memory ||
+        !run_reader_samples_of(run, c->row->id, METRICS, take_sample, &g) || g.no_memory ||
         !series_cut_windows(&c->series, e, c))
         return false;
     restart_watch_end(&g.watch, g.current);

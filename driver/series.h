@@ -24,6 +24,11 @@ struct series_reading {
     struct metric_values values;
 };
 
+/* What is looked at of a sample. */
+#define SERIES_METRICS                                                           \
+    (METRIC_BIT(METRIC_LIVE) | METRIC_BIT(METRIC_RSS) | METRIC_BIT(METRIC_FDS) | \
+     METRIC_BIT(METRIC_THREADS) | METRIC_BIT(METRIC_CONNECTIONS) | METRIC_BIT(METRIC_STREAMS))
+
 enum series_level { SERIES_LIVE, SERIES_RSS, SERIES_FDS, SERIES_THREADS, SERIES_LEVELS };
 
 /*

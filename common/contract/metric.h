@@ -92,11 +92,14 @@ struct metric_values {
     int64_t value[METRIC_COUNT];
 };
 
+/* Its bit in a set of metrics, such as `present`. */
+#define METRIC_BIT(m) (UINT64_C(1) << (m))
+
 _Static_assert(METRIC_COUNT <= 64, "one bit of metric_values.present each");
 
 static inline void metric_set(struct metric_values *v, enum metric m, int64_t value)
 {
-    v->present |= UINT64_C(1) << m;
+    v->present |= METRIC_BIT(m);
     v->value[m] = value;
 }
 

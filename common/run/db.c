@@ -56,19 +56,42 @@ bool run_db_fail(const struct run_db *db, const char *doing)
     }
 }
 
-bool run_db_each(const struct run_db *db, const char *sql, int64_t key,
-                 bool (*fn)(void *arg, sqlite3_stmt *row), void *arg, const char *doing)
+bool run_db_prepare(const struct run_db *db, const char *sql, struct run_db_query *query,
+                    const char *doing)
 {
-    sqlite3_stmt *s = NULL;
-    int rc = sqlite3_prepare_v2(db->db, sql, -1, &s, NULL);
-    bool ok = rc == SQLITE_OK;
+    *query = (struct run_db_query){db, NULL, doing};
+    return sqlite3_prepare_v2(db->db, sql, -1, &query->statement, NULL) == SQLITE_OK ||
+           run_db_fail(db, doing);
+}
 
-    if (ok && sqlite3_bind_parameter_count(s) > 0)
+void run_db_finalize(struct run_db_query *query)
+{
+    sqlite3_finalize(query->statement);
+}
+
+bool run_db_run(struct run_db_query *query, int64_t key, bool (*fn)(void *arg, sqlite3_stmt *row),
+                void *arg)
+{
+    sqlite3_stmt *s = query->statement;
+    bool ok = true;
+    int rc = SQLITE_DONE;
+
+    if (sqlite3_bind_parameter_count(s) > 0)
         sqlite3_bind_int64(s, 1, key);
     while (ok && (rc = sqlite3_step(s)) == SQLITE_ROW)
         ok = fn(arg, s);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        ok = run_db_fail(db, doing);
-    sqlite3_finalize(s);
+        ok = run_db_fail(query->db, query->doing);
+    sqlite3_reset(s);
+    return ok;
+}
+
+bool run_db_each(const struct run_db *db, const char *sql, int64_t key,
+                 bool (*fn)(void *arg, sqlite3_stmt *row), void *arg, const char *doing)
+{
+    struct run_db_query query;
+    bool ok = run_db_prepare(db, sql, &query, doing) && run_db_run(&query, key, fn, arg);
+
+    run_db_finalize(&query);
     return ok;
 }

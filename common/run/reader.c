@@ -1,27 +1,15 @@
 #include "common/run/reader.h"
 
-#include "common/run/db.h"
-#include "common/run/schema.h"
-#include "common/run/tables.h"
+#include "common/run/reader_internal.h"
 
 #include <endian.h>
 #include <errno.h>
-#include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define BUSY_MS 2000
-
-struct run_reader {
-    struct run_db db;
-    struct run_tables tables;
-    char dir[PATH_MAX];
-    char path[PATH_MAX + sizeof RUN_DB_NAME];
-    char error[PATH_MAX + 256];
-};
 
 /* The folder of a path to run.db itself. */
 static void cut_to_folder(char *path)
@@ -216,144 +204,6 @@ const struct run_host_row *run_reader_hosts(const struct run_reader *r, size_t *
 const char *run_reader_error(const struct run_reader *r)
 {
     return r->error;
-}
-
-/*
- * Where a query has which metric. Columns are known by name: what this program does not know is
- * passed over, what the run lacks stays absent.
- */
-struct metric_columns {
-    bool known;               /* looked up */
-    int column[METRIC_COUNT]; /* or -1 */
-};
-
-static void look_up(struct metric_columns *columns, sqlite3_stmt *s, int first)
-{
-    for (int i = 0; i < METRIC_COUNT; i++)
-        columns->column[i] = -1;
-    for (int i = first; i < sqlite3_column_count(s); i++) {
-        const char *name = sqlite3_column_name(s, i);
-        int metric = name == NULL ? -1 : metric_find(name);
-
-        if (metric >= 0)
-            columns->column[metric] = i;
-    }
-    columns->known = true;
-}
-
-/* From column `first` on. */
-static void take_metrics(struct metric_columns *columns, sqlite3_stmt *s, int first,
-                         struct metric_values *values)
-{
-    if (!columns->known)
-        look_up(columns, s, first);
-    for (int i = 0; i < METRIC_COUNT; i++) {
-        int column = columns->column[i];
-
-        if (column >= 0 && sqlite3_column_type(s, column) != SQLITE_NULL)
-            metric_set(values, (enum metric)i, sqlite3_column_int64(s, column));
-    }
-}
-
-struct sample_stream {
-    bool (*fn)(void *arg, const struct run_sample_row *row);
-    void *arg;
-    const struct run_reader *r;
-    int64_t only; /* the incarnation asked for; 0: any */
-    struct metric_columns columns;
-    bool stopped;
-};
-
-#define SAMPLE_FIXED 3 /* incarnation, time_ns, stale, then the metrics */
-
-static bool take_sample(void *arg, sqlite3_stmt *s)
-{
-    struct sample_stream *stream = arg;
-    struct run_sample_row row = {.incarnation = sqlite3_column_int64(s, 0),
-                                 .time_ns = (uint64_t)sqlite3_column_int64(s, 1),
-                                 .stale = sqlite3_column_int(s, 2) != 0};
-
-    /* Users index by it, and an index of a damaged file may point anywhere. */
-    if (row.incarnation < 1 || (size_t)row.incarnation > stream->r->tables.incarnation_count ||
-        (stream->only != 0 && row.incarnation != stream->only))
-        return run_db_refuse(&stream->r->db, "%s: damaged: a sample of incarnation %lld",
-                             stream->r->path, (long long)row.incarnation);
-    take_metrics(&stream->columns, s, SAMPLE_FIXED, &row.values);
-    stream->stopped = !stream->fn(stream->arg, &row);
-    return !stream->stopped;
-}
-
-#define SAMPLE_COLUMNS "SELECT incarnation, time_ns, stale, sample.* FROM sample "
-
-bool run_reader_samples(struct run_reader *r, int64_t component,
-                        bool (*fn)(void *arg, const struct run_sample_row *row), void *arg)
-{
-    struct sample_stream stream = {.fn = fn, .arg = arg, .r = r};
-    const struct run_tables *t = &r->tables;
-
-    if (component == 0)
-        return run_db_each(&r->db, SAMPLE_COLUMNS "ORDER BY time_ns", 0, take_sample, &stream,
-                           "cannot read samples") ||
-               stream.stopped;
-    /* Incarnations follow one another, in the order of their ids. */
-    for (size_t i = 0; i < t->incarnation_count; i++) {
-        if (t->incarnations[i].component != component)
-            continue;
-        stream.only = t->incarnations[i].id;
-        if (!run_db_each(&r->db, SAMPLE_COLUMNS "WHERE incarnation = ? ORDER BY time_ns",
-                         stream.only, take_sample, &stream, "cannot read samples"))
-            return stream.stopped;
-    }
-    return true;
-}
-
-struct reading_stream {
-    bool (*fn)(void *arg, const struct run_reading_row *row);
-    void *arg;
-    const struct run_reader *r;
-    struct metric_columns columns;
-    bool stopped;
-};
-
-#define READING_FIXED 5
-
-static bool take_reading(void *arg, sqlite3_stmt *s)
-{
-    struct reading_stream *stream = arg;
-    const struct run_tables *t = &stream->r->tables;
-    struct run_reading_row row = {.checkpoint = sqlite3_column_int64(s, 0),
-                                  .incarnation = sqlite3_column_int64(s, 1),
-                                  .time_ns = (uint64_t)sqlite3_column_int64(s, 2),
-                                  .valid = sqlite3_column_int(s, 3) != 0,
-                                  .why = (const char *)sqlite3_column_text(s, 4)};
-
-    if (row.incarnation < 1 || (size_t)row.incarnation > t->incarnation_count ||
-        row.checkpoint < 1 || (size_t)row.checkpoint > t->checkpoint_count)
-        return run_db_refuse(
-            &stream->r->db, "%s: damaged: a reading of incarnation %lld at checkpoint %lld",
-            stream->r->path, (long long)row.incarnation, (long long)row.checkpoint);
-    take_metrics(&stream->columns, s, READING_FIXED, &row.values);
-    stream->stopped = !stream->fn(stream->arg, &row);
-    return !stream->stopped;
-}
-
-#define READING_COLUMNS \
-    "SELECT checkpoint, incarnation, time_ns, valid, why, reading.* FROM reading "
-
-bool run_reader_readings(struct run_reader *r, int64_t component,
-                         bool (*fn)(void *arg, const struct run_reading_row *row), void *arg)
-{
-    struct reading_stream stream = {.fn = fn, .arg = arg, .r = r};
-
-    if (r->tables.checkpoint_count == 0)
-        return true; /* a run of schema version 1 has no such table */
-    return run_db_each(&r->db,
-                       component == 0 ? READING_COLUMNS "ORDER BY checkpoint, incarnation"
-                                      : READING_COLUMNS
-                           "WHERE incarnation IN (SELECT id FROM incarnation WHERE component = ?)"
-                           " ORDER BY checkpoint, incarnation",
-                       component, take_reading, &stream, "cannot read the readings") ||
-           stream.stopped;
 }
 
 struct event_stream {
