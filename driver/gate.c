@@ -1,6 +1,5 @@
 #include "driver/gate.h"
 
-#include "driver/evidence.h"
 #include "driver/hosts.h"
 #include "driver/rules.h"
 
@@ -73,7 +72,7 @@ static bool judge(const struct evidence *e, const struct evidence_component *c, 
     return verdict_list_add(out, &verdict);
 }
 
-static bool judge_all(const struct evidence *e, struct verdict_list *out)
+bool gate_judge_evidence(const struct evidence *e, struct verdict_list *out)
 {
     for (int rule = 0; rule < RULE_COUNT; rule++) {
         if (rules[rule].scope == RULE_RUN && !judge(e, NULL, (enum rule)rule, out))
@@ -95,7 +94,7 @@ bool gate_judge(struct run_reader *run, const struct gate_limits *limits, struct
 
     if (e == NULL)
         return false;
-    ok = judge_all(e, out);
+    ok = gate_judge_evidence(e, out);
     if (!ok)
         snprintf(error, cap, "%s: no memory to judge it", run_reader_dir(run));
     evidence_free(e);

@@ -5,6 +5,7 @@
 #include "common/base/exit_status.h"
 #include "common/run/reader.h"
 #include "common/run/verdict.h"
+#include "driver/evidence.h"
 #include "driver/limits.h"
 
 #include <stdbool.h>
@@ -18,6 +19,9 @@
  */
 bool gate_judge(struct run_reader *run, const struct gate_limits *limits, struct verdict_list *out,
                 char *error, size_t cap);
+
+/* The same of evidence that is there already, by its limits. False: no memory. */
+bool gate_judge_evidence(const struct evidence *e, struct verdict_list *out);
 
 /* What the program ends with. No verdict at all is inconclusive. */
 enum exit_status gate_exit_status(const struct verdict_list *verdicts);

@@ -26,7 +26,7 @@ static bool say(const char *error)
 }
 
 static bool write_reports(struct run_reader *run, const struct judge_wishes *wishes,
-                          const struct verdict_list *verdicts)
+                          const struct evidence *evidence, const struct verdict_list *verdicts)
 {
     const struct report_style style = {wishes->output == NULL && wants_colour(), wishes->max_size};
     char error[LINE];
@@ -35,7 +35,7 @@ static bool write_reports(struct run_reader *run, const struct judge_wishes *wis
 
     if (!wishes->report && !wishes->keep)
         return true;
-    report = report_new(run, verdicts, error, sizeof error);
+    report = report_new(run, evidence, verdicts, error, sizeof error);
     if (report == NULL)
         return say(error);
     ok = !wishes->keep || report_keep(report, error, sizeof error) || say(error);
@@ -62,6 +62,30 @@ static bool draw(struct run_reader *run, const struct judge_wishes *wishes,
     return true;
 }
 
+/* What is gathered of the samples serves the gate and the report: of a long run it takes a while.
+ */
+static bool judge_and_report(struct run_reader *run, const struct judge_wishes *wishes,
+                             const struct gate_limits *limits, struct verdict_list *verdicts,
+                             enum exit_status *status)
+{
+    char error[LINE];
+    struct evidence *evidence = evidence_new(run, limits, error, sizeof error);
+    bool ok;
+
+    *status = STATUS_ENVIRONMENT;
+    if (evidence == NULL)
+        return say(error);
+    ok = gate_judge_evidence(evidence, verdicts);
+    if (!ok) {
+        log_error("%s: no memory to judge it", run_reader_dir(run));
+    } else {
+        *status = gate_exit_status(verdicts);
+        ok = write_reports(run, wishes, evidence, verdicts);
+    }
+    evidence_free(evidence);
+    return ok;
+}
+
 static enum exit_status judge_reader(struct run_reader *run, const struct judge_wishes *wishes,
                                      struct verdict_list *verdicts)
 {
@@ -74,12 +98,9 @@ static enum exit_status judge_reader(struct run_reader *run, const struct judge_
         log_error("%s", error);
         return STATUS_USAGE;
     }
-    if (!gate_judge(run, &limits, verdicts, error, sizeof error)) {
-        log_error("%s", error);
-        return STATUS_ENVIRONMENT;
-    }
-    status = gate_exit_status(verdicts);
-    ok = write_reports(run, wishes, verdicts);
+    ok = judge_and_report(run, wishes, &limits, verdicts, &status);
+    if (!ok && status == STATUS_ENVIRONMENT)
+        return status; /* it could not be judged */
     ok &= draw(run, wishes, verdicts);
     /* A failed run stays a failed run. */
     if (!ok)

@@ -18,8 +18,8 @@ static const struct {
 #undef FORMAT_ROW
 };
 
-struct report *report_new(struct run_reader *run, const struct verdict_list *verdicts, char *error,
-                          size_t cap)
+struct report *report_new(struct run_reader *run, const struct evidence *evidence,
+                          const struct verdict_list *verdicts, char *error, size_t cap)
 {
     struct report *r = calloc(1, sizeof *r);
 
@@ -34,10 +34,8 @@ struct report *report_new(struct run_reader *run, const struct verdict_list *ver
     if (r->first == NULL)
         r->outcome = OUTCOME_INCONCLUSIVE;
     r->repeat = run_repeat(r->info);
-    r->limits = limits_of_run(run);
-    r->evidence = evidence_new(run, &r->limits, error, cap);
-    if (r->evidence != NULL)
-        r->summary = summary_new(r->evidence, verdicts);
+    r->evidence = evidence;
+    r->summary = summary_new(evidence, verdicts);
     if (r->summary != NULL && r->repeat != NULL)
         return r;
     report_free(r);
@@ -49,7 +47,6 @@ void report_free(struct report *r)
     if (r == NULL)
         return;
     summary_free(r->summary);
-    evidence_free(r->evidence);
     free(r->repeat);
     free(r);
 }

@@ -18,8 +18,7 @@ struct report {
     struct run_reader *run;
     const struct run_info *info;
     const struct verdict_list *verdicts;
-    struct gate_limits limits;
-    struct evidence *evidence;
+    const struct evidence *evidence;
     const struct run_host_row *hosts; /* none: the run has one */
     size_t host_count;
     struct summary *summary;     /* a row for each component, in the order of the run */
@@ -28,9 +27,10 @@ struct report {
     char *repeat;                /* the command that does the run again */
 };
 
-/* NULL: *error holds one line. Both arguments must outlive the report. */
-struct report *report_new(struct run_reader *run, const struct verdict_list *verdicts, char *error,
-                          size_t cap);
+/* Of the run, what was gathered of it, and what it was judged by that; all three must outlive the
+ * report. NULL: *error holds one line. */
+struct report *report_new(struct run_reader *run, const struct evidence *evidence,
+                          const struct verdict_list *verdicts, char *error, size_t cap);
 void report_free(struct report *r);
 
 /* The component of a verdict; "the run" for those of the whole run. */

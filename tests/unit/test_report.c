@@ -15,6 +15,8 @@
 #include <string.h>
 
 static struct verdict_list verdicts;
+static struct gate_limits limits;
+static struct evidence *evidence;
 
 /* The model of the run in the scratch; freed by done. */
 static struct report *open_report(bool judged)
@@ -24,9 +26,13 @@ static struct report *open_report(bool judged)
     struct report *r;
 
     assert_string_equal(error, "");
+    limits = limits_of_run(run);
+    evidence = evidence_new(run, &limits, error, sizeof error);
+    if (evidence == NULL)
+        fail_msg("%s", error);
     if (judged)
-        assert_true(gate_judge(run, NULL, &verdicts, error, sizeof error));
-    r = report_new(run, &verdicts, error, sizeof error);
+        assert_true(gate_judge_evidence(evidence, &verdicts));
+    r = report_new(run, evidence, &verdicts, error, sizeof error);
     if (r == NULL)
         fail_msg("%s", error);
     return r;
@@ -37,6 +43,7 @@ static void close_report(struct report *r)
     struct run_reader *run = r->run;
 
     report_free(r);
+    evidence_free(evidence);
     run_reader_free(run);
     verdict_list_free(&verdicts);
 }
@@ -259,7 +266,6 @@ static void test_colour(void **state)
 
 static void test_damaged(void **state)
 {
-    struct verdict_list none = {0};
     struct run_reader *run;
     char error[256] = "";
 
@@ -267,7 +273,8 @@ static void test_damaged(void **state)
     synthetic_run_bend(scratch, "DROP TABLE event");
     run = run_reader_new(scratch, error, sizeof error);
     assert_non_null(run);
-    assert_null(report_new(run, &none, error, sizeof error));
+    limits = limits_of_run(run);
+    assert_null(evidence_new(run, &limits, error, sizeof error));
     assert_non_null(strstr(error, "no such table: event"));
     run_reader_free(run);
 }
