@@ -15,6 +15,26 @@
 enum comeback { COMEBACK_SEEN, COMEBACK_UNSEEN, COMEBACK_MISSED };
 
 /*
+ * The incarnation before the one that there was at a time: whatever was before it was replaced
+ * before then. 0 if that was the first. A run of a day has thousands.
+ */
+static size_t before(const struct evidence_component *c, uint64_t time_ns)
+{
+    size_t low = 0,
+           high = c->count; /* those below low were started by then, those from high on not */
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (c->incarnations[middle].row->spawn_ns <= time_ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < 2 ? 0 : low - 2;
+}
+
+/*
  * From when an incarnation can be expected to have messages: its own ready, or that of its server
  * if chaos had that one down before the first message came. UINT64_MAX: the server never came back.
  */
@@ -24,7 +44,9 @@ static uint64_t possible_from(const struct evidence *e, const struct evidence_co
     const struct evidence_component *server = c->peer;
     uint64_t from = ready_ns;
 
-    for (size_t i = 0; server != NULL && i < server->count; i++) {
+    if (server == NULL)
+        return from;
+    for (size_t i = before(server, ready_ns); i < server->count; i++) {
         const struct run_incarnation_row *down = server->incarnations[i].row;
         uint64_t up_ns = i + 1 < server->count ? server->incarnations[i + 1].row->ready_ns : 0;
 

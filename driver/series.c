@@ -3,7 +3,7 @@
 #include "common/contract/page.h"
 #include "driver/evidence.h"
 
-#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -213,9 +213,8 @@ static void take_window(const struct cut *cut, const struct series_sample *from,
                 !at_checkpoint(&cut->c->pauses, s->time_ns))
                 cut->values[n++] = (double)s->level[level];
         }
-        gsl_sort(cut->values, 1, n);
         if (n > 0)
-            window->floor[level] = (int64_t)cut->values[(n - 1) / 4];
+            window->floor[level] = (int64_t)gsl_stats_select(cut->values, 1, n, (n - 1) / 4);
     }
 }
 
