@@ -82,6 +82,8 @@ static void unlink_call(struct call *call)
         s->first_call = call->next;
     if (call->next != NULL)
         call->next->prev = call->prev;
+    if (s->recent == call)
+        s->recent = NULL;
     s->call_count--;
     stats_of(call)->streams--;
 }

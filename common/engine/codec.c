@@ -1,7 +1,5 @@
 #include "common/engine/codec.h"
 
-#include "common/engine/mem.h"
-
 #include <string.h>
 #include <zlib.h>
 
@@ -48,12 +46,6 @@ void codec_free(struct codec *codec)
             inflateEnd(&codec->inflaters[i]);
     }
     mem_free(MEM_APP, codec);
-}
-
-void codec_buffer_free(struct codec_buffer *buffer)
-{
-    mem_free(MEM_APP, buffer->data);
-    *buffer = (struct codec_buffer){.data = NULL};
 }
 
 static bool make_room(struct codec_buffer *buffer, size_t more)

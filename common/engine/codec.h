@@ -8,6 +8,7 @@
 #define FLATLINE_ENGINE_CODEC_H
 
 #include "common/engine/grpc.h"
+#include "common/engine/mem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +25,13 @@ struct codec_buffer {
     uint8_t *data;
     size_t size, cap;
 };
-void codec_buffer_free(struct codec_buffer *buffer);
+static inline void codec_buffer_free(struct codec_buffer *buffer)
+{
+    if (buffer->data == NULL)
+        return;
+    mem_free(MEM_APP, buffer->data);
+    *buffer = (struct codec_buffer){.data = NULL};
+}
 /* Appends; false: out of memory, and nothing changed. */
 bool codec_buffer_put(struct codec_buffer *buffer, const void *data, size_t size);
 

@@ -101,15 +101,20 @@ static size_t handed_out(void *ptr, size_t size)
     return usable;
 }
 
-static bool told_to_fail(enum mem_zone zone)
+static bool is_next_to_fail(enum mem_zone zone)
 {
-    if (zone == MEM_EV || !atomic_load_explicit(&failing, memory_order_relaxed))
+    if (zone == MEM_EV)
         return false;
     if (pass_left > 0) {
         pass_left--;
         return false;
     }
     return refuse_left > 0 && refuse_left-- > 0;
+}
+
+static inline bool told_to_fail(enum mem_zone zone)
+{
+    return atomic_load_explicit(&failing, memory_order_relaxed) && is_next_to_fail(zone);
 }
 
 static void *refuse(enum mem_zone zone, size_t size)

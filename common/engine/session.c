@@ -28,6 +28,14 @@ static bool name_is(const char *name, size_t size, const char *expected)
     return strlen(expected) == size && memcmp(name, expected, size) == 0;
 }
 
+/* The call of a stream, NULL if it has none. A frame is told in several callbacks. */
+static struct call *find_call(struct session *s, int32_t stream_id)
+{
+    if (s->recent == NULL || s->recent->stream_id != stream_id)
+        s->recent = nghttp2_session_get_stream_user_data(s->conn.h2, stream_id);
+    return s->recent;
+}
+
 /* Requests. */
 
 static void submit_refusal(struct session *s, int32_t stream_id)
@@ -73,7 +81,7 @@ static bool tell_custom(struct call *call, const struct codec_buffer *custom)
 {
     struct told told = {call, false};
     nghttp2_nv nv[HEAD_CUSTOM_MAX];
-    size_t count = metadata_put(custom, nv, HEAD_CUSTOM_MAX);
+    size_t count = custom->size == 0 ? 0 : metadata_put(custom, nv, HEAD_CUSTOM_MAX);
 
     for (size_t i = 0; i < count; i++) {
         if (!metadata_decode((const char *)nv[i].name, nv[i].namelen, (const char *)nv[i].value,
@@ -258,7 +266,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
     struct session *s = session_of(user);
     struct call *call;
 
-    (void)flags;
+    (void)h2, (void)flags;
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     if (!list_is_bearable(s, name_size, size))
@@ -268,7 +276,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
             take_request_header(s, (const char *)name, name_size, (const char *)value, size);
         return 0;
     }
-    call = nghttp2_session_get_stream_user_data(h2, frame->hd.stream_id);
+    call = find_call(session_of(user), frame->hd.stream_id);
     if (call != NULL)
         take_response_header(s, call, (const char *)name, name_size, (const char *)value, size,
                              frame->headers.cat != NGHTTP2_HCAT_RESPONSE);
@@ -281,7 +289,7 @@ static void take_headers(struct session *s, const nghttp2_frame *frame)
 
     if (s->server && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
         accept_request(s, frame->hd.stream_id);
-    call = nghttp2_session_get_stream_user_data(s->conn.h2, frame->hd.stream_id);
+    call = find_call(s, frame->hd.stream_id);
     if (!s->server && call != NULL && frame->headers.cat == NGHTTP2_HCAT_RESPONSE)
         check_response(s, call);
     if (call != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
@@ -290,7 +298,7 @@ static void take_headers(struct session *s, const nghttp2_frame *frame)
 
 static void take_data_end(struct session *s, const nghttp2_frame *frame)
 {
-    struct call *call = nghttp2_session_get_stream_user_data(s->conn.h2, frame->hd.stream_id);
+    struct call *call = find_call(s, frame->hd.stream_id);
 
     if (call != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         call_remote_close(call);
@@ -321,7 +329,7 @@ static void take_ping(struct session *s, bool ack)
 static void take_reset(struct session *s, const nghttp2_frame *frame)
 {
     static const char text[] = "stream reset by the peer: NO_ERROR";
-    struct call *call = nghttp2_session_get_stream_user_data(s->conn.h2, frame->hd.stream_id);
+    struct call *call = find_call(s, frame->hd.stream_id);
 
     if (s->server || call == NULL || call->status_known ||
         frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
@@ -387,9 +395,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 static int on_data(nghttp2_session *h2, uint8_t flags, int32_t stream_id, const uint8_t *data,
                    size_t size, void *user)
 {
-    struct call *call = nghttp2_session_get_stream_user_data(h2, stream_id);
+    struct call *call = find_call(session_of(user), stream_id);
 
-    (void)flags;
+    (void)h2, (void)flags;
     if (call == NULL || call_receive(call, data, size))
         return 0;
     session_of(user)->conn.paused = true;
@@ -399,8 +407,9 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t stream_id, const 
 static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t error_code, void *user)
 {
     struct session *s = session_of(user);
-    struct call *call = nghttp2_session_get_stream_user_data(h2, stream_id);
+    struct call *call = find_call(s, stream_id);
 
+    (void)h2;
     stats_of(s)->streams_closed++;
     rest_put_off(&s->conn.loop->rests, &s->rest);
     if (call != NULL)
@@ -414,7 +423,7 @@ static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t erro
  */
 static void stream_answered(struct session *s, int32_t stream_id)
 {
-    struct call *call = nghttp2_session_get_stream_user_data(s->conn.h2, stream_id);
+    struct call *call = find_call(s, stream_id);
 
     if (call != NULL)
         call->status_known = true;
