@@ -130,16 +130,17 @@ def stream_command(server, name, figure, messages):
 
 def server_messages(bench, figure):
     """The server's CPU for each message of long calls of our client, one on each connection."""
+    few = figure.how["few"] * bench.connections
     load = lambda server, messages: run_us(stream_command(server, OURS, figure, messages))
     servers = bench.serving([OURS, CPP, JS])
-    count = {name: bench.enough(500, timed(lambda: load(server, 500))) for name, server in servers.items()}
+    count = {name: bench.enough(few, timed(lambda: load(server, few))) for name, server in servers.items()}
     for _ in range(bench.rounds):
         yield {name: spent(server, count[name], load) for name, server in servers.items()}
 
 
 def client_messages(bench, figure):
     """The client's CPU for each message of long calls to our server, beyond starting."""
-    few = 500
+    few = figure.how["few"] * bench.connections
     server = bench.serving([OURS])[OURS]
     names = bench.here([OURS, CPP] if figure.how.get("connections", 1) == 1 else [OURS])
     cost = lambda name, count: run_us(stream_command(server, name, figure, count))[0]
@@ -210,15 +211,17 @@ FIGURES = (
     Figure("connect-tls", "server: ... TLS, full handshake", US, connections_made, [(NGHTTPD, 0.78)], tls=True),
     Figure("connect-tls-resumed", "server: ... TLS, resumed", US, connections_made, tls=True, resumed=True),
     Figure("stream-server", "server: a streamed message", US, server_messages, [(OURS, 0.3)],
-           option="--server-streaming"),
+           option="--server-streaming", few=40),
     Figure("stream-client", "client: a streamed message", US, client_messages, [(OURS, 0.3)],
-           option="--server-streaming"),
+           option="--server-streaming", few=40),
     Figure("bidi-server", "server: a ping-pong, 50 at once", US, server_messages, [(OURS, 7.6)],
-           option="--bidi-streaming", connections=50),
+           option="--bidi-streaming", few=4, connections=50),
     Figure("bidi-client", "client: a ping-pong, 50 at once", US, client_messages, [(OURS, 7.6)],
-           option="--bidi-streaming", connections=50),
-    Figure("bidi-server-1", "server: a ping-pong, 1 stream", US, server_messages, option="--bidi-streaming"),
-    Figure("bidi-client-1", "client: a ping-pong, 1 stream", US, client_messages, option="--bidi-streaming"),
+           option="--bidi-streaming", few=4, connections=50),
+    Figure("bidi-server-1", "server: a ping-pong, 1 stream", US, server_messages, option="--bidi-streaming",
+           few=2),
+    Figure("bidi-client-1", "client: a ping-pong, 1 stream", US, client_messages, option="--bidi-streaming",
+           few=2),
     Figure("memory-connection", "memory: a connection at rest", BYTES, memory, [(OURS, 10000)],
            grow=more_connections),
     Figure("memory-connection-tls", "memory: ... TLS", BYTES, memory, [(OURS, 24000)],
