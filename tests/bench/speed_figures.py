@@ -15,6 +15,8 @@ import time
 import speed_raw
 from speed_peers import CPP, EXAMPLES, H2LOAD, JS, NGHTTPD, OURS, SERVERS, resident_shared, run_us
 
+MEMORY_ROUNDS = 2
+
 Goal = collections.namedtuple("Goal", "of at_most")
 
 
@@ -150,8 +152,8 @@ def client_messages(bench, figure):
 
 
 def memory(bench, figure):
-    """What the server holds for each of many at rest, beyond what a few cost."""
-    for _ in range(bench.rounds):
+    """What the server holds for each of many at rest, beyond what a few cost. It hardly varies."""
+    for _ in range(min(bench.rounds, MEMORY_ROUNDS)):
         bench.stop_all()
         servers = bench.serving(SERVERS, figure.how.get("tls", False))
         with contextlib.ExitStack() as stack:
