@@ -63,6 +63,7 @@ struct call {
     bool finished;        /* call_finish or call_half_close was called */
     bool ended;           /* server: the status was handed to nghttp2 */
     bool plain;           /* messages of the producer are not compressed */
+    bool late;            /* has more to pack, in a late turn of the session */
     bool discard;         /* server: the status is an error, drop what is not sent */
     bool deferred;        /* nghttp2 waits for call_resume */
     bool status_known;    /* client: from the peer or ours; server: sent */
@@ -101,6 +102,9 @@ void call_respond_status(struct call *call);
 
 /* The outgoing side, for nghttp2: a data source over the call. */
 nghttp2_data_provider call_provider(struct call *call);
+
+/* A late turn (loop_internal.h): packs what waits for it, and sends. */
+void call_pack_late(struct session *s);
 
 /* Starts the deadline timer. */
 void call_set_deadline(struct call *call, uint64_t timeout_ns);

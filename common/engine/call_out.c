@@ -1,6 +1,7 @@
 /* The outgoing side of a call: production on demand, compression, headers and trailers. */
 #include "common/engine/call.h"
 
+#include "common/base/clock.h"
 #include "common/engine/codec.h"
 #include "common/engine/grpc_wire.h"
 #include "common/engine/mem.h"
@@ -93,6 +94,7 @@ static bool queue_message(struct call *call, const uint8_t *data, size_t size, b
 static bool pack_one(struct call *call)
 {
     struct codec_buffer *raw = &call->raw;
+    uint64_t begun = clock_now_ns();
     uint8_t step[512];
     size_t want, n;
 
@@ -114,11 +116,14 @@ static bool pack_one(struct call *call)
         return false;
     }
     codec_buffer_free(raw);
+    loop_worked(call->session->conn.loop, clock_now_ns() - begun);
     return true;
 }
 
-static size_t produce(struct call *call, uint8_t *out, size_t cap)
+/* *late: there may be more, but packing it has to wait. */
+static size_t produce(struct call *call, uint8_t *out, size_t cap, bool *late)
 {
+    struct engine_loop *loop = call->session->conn.loop;
     size_t used = 0, n;
 
     if (call->out_encoding == GRPC_IDENTITY) {
@@ -126,17 +131,21 @@ static size_t produce(struct call *call, uint8_t *out, size_t cap)
             used += n;
         return used;
     }
-    while (used < cap && pack_one(call))
+    while (used < cap && !*late) {
+        *late = !loop_may_work(loop);
+        if (*late || !pack_one(call))
+            break;
         used += take_queue(call, out + used, cap - used);
+    }
     return used;
 }
 
-static size_t fill(struct call *call, uint8_t *out, size_t cap)
+static size_t fill(struct call *call, uint8_t *out, size_t cap, bool *late)
 {
     size_t used = take_queue(call, out, cap);
 
     if (call->ops->produce != NULL)
-        used += produce(call, out + used, cap - used);
+        used += produce(call, out + used, cap - used, late);
     count_sent(call, out, used);
     return used;
 }
@@ -198,13 +207,19 @@ static ssize_t on_provide(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
                           uint32_t *flags, nghttp2_data_source *source, void *user)
 {
     struct call *call = source->ptr;
-    size_t used = call->discard ? 0 : fill(call, out, cap);
+    struct session *s = call->session;
+    bool late = false;
+    size_t used = call->discard ? 0 : fill(call, out, cap, &late);
 
     (void)h2, (void)stream_id, (void)user;
     /* The status overtook what this would have been, perhaps in this very step. */
     if (call->discard)
         return NGHTTP2_ERR_DEFERRED;
-    if (call->finished && used < cap) {
+    if (late && used == 0) {
+        call->late = true;
+        loop_task_put_off(s->conn.loop, &s->packing);
+    }
+    if (call->finished && used < cap && !late) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (call->session->server) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -218,6 +233,17 @@ static ssize_t on_provide(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
         return NGHTTP2_ERR_DEFERRED;
     }
     return (ssize_t)used;
+}
+
+void call_pack_late(struct session *s)
+{
+    for (struct call *call = s->first_call; call != NULL; call = call->next) {
+        if (call->late) {
+            call->late = false;
+            call_resume(call);
+        }
+    }
+    conn_flush(&s->conn);
 }
 
 nghttp2_data_provider call_provider(struct call *call)

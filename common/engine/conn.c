@@ -16,7 +16,7 @@
 #define FRAME_ROOM (17u << 10)
 
 /* Bytes behind a message that waits to be unpacked: no more is read until its turn has come. */
-struct conn_rest {
+struct conn_backlog {
     struct loop_task task;
     struct conn *conn;
     size_t size;
@@ -99,19 +99,19 @@ static void doom_h2(struct conn *conn, int rv)
 
 static void take_late_turn(struct loop_task *task);
 
-static void keep_rest(struct conn *conn, const uint8_t *data, size_t size)
+static void keep_backlog(struct conn *conn, const uint8_t *data, size_t size)
 {
-    struct conn_rest *rest = mem_alloc(MEM_APP, sizeof *rest + size);
+    struct conn_backlog *backlog = mem_alloc(MEM_APP, sizeof *backlog + size);
 
-    if (rest == NULL) {
+    if (backlog == NULL) {
         conn_doom(conn, CLIENT_NO_MEMORY, ENOMEM, "out of memory");
         return;
     }
-    *rest = (struct conn_rest){.task = {.run = take_late_turn}, .conn = conn, .size = size};
-    memcpy(rest->data, data, size);
-    conn->rest = rest;
+    *backlog = (struct conn_backlog){.task = {.run = take_late_turn}, .conn = conn, .size = size};
+    memcpy(backlog->data, data, size);
+    conn->backlog = backlog;
     ev_io_stop(conn->loop->ev, &conn->readable);
-    loop_task_put_off(conn->loop, &rest->task);
+    loop_task_put_off(conn->loop, &backlog->task);
 }
 
 static void feed(struct conn *conn, const uint8_t *data, size_t size)
@@ -121,7 +121,7 @@ static void feed(struct conn *conn, const uint8_t *data, size_t size)
     if (taken < 0)
         doom_h2(conn, (int)taken);
     else if (conn->paused && conn->state != CONN_DOOMED)
-        keep_rest(conn, data + taken, size - (size_t)taken);
+        keep_backlog(conn, data + taken, size - (size_t)taken);
 }
 
 static void read_session(struct conn *conn)
@@ -147,7 +147,7 @@ static void read_session(struct conn *conn)
         if (conn->state == CONN_OPEN) {
             feed(conn, buffer, n);
             /* A callback may have doomed it. */
-            if (conn->state == CONN_DOOMED || conn->rest != NULL)
+            if (conn->state == CONN_DOOMED || conn->backlog != NULL)
                 return;
         }
         if (n < most && conn->transport.ops->drained_by_short_read)
@@ -259,6 +259,12 @@ static void flush_session(struct conn *conn)
         conn_wake(conn);
     else if (!nghttp2_session_want_read(conn->h2))
         linger(conn);
+}
+
+void conn_flush(struct conn *conn)
+{
+    if (conn->state == CONN_OPEN)
+        flush_session(conn);
 }
 
 static void flush_unsent(struct conn *conn)
@@ -394,11 +400,10 @@ static void take_turn(struct loop_task *task)
 {
     struct conn *conn = (struct conn *)((char *)task - offsetof(struct conn, task));
 
-    if (conn->read_more && conn->rest == NULL && conn->state == CONN_OPEN)
+    if (conn->read_more && conn->backlog == NULL && conn->state == CONN_OPEN)
         read_session(conn);
-    if (conn->state == CONN_OPEN)
-        flush_session(conn);
-    if (conn->read_more && conn->rest == NULL && conn->state != CONN_DOOMED)
+    conn_flush(conn);
+    if (conn->read_more && conn->backlog == NULL && conn->state != CONN_DOOMED)
         conn_wake(conn);
     if (conn->state == CONN_DOOMED)
         conn->ops->on_end(conn, conn->end, conn->end_detail, conn->end_text);
@@ -407,20 +412,21 @@ static void take_turn(struct loop_task *task)
 /* Where nothing is open any more, the rest is dropped, as what is read then is. */
 static void take_late_turn(struct loop_task *task)
 {
-    struct conn_rest *rest = (struct conn_rest *)((char *)task - offsetof(struct conn_rest, task));
-    struct conn *conn = rest->conn;
+    struct conn_backlog *backlog =
+        (struct conn_backlog *)((char *)task - offsetof(struct conn_backlog, task));
+    struct conn *conn = backlog->conn;
 
     if (conn->state == CONN_OPEN && !conn->ops->on_resume(conn)) {
         loop_task_put_off(conn->loop, task);
         return;
     }
-    conn->rest = NULL;
+    conn->backlog = NULL;
     conn->paused = false;
     ev_io_start(conn->loop->ev, &conn->readable);
     if (conn->state == CONN_OPEN)
-        feed(conn, rest->data, rest->size);
-    mem_free(MEM_APP, rest);
-    if (conn->rest == NULL && conn->state != CONN_DOOMED)
+        feed(conn, backlog->data, backlog->size);
+    mem_free(MEM_APP, backlog);
+    if (conn->backlog == NULL && conn->state != CONN_DOOMED)
         read_session(conn);
     conn_wake(conn);
 }
@@ -450,10 +456,10 @@ void conn_release(struct conn *conn)
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
     loop_task_cancel(&conn->task);
-    if (conn->rest != NULL)
-        loop_task_cancel(&conn->rest->task);
-    mem_free(MEM_APP, conn->rest);
-    conn->rest = NULL;
+    if (conn->backlog != NULL)
+        loop_task_cancel(&conn->backlog->task);
+    mem_free(MEM_APP, conn->backlog);
+    conn->backlog = NULL;
     ev_io_stop(conn->loop->ev, &conn->readable);
     ev_io_stop(conn->loop->ev, &conn->writable);
     ev_timer_stop(conn->loop->ev, &conn->timer);

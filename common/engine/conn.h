@@ -46,8 +46,8 @@ struct conn {
     struct loop_task task;
     uint8_t *unsent; /* borrowed while the socket is full; NULL at rest */
     size_t unsent_size, unsent_sent;
-    struct conn_rest *rest; /* what was read and has to wait; NULL at rest */
-    const char *end_text;   /* static */
+    struct conn_backlog *backlog; /* what was read and has to wait; NULL at rest */
+    const char *end_text;         /* static */
     int end_detail;
     uint8_t end;    /* enum client_end, once doomed or lingering */
     uint8_t state;  /* enum conn_state */
@@ -68,6 +68,9 @@ void conn_start(struct conn *conn, struct engine_loop *loop, const struct conn_o
 
 /* There may be something to write. Cheap; call it after anything that nghttp2 was told. */
 void conn_wake(struct conn *conn);
+
+/* Writes now what otherwise the loop's turn writes. */
+void conn_flush(struct conn *conn);
 
 /* Sets the set-up limit anew, or takes it away (0). */
 void conn_limit(struct conn *conn, uint64_t limit_ns);

@@ -512,6 +512,11 @@ static void on_rest(struct rest *rest)
     h2_memory_rest(&s->memory);
 }
 
+static void take_late_turn(struct loop_task *task)
+{
+    call_pack_late((struct session *)((char *)task - offsetof(struct session, packing)));
+}
+
 bool session_open(struct session *s)
 {
     nghttp2_mem mem = h2_memory_begin(&s->memory, s->conn.loop);
@@ -529,6 +534,7 @@ bool session_open(struct session *s)
     nghttp2_session_callbacks_del(cb);
     h2_memory_end(&s->memory);
     s->rest.begin = on_rest;
+    s->packing.run = take_late_turn;
     return rv == 0 && (s->server || take_preface(s)) && submit_settings(s);
 }
 
@@ -575,5 +581,6 @@ void session_drop_calls(struct session *s)
     while (s->first_call != NULL)
         call_end(s->first_call, CALL_LOST);
     rest_cancel(&s->rest);
+    loop_task_cancel(&s->packing);
     head_begin(&s->head);
 }

@@ -27,8 +27,9 @@ struct session {
     const struct session_ops *ops;
     void *user; /* call_user */
     struct call *first_call;
-    struct call *recent;  /* the last one that was looked up, while it lives */
-    struct call *put_off; /* its message waits to be unpacked; NULL: none does */
+    struct call *recent;      /* the last one that was looked up, while it lives */
+    struct loop_task packing; /* in a late turn, for calls that are late */
+    struct call *put_off;     /* its message waits to be unpacked; NULL: none does */
     uint32_t call_count;
     struct head head; /* of the block being received */
     struct h2_memory memory;

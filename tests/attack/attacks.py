@@ -254,7 +254,7 @@ def packed(stream, message, *more):
     return h2.headers(stream, fields) + h2.data(stream, body, h2.END_STREAM)
 
 
-@attack("zip bombs just below the limit of a message, on many connections", "RFC 9113, 10.5; gRPC compression.md", 0.4)
+@attack("zip bombs just below the limit of a message, on many connections", "gRPC compression.md", 0.4)
 def zip_bombs(target):
     """Some of them leave while they wait for their turn, some have not the time."""
     zeros = bytes((4 << 20) - 64)
@@ -269,6 +269,26 @@ def zip_bombs(target):
             answered = sum(one.kind == h2.HEADERS and bool(one.flags & h2.END_STREAM) for one in peer.settle())
             if answered != 14:
                 return ["%d answers to 14 messages that it has to look at" % answered]
+    return []
+
+
+@attack("large replies that have to be compressed, on many connections", "gRPC compression.md", 0.4)
+def large_compressed(target):
+    """A SimpleRequest of 2 MiB, response_compressed."""
+    path = h2.request("/grpc.testing.TestService/UnaryCall", ("grpc-accept-encoding", "gzip"))
+    wanted = h2.message(b"\x10" + h2.varint(2 << 20) + b"\x32\x02\x08\x01")
+    storm = b"".join(h2.headers(i, h2.block(path)) + h2.data(i, wanted, h2.END_STREAM) for i in ids(8))
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(target.dial()) for _ in target.times(9)]
+        for peer in peers:
+            peer.send(storm)
+        abandoned(target, storm, 2)
+        for peer in peers:
+            got = []
+            while sum(one.kind == h2.HEADERS and bool(one.flags & h2.END_STREAM) for one in got) < 8:
+                got += peer.frames(lambda one: one.kind in (h2.HEADERS, h2.GOAWAY))
+                if peer.over or got[-1].kind == h2.GOAWAY:
+                    return ["ended for calls that it has to answer"]
     return []
 
 

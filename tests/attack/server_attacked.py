@@ -26,6 +26,7 @@ BACK = 8 << 20  # resident, above what it was before
 SCALE = int(os.environ.get("ATTACK_SCALE", "1"))
 GOOD = 2  # clients
 LIMITED = 10  # connections at least that go beyond a limit of our own, of those that nghttp2 leaves to us
+PAYLOAD = b"\x0a\xc8\x01" + bytes(200)
 SETUP = 10  # seconds from accept(2) to the client's SETTINGS
 with open(os.path.join(BUILD, "config.h")) as file:
     SANITIZED = "#define FL_SANITIZED 1" in file.read()
@@ -54,7 +55,7 @@ def resident(pid):
 
 def call(peer, stream):
     """One good call; its frames."""
-    body = h2.message(b"\x0a\xc8\x01" + bytes(200))
+    body = h2.message(PAYLOAD)
     peer.send(h2.headers(stream, HEAD[UNARY]) + h2.data(stream, body, h2.END_STREAM))
     return peer.frames(lambda one: one.ends(stream) or one.kind == h2.GOAWAY)
 
@@ -119,10 +120,10 @@ class Subject:
         return metrics if metrics["connections"] == GOOD and metrics["streams"] == 0 else None
 
     def settle(self):
-        # What is kept to unpack messages is made for the first that needs it, and the loop has one of it.
+        # What is kept to unpack and to pack is made for the first that needs it, and the loop has one of it.
         with h2.Connection(self.port, self.cert) as peer:
-            peer.send(packed(1, bytes(1 << 20)))
-            peer.frames(lambda one: one.ends(1))
+            peer.send(packed(1, bytes(1 << 20)) + packed(3, PAYLOAD, ("grpc-accept-encoding", "gzip")))
+            peer.frames(lambda one: one.ends(3))
         self.live = live(wait_until(self.at_rest))
         self.resident = resident(self.pid)
 

@@ -121,6 +121,12 @@ def request(path, *more, **changed):
     return [(name, value) for name, value in pairs.items() if value is not None] + list(more)
 
 
+def varint(value):
+    """Protobuf's."""
+    more, low = value >> 7, value & 127
+    return bytes([low | 128]) + varint(more) if more else bytes([low])
+
+
 def message(payload, flag=0):
     """gRPC's length-prefixed message."""
     return struct.pack(">BI", flag, len(payload)) + payload
