@@ -272,10 +272,8 @@ static void on_ready(struct client *client, void *user)
     tally->connections++;
     tally->reconnects += lane->lost && lane->connected_before;
     histogram_record(&tally->connect, client_connect_ns(client));
-    if (lane->world->secure) {
-        histogram_record(&tally->handshake, client_handshake_ns(client));
-        tally->peer_certificate = client_peer_certificate(client);
-    }
+    if (lane->world->secure)
+        tally_handshake(tally, client);
     lane->connected_before = true;
     lane->state = LANE_OPEN;
     if (lane->world->holding)

@@ -234,6 +234,8 @@ static const struct option_spec specs[] = {
      MEMBER(system_store)},
     {"no-server-validation", 0, NULL, "accept any certificate", options_set_flag,
      MEMBER(no_validation)},
+    {"tls-resume", 0, NULL, "resume the last connection's TLS session", options_set_flag,
+     MEMBER(tls_resume)},
     {"keepalive", 0, "TIME", "send it a PING so often (never)", options_set_period,
      MEMBER(keepalive_ns)},
     {"keepalive-timeout", 0, "T", "without an answer for T it is lost (20s)", options_set_period,
@@ -378,6 +380,8 @@ static void check_security(const struct options *o)
         options_exit_bad(&set, "--cert-store-from-... needs --secure");
     if (!o->secure && o->no_validation)
         options_exit_bad(&set, "--no-server-validation needs --secure");
+    if (!o->secure && o->tls_resume)
+        options_exit_bad(&set, "--tls-resume needs --secure");
     if (o->no_validation && store)
         options_exit_bad(&set, "--no-server-validation contradicts --cert-store-from-...");
 }

@@ -25,6 +25,7 @@ struct options {
     int port;
     bool secure;
     bool no_validation;
+    bool tls_resume;
     bool system_store;
     const char *store_path;                      /* NULL: none given */
     uint64_t keepalive_ns, keepalive_timeout_ns; /* client.h; 0: not given */

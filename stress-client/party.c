@@ -72,10 +72,8 @@ static void on_ready(struct client *client, void *user)
     tally->connections++;
     tally->reconnects += member->reconnect.attempts > 0;
     histogram_record(&tally->connect, client_connect_ns(client));
-    if (party->config.secure) {
-        histogram_record(&tally->handshake, client_handshake_ns(client));
-        tally->peer_certificate = client_peer_certificate(client);
-    }
+    if (party->config.secure)
+        tally_handshake(tally, client);
     member->state = MEMBER_OPEN;
     party->ops->on_open(member);
 }

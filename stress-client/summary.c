@@ -114,6 +114,7 @@ static void print_histograms(FILE *out, const struct summary *s)
     fprintf(out, " %8s %10s\n", "max", "count");
     print_histogram(out, "connect", &s->tally->connect);
     print_histogram(out, "TLS handshake", &s->tally->handshake);
+    print_histogram(out, "TLS resumption", &s->tally->resumption);
     for (int kind = 0; kind < CALL_KINDS; kind++)
         print_histogram(out, call_kind_name((enum call_kind)kind), &s->tally->rtt[kind]);
     fputs("  Round trips: of calls; server-streaming to the first reply; bidi-streaming of each\n"

@@ -71,6 +71,7 @@ void summary_print_json(const struct summary *s, FILE *out)
     json_number(&json, "cpu_per_call_ns", summary_cpu_per_call_ns(s));
     put_histogram(&json, "connect", &s->tally->connect);
     put_histogram(&json, "tls_handshake", &s->tally->handshake);
+    put_histogram(&json, "tls_resumption", &s->tally->resumption);
     json_begin(&json, "round_trip");
     for (int kind = 0; kind < CALL_KINDS; kind++)
         put_histogram(&json, call_kind_name((enum call_kind)kind), &s->tally->rtt[kind]);

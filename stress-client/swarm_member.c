@@ -203,8 +203,7 @@ static void on_ready(struct client *client, void *user)
     histogram_record(&tally->connect, m->turn.connect_ns);
     if (m->world->secure) {
         m->turn.handshake_ns = client_handshake_ns(client);
-        histogram_record(&tally->handshake, m->turn.handshake_ns);
-        tally->peer_certificate = client_peer_certificate(client);
+        tally_handshake(tally, client);
     }
     start_call(m);
 }

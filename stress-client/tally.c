@@ -9,6 +9,13 @@ void tally_event(struct tally *tally, enum page_event_kind kind, uint32_t connec
     telemetry_event(tally->telemetry, kind, connection, detail);
 }
 
+void tally_handshake(struct tally *tally, const struct client *client)
+{
+    histogram_record(client_resumed(client) ? &tally->resumption : &tally->handshake,
+                     client_handshake_ns(client));
+    tally->peer_certificate = client_peer_certificate(client);
+}
+
 static uint64_t sum_events(const struct tally *tally, bool (*wanted)(enum page_event_kind kind))
 {
     uint64_t sum = 0;

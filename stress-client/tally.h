@@ -9,6 +9,7 @@
 #include "common/base/histogram.h"
 #include "common/child/telemetry.h"
 #include "common/contract/page.h"
+#include "common/engine/client.h"
 #include "stress-client/plan.h"
 
 #include <stdint.h>
@@ -16,20 +17,24 @@
 struct tally {
     struct telemetry *telemetry; /* NULL by hand */
     uint64_t events[PAGE_EVENT_KINDS];
-    uint64_t connections;       /* became usable */
-    uint64_t reconnects;        /* of them, after a loss */
-    uint64_t calls[CALL_KINDS]; /* done as planned */
-    uint64_t cancelled;         /* of them, ended by our cancel, as planned */
-    uint64_t parts;             /* calls that were one part of a planned one */
-    uint64_t first_alive_ns;    /* the peer's first sign of life; 0 before */
-    uint64_t peer_certificate;  /* the last one, as client.h numbers it; 0: none */
-    struct histogram connect;   /* TCP and TLS until usable */
-    struct histogram handshake; /* the TLS part */
+    uint64_t connections;        /* became usable */
+    uint64_t reconnects;         /* of them, after a loss */
+    uint64_t calls[CALL_KINDS];  /* done as planned */
+    uint64_t cancelled;          /* of them, ended by our cancel, as planned */
+    uint64_t parts;              /* calls that were one part of a planned one */
+    uint64_t first_alive_ns;     /* the peer's first sign of life; 0 before */
+    uint64_t peer_certificate;   /* the last one, as client.h numbers it; 0: none */
+    struct histogram connect;    /* TCP and TLS until usable */
+    struct histogram handshake;  /* the TLS part, of full handshakes */
+    struct histogram resumption; /* ... of those that resumed a session */
     struct histogram rtt[CALL_KINDS];
 };
 
 void tally_event(struct tally *tally, enum page_event_kind kind, uint32_t connection,
                  int32_t detail);
+
+/* The TLS handshake of a connection that became usable. */
+void tally_handshake(struct tally *tally, const struct client *client);
 
 uint64_t tally_losses(const struct tally *tally);
 uint64_t tally_errors(const struct tally *tally);

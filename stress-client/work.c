@@ -99,6 +99,7 @@ static bool set_up_network(struct work *work)
     const struct options *o = work->options;
     struct client_config config = {.host = o->host,
                                    .port = (uint16_t)o->port,
+                                   .resume = o->tls_resume,
                                    .keepalive_ns = o->keepalive_ns,
                                    .keepalive_timeout_ns = o->keepalive_timeout_ns,
                                    .connect_timeout_ns = o->connect_timeout_ns};

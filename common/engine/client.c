@@ -29,6 +29,7 @@ struct client_target {
         struct sockaddr_storage address;
         socklen_t size;
     } addresses[ADDRESSES];
+    SSL_SESSION *session; /* of the last connection, to resume; NULL: there is none */
     char authority[300];
     char host[256];
 };
@@ -92,6 +93,8 @@ struct client_target *client_target_new(const struct client_config *config, char
 
 void client_target_free(struct client_target *target)
 {
+    if (target != NULL)
+        SSL_SESSION_free(target->session);
     mem_free(MEM_APP, target);
 }
 
@@ -202,7 +205,8 @@ static const struct conn_ops conn_ops = {
 /* The socket, connecting; false with errno when there is none to be had. */
 static bool start_connect(struct client *client)
 {
-    const struct client_target *target = client->target;
+    struct client_target *target = client->target;
+    SSL_SESSION **session = target->config.resume ? &target->session : NULL;
     const struct sockaddr *address =
         (const struct sockaddr *)&target->addresses[client->address].address;
     struct engine_loop *loop = client->session.conn.loop;
@@ -217,7 +221,8 @@ static bool start_connect(struct client *client)
     conn->loop = loop;
     if (target->config.tls == NULL) {
         transport_init_plain(&conn->transport, fd);
-    } else if (!transport_init_tls(&conn->transport, fd, target->config.tls, target->host)) {
+    } else if (!transport_init_tls(&conn->transport, fd, target->config.tls, target->host,
+                                   session)) {
         close(fd);
         errno = ENOMEM;
         return false;
@@ -384,4 +389,9 @@ uint64_t client_handshake_ns(const struct client *client)
 uint64_t client_peer_certificate(const struct client *client)
 {
     return client->ready_ns == 0 ? 0 : transport_peer_certificate(&client->session.conn.transport);
+}
+
+bool client_resumed(const struct client *client)
+{
+    return client->ready_ns != 0 && transport_resumed(&client->session.conn.transport);
 }

@@ -27,7 +27,8 @@ struct client_events {
 struct client_config {
     const char *host; /* resolved once by client_target_new, see below */
     uint16_t port;
-    struct tls_context *tls;     /* NULL: cleartext */
+    struct tls_context *tls; /* NULL: cleartext */
+    bool resume;             /* over TLS: each connection offers the session of the one before */
     uint64_t connect_timeout_ns; /* TCP, TLS and the server's SETTINGS together; 0: 20 s */
     uint32_t max_message;        /* 0: GRPC_MAX_MESSAGE */
     /*
@@ -82,6 +83,9 @@ void client_hold(struct client *client, bool shut);
 /* ns from client_new to usable, and the TLS part of it; 0 before. */
 uint64_t client_connect_ns(const struct client *client);
 uint64_t client_handshake_ns(const struct client *client);
+
+/* Its TLS handshake resumed the session of an earlier connection. False before on_ready. */
+bool client_resumed(const struct client *client);
 
 /* The server's certificate as a number, see transport.h; 0: cleartext, or before on_ready. */
 uint64_t client_peer_certificate(const struct client *client);

@@ -289,6 +289,7 @@ static void open_session(struct conn *conn)
     conn->opened = true;
     conn->loop->stats.opened++;
     conn->loop->stats.handshakes += conn->transport.ssl != NULL;
+    conn->loop->stats.resumed += transport_resumed(&conn->transport);
     if (!conn->ops->on_open(conn)) {
         conn_doom(conn, CLIENT_NO_MEMORY, ENOMEM, "out of memory");
         return;

@@ -240,6 +240,7 @@ void engine_stats_add(struct engine_stats *sum, const struct engine_stats *more)
     sum->closed += more->closed;
     sum->emptied += more->emptied;
     sum->handshakes += more->handshakes;
+    sum->resumed += more->resumed;
     sum->streams += more->streams;
     sum->calls_started += more->calls_started;
     sum->calls_done += more->calls_done;

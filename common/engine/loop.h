@@ -20,6 +20,7 @@ struct engine_stats {
     uint64_t closed;     /* ... that ended after */
     uint64_t emptied;    /* how often the last connection ended */
     uint64_t handshakes; /* of TLS, done */
+    uint64_t resumed;    /* ... that resumed a session */
     uint64_t streams;    /* gauge */
     uint64_t calls_started;
     uint64_t calls_done;   /* ended with OK */

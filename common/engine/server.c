@@ -149,7 +149,7 @@ static void adopt(struct server *server, int fd)
     if (sc != NULL && server->config.tls == NULL)
         transport_init_plain(transport, fd);
     if (sc == NULL || (server->config.tls != NULL &&
-                       !transport_init_tls(transport, fd, server->config.tls, NULL))) {
+                       !transport_init_tls(transport, fd, server->config.tls, NULL, NULL))) {
         server->loop->stats.memory_drops++;
         mem_free(MEM_APP, sc);
         close(fd);

@@ -149,6 +149,18 @@ static bool trust_path(SSL_CTX *ssl, const char *path)
                                          S_ISDIR(st.st_mode) ? path : NULL) == 1;
 }
 
+/* The last one is kept, in the place that the transport gave; where there is one. */
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    SSL_SESSION **place = SSL_get_app_data(ssl);
+
+    if (place == NULL)
+        return 0;
+    SSL_SESSION_free(*place);
+    *place = session;
+    return 1;
+}
+
 struct tls_context *tls_client_new(const struct tls_client_options *options, char *error,
                                    size_t cap)
 {
@@ -158,7 +170,8 @@ struct tls_context *tls_client_new(const struct tls_client_options *options, cha
         return NULL;
     tls->validate = !options->no_validation;
     SSL_CTX_set_verify(tls->ssl, tls->validate ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_session_cache_mode(tls->ssl, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_session_cache_mode(tls->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(tls->ssl, keep_session);
     SSL_CTX_set_alpn_protos(tls->ssl, alpn_h2, sizeof alpn_h2);
     if (options->system_store && SSL_CTX_set_default_verify_paths(tls->ssl) != 1) {
         snprintf(error, cap, "cannot load the system's certificate store: %s", reason());

@@ -47,8 +47,16 @@ uint64_t transport_peer_certificate(const struct transport *t);
 
 void transport_init_plain(struct transport *t, int fd);
 
-/* host: the name to check and send as SNI (client), NULL for a server. False: out of memory. */
+/*
+ * host: the name to check and send as SNI (client), NULL for a server. session: of a client, where
+ * the session to resume is kept (NULL: there is none yet), replaced by every one that the server
+ * gives; outlives the transport, and the caller frees what is in it. A server, or who wants none,
+ * says NULL. False: out of memory.
+ */
 bool transport_init_tls(struct transport *t, int fd, const struct tls_context *tls,
-                        const char *host);
+                        const char *host, SSL_SESSION **session);
+
+/* After the handshake: it resumed a session, without a certificate or a signature. */
+bool transport_resumed(const struct transport *t);
 
 #endif

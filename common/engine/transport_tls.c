@@ -118,8 +118,13 @@ static void tls_shutdown(struct transport *t)
     shutdown(t->fd, SHUT_WR);
 }
 
+/*
+ * To OpenSSL a session is spoilt when its connection ends without our close_notify, as where the
+ * peer was faster; it is not (RFC 5246, section 7.2.1).
+ */
 static void tls_release(struct transport *t)
 {
+    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
     t->ssl = NULL;
 }
@@ -151,13 +156,22 @@ static bool expect_host(SSL *ssl, const char *host, bool validate)
     return !validate || SSL_set1_host(ssl, host) == 1;
 }
 
+/* tls.c's callback finds the place again. */
+static bool offer_session(SSL *ssl, SSL_SESSION **session)
+{
+    if (session == NULL)
+        return true;
+    return SSL_set_app_data(ssl, session) == 1 &&
+           (*session == NULL || SSL_set_session(ssl, *session) == 1);
+}
+
 bool transport_init_tls(struct transport *t, int fd, const struct tls_context *tls,
-                        const char *host)
+                        const char *host, SSL_SESSION **session)
 {
     SSL *ssl = SSL_new(tls->ssl);
 
     if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 ||
-        (host != NULL && !expect_host(ssl, host, tls->validate))) {
+        (host != NULL && !expect_host(ssl, host, tls->validate)) || !offer_session(ssl, session)) {
         SSL_free(ssl);
         ERR_clear_error();
         return false;
@@ -168,6 +182,11 @@ bool transport_init_tls(struct transport *t, int fd, const struct tls_context *t
         SSL_set_accept_state(ssl);
     *t = (struct transport){.ops = &tls_ops, .fd = fd, .ssl = ssl};
     return true;
+}
+
+bool transport_resumed(const struct transport *t)
+{
+    return t->ssl != NULL && SSL_session_reused(t->ssl) == 1;
 }
 
 uint64_t transport_peer_certificate(const struct transport *t)

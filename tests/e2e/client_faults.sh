@@ -35,6 +35,7 @@ bad "cannot repeat an endless stream" --port 1 --num-calls 2 --bidi-streaming 0
 bad "need --service flatline" --port 1 --service interop --message-size 9 --bidi-streaming 3
 bad "'0' is not between 1 and 4194288 bytes" --port 1 --message-size 0 --non-streaming
 bad "needs --secure" --port 1 --no-server-validation --non-streaming
+bad "needs --secure" --port 1 --tls-resume --non-streaming
 bad "needs --secure" --port 1 --cert-store-from-path x --non-streaming
 bad "contradicts" --port 1 --secure --no-server-validation --cert-store-from-system --non-streaming
 bad "--timeout needs --probe" --port 1 --timeout 3s --non-streaming
@@ -44,7 +45,7 @@ bad "unknown" --port 1 --no-such-option
 
 tap_run help "$STRESS_CLIENT" --help
 tap_is "--help: exit 0" 0 "$TAP_STATUS"
-tap_check "--help is no longer than 104 lines" test "$(wc -l <"$TAP_DIR/help.out")" -le 104
+tap_check "--help is no longer than 105 lines" test "$(wc -l <"$TAP_DIR/help.out")" -le 105
 tap_is "--help: no line is wider than 80" "" "$(grep -E '.{81}' "$TAP_DIR/help.out")"
 tap_run version "$STRESS_CLIENT" --version
 tap_matches "--version names the libraries" '^stress-client [0-9.]+ \(nghttp2 ' "$TAP_DIR/version.out"

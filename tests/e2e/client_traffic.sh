@@ -157,7 +157,11 @@ tap_run secure "$STRESS_CLIENT" --port "$PORT" --secure --json --num-connections
 tap_is "four kinds over TLS pass out of the box" 0 "$TAP_STATUS"
 tap_check "JSON: calls and handshakes" sums "$TAP_DIR/secure.out" \
     'j["secure"] and j["calls"]["done"] == 1000 and j["tls_handshake"]["count"] == 5 and
+    j["tls_resumption"]["count"] == 0 and
     j["tls_handshake"]["max_ns"] <= j["connect"]["max_ns"]'
+tap_run resume "$STRESS_CLIENT" --port "$PORT" --secure --tls-resume --json --num-connections 5 --non-streaming
+tap_check "sessions are resumed where that is asked for" sums "$TAP_DIR/resume.out" \
+    'j["calls"]["done"] == 5 and j["tls_handshake"]["count"] == 1 and j["tls_resumption"]["count"] == 4'
 # shellcheck disable=SC2086
 tap_run secure-gzip "$STRESS_CLIENT" --port "$PORT" --secure --gzip $all_kinds
 tap_is "and compressed" 0 "$TAP_STATUS"
