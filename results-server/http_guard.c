@@ -1,6 +1,6 @@
 #include "results-server/http_guard.h"
 
-#include "common/base/log.h"
+#include "common/base/private_file.h"
 #include "common/base/units.h"
 
 #include <arpa/inet.h>
@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define TOKEN_LEAST 8
@@ -42,15 +41,12 @@ static bool is_visible(const char *text)
 static ssize_t read_line(const char *path, char *line, size_t cap)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat info;
     ssize_t size;
 
     if (fd < 0) {
         return -1;
     }
-    if (fstat(fd, &info) == 0 && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        log_warn("others may read the token in %s: chmod 600", path);
-    }
+    private_file_check(fd, "token", path);
     size = read(fd, line, cap - 1);
     close(fd);
     if (size >= 0) {

@@ -1,5 +1,7 @@
 #include "results-server/http_tls.h"
 
+#include "common/base/private_file.h"
+
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -105,6 +107,7 @@ bool http_tls_read(const char *cert_path, const char *key_path, char **cert, cha
     *key = NULL;
     *cert = read_file("certificate", cert_path, why, cap);
     if (*cert != NULL) {
+        private_file_check_path("private key", key_path);
         *key = read_file("key", key_path, why, cap);
     }
     if (*key != NULL) {

@@ -247,7 +247,13 @@ struct influx *influx_new(const char *url, const char *dir, int *status, char *e
     init_waiting(influx);
     if (!influx_target_parse(url, &influx->target, error, cap)) {
         *status = STATUS_USAGE;
-    } else if ((influx->client = influx_client_new(&influx->target, is_over, influx)) == NULL) {
+        influx_free(influx);
+        return NULL;
+    }
+    if (influx->target.open_password)
+        log_warn("a password in the URL of --influx can be read by whoever looks at the processes: "
+                 "FLATLINE_INFLUX_PASSWORD takes it");
+    if ((influx->client = influx_client_new(&influx->target, is_over, influx)) == NULL) {
         snprintf(error, cap, "no memory");
     } else if ((influx->gather = influx_gather_new(dir, error, cap)) != NULL) {
         influx->figures.batch = influx_gather_cursor(influx->gather);

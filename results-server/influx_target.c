@@ -36,6 +36,9 @@ static bool take_word(char *word, struct query *query, char *why, size_t cap)
             *into[i] = curl_easy_unescape(NULL, value == NULL ? "" : value, 0, NULL);
             return *into[i] != NULL || refuse(why, cap, "no memory");
         }
+    /* It may be what follows a '&' within a password. */
+    if (value == NULL)
+        return refuse(why, cap, "a word without '=' behind the '?'");
     snprintf(why, cap, "unknown '%.40s' behind the '?' (db, rp, u, p)", word);
     return false;
 }
@@ -108,6 +111,7 @@ static bool compose(const struct parts *parts, struct influx_target *target)
     target->db = first_of(query->db, INFLUX_DB, NULL);
     target->user = first_of(query->u, parts->user, "FLATLINE_INFLUX_USER");
     target->password = first_of(query->p, parts->password, "FLATLINE_INFLUX_PASSWORD");
+    target->open_password = query->p != NULL || parts->password != NULL;
     target->token = first_of(NULL, NULL, "FLATLINE_INFLUX_TOKEN");
     if (target->db == NULL)
         return false;

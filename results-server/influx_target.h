@@ -22,6 +22,7 @@ struct influx_target {
     char *name;            /* for people: no credentials */
     char *user, *password; /* NULL: none */
     char *token;           /* NULL: none */
+    bool open_password;    /* it stood in the URL */
 };
 
 /* False with one line in why, and an empty *target. The environment is read. */

@@ -159,7 +159,7 @@ static bool open_database(struct store *store)
 static bool make_folder(struct store *store)
 {
     char above[PATH_SIZE + 16];
-    bool made = mkdir(store->config.dir, 0777) == 0;
+    bool made = mkdir(store->config.dir, 0700) == 0;
     int fd;
 
     if (!made && errno == EEXIST)
@@ -182,7 +182,7 @@ static bool own_folder(struct store *store)
     if (!make_folder(store))
         return false;
     snprintf(path, sizeof path, "%s/" STORE_LOCK_NAME, store->config.dir);
-    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (store->lock_fd < 0)
         return run_db_refuse(&store->run, "cannot write to the store: %s: %s", path,
                              strerrordesc_np(errno));

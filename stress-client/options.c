@@ -59,6 +59,13 @@ static bool set_healthy(void *into, const struct option_spec *spec, const char *
     return healthy_spec_parse(value, &options->healthy, why, cap);
 }
 
+static bool set_report_to(void *into, const struct option_spec *spec, const char *value, char *why,
+                          size_t cap)
+{
+    return !options_url_names_user(value, why, cap) &&
+           options_set_text(into, spec, value, why, cap);
+}
+
 /* The option bears the encoding's name. */
 static bool set_encoding(void *into, const struct option_spec *spec, const char *value, char *why,
                          size_t cap)
@@ -325,7 +332,7 @@ static const struct option_spec specs[] = {
      MEMBER(peers.duration_ns)},
     {"peer", 0, "NAME", "ours; our peers stay the same when restarted", options_set_text,
      MEMBER(peers.name)},
-    {"report-to", 0, "URL", "a results server: begins its test, is told all", options_set_text,
+    {"report-to", 0, "URL", "a results server: begins its test, is told all", set_report_to,
      MEMBER(peers.report_to)},
     {"test", 0, "ID", "which of its tests", options_set_text, MEMBER(peers.test)},
     {"report-token", 0, "FILE", "its token is in it", options_set_text, MEMBER(peers.token)},

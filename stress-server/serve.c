@@ -2,6 +2,7 @@
 
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
+#include "common/base/private_file.h"
 #include "common/base/sandbox.h"
 #include "common/child/telemetry.h"
 #include "stress-server/broker.h"
@@ -85,6 +86,7 @@ static struct tls_context *load_tls(const struct options *o, char *error, size_t
         key = own.key;
         log_info("certificate %s", cert);
     }
+    private_file_check_path("private key", key);
     return tls_server_new(cert, o->tls_chain, o->tls_chain_count, key, error, cap);
 }
 

@@ -84,6 +84,12 @@ option_apply_fn options_set_duration; /* uint64_t ns, by units_parse_duration */
 option_apply_fn options_set_period;   /* the same, longer than 0, which can stand for "not given" */
 option_apply_fn options_set_size;     /* uint64_t bytes, by units_parse_size */
 
+/*
+ * For an apply function of a URL: whether it says who asks (http://USER:PASSWORD@HOST), which all
+ * who look at the processes could read. *why says so then, but not what stands there.
+ */
+bool options_url_names_user(const char *url, char *why, size_t cap);
+
 /* For an apply function of a size with limits, both included. */
 bool options_set_size_within(void *into, const struct option_spec *spec, const char *value,
                              uint64_t least, uint64_t most, char *why, size_t cap);

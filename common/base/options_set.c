@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <string.h>
 
 static void *member(void *into, const struct option_spec *spec)
 {
@@ -121,4 +122,14 @@ bool options_set_size_within(void *into, const struct option_spec *spec, const c
         return true;
     snprintf(why, cap, "'%s' is not between %" PRIu64 " and %" PRIu64 " bytes", value, least, most);
     return false;
+}
+
+bool options_url_names_user(const char *url, char *why, size_t cap)
+{
+    if (strchr(url, '@') == NULL)
+        return false;
+    snprintf(why, cap,
+             "a user or a password does not belong there, where all can read it: "
+             "http://HOST:PORT");
+    return true;
 }

@@ -23,6 +23,8 @@ bool host_options_set_report_to(void *into, const struct option_spec *spec, cons
     const char *host = strstr(value, "://");
 
     (void)spec;
+    if (options_url_names_user(value, why, cap))
+        return false;
     orders_of(into)->report_to = value;
     if (host != NULL && host[3] != '\0' && strchr(host + 3, '/') == NULL &&
         (strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0))

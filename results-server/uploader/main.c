@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/exit_status.h"
 #include "common/base/log.h"
+#include "common/base/private_file.h"
 #include "results-server/uploader/line_input.h"
 #include "results-server/uploader/orders.h"
 #include "results-server/uploader/points.h"
@@ -98,6 +99,7 @@ static bool read_token(struct uploader *u)
         log_error("--token: %s: %s", u->options.token, strerror(errno));
         return false;
     }
+    private_file_check(fileno(file), "token", u->options.token);
     size = fread(u->token, 1, sizeof u->token - 1, file);
     fclose(file);
     u->token[size] = '\0';

@@ -49,6 +49,8 @@ static bool set_url(void *into, const struct option_spec *spec, const char *valu
         url == NULL ? CURLUE_OUT_OF_MEMORY : curl_url_set(url, CURLUPART_URL, value, 0);
 
     curl_url_cleanup(url);
+    if (options_url_names_user(value, why, cap))
+        return false;
     if (code == CURLUE_OUT_OF_MEMORY) {
         log_error("no memory for the command line");
         exit(STATUS_ENVIRONMENT);

@@ -12,7 +12,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 import ports
-from program import BUILD, CLIENT, DRIVER, PATIENCE, SERVER, Child, Program, wait_until
+from program import BUILD, CLIENT, DRIVER, PATIENCE, SERVER, Child, Program
 from results import RESULTS, Results, batch, point
 from tap import Tap
 
@@ -158,10 +158,11 @@ def check_fleets(folder):
 
 
 if not configured("HAVE_SECCOMP"):
-    for program, more in ((SERVER, ["--port", "0"]), (RESULTS, ["--store", tempfile.gettempdir() + "/none"])):
-        with Program(program, *more, "--seccomp") as refused:
-            tap.check("no libseccomp: %s says so" % os.path.basename(program),
-                      refused.process.wait(PATIENCE) == 3 and "no libseccomp" in refused.said(), refused.said())
+    with tempfile.TemporaryDirectory() as scratch:
+        for program, more in ((SERVER, ["--port", "0"]), (RESULTS, ["--store", scratch, "--listen", "127.0.0.1:0"])):
+            with Program(program, *more, "--seccomp") as refused:
+                tap.check("no libseccomp: %s says so" % os.path.basename(program),
+                          refused.process.wait(PATIENCE) == 3 and "no libseccomp" in refused.said(), refused.said())
 elif configured("FL_SANITIZED"):
     tap.skip("the sanitizers make system calls of their own")
 else:
