@@ -51,9 +51,10 @@ static void take_events(struct process *process, struct run_writer *writer, uint
     n = page_take_events(process->page, &process->cursor, events, PAGE_EVENTS);
     for (size_t i = 0; i < n; i++)
         (void)run_writer_event(writer, process->row, &events[i]);
-    if (process->cursor.lost != lost)
+    lost = process->cursor.lost - lost;
+    if (lost != 0)
         (void)run_writer_note(writer, process->row, time_ns, "events-lost",
-                              (int64_t)(process->cursor.lost - lost));
+                              lost < INT64_MAX ? (int64_t)lost : INT64_MAX);
 }
 
 /* The page's metrics into process->last; false if they are stale. Without a page all there is comes

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -67,14 +68,21 @@ static struct page *map_page(int fd)
     return at == MAP_FAILED ? NULL : at;
 }
 
+/* Of its size for good: a child that cut it short would take its reader down with SIGBUS. */
+static bool set_size(int memfd)
+{
+    return ftruncate(memfd, sizeof(struct page)) == 0 &&
+           fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
+}
+
 struct page *page_create(int *fd)
 {
     struct page *page;
-    int memfd = memfd_create("flatline-page", MFD_CLOEXEC);
+    int memfd = memfd_create("flatline-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     if (memfd < 0)
         return NULL;
-    if (ftruncate(memfd, sizeof *page) < 0 || (page = map_page(memfd)) == NULL) {
+    if (!set_size(memfd) || (page = map_page(memfd)) == NULL) {
         int saved = errno;
 
         close(memfd);
@@ -175,6 +183,9 @@ size_t page_take_events(const struct page *page, struct page_cursor *cursor, str
     uint64_t head = atomic_load_explicit(&page->event_head, memory_order_acquire), first, after;
     size_t n = 0, skip = 0;
 
+    /* It cannot have put fewer than before: somebody has scribbled over the ring. */
+    if (head < cursor->next)
+        cursor->next = head;
     /* The slot at head may be under the producer's pen, so one less than the ring is safe to read.
      */
     if (head - cursor->next > PAGE_EVENTS - 1) {
@@ -211,6 +222,10 @@ bool page_read_obituary(const struct page *page, char *out, size_t cap)
     if (atomic_load_explicit(&page->obituary_state, memory_order_acquire) != 2)
         return false;
     snprintf(out, cap, "%.*s", PAGE_OBITUARY - 1, page->obituary);
+    for (char *c = out; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    }
     return true;
 }
 

@@ -103,7 +103,8 @@ struct page_snapshot {
 
 struct page; /* the shared mapping itself, laid out in page.c */
 
-/* Driver side: makes the memfd and maps it; *fd is close-on-exec. NULL with errno on failure. */
+/* Driver side: makes the memfd, sealed at its size, and maps it; *fd is close-on-exec. NULL with
+ * errno on failure. */
 struct page *page_create(int *fd);
 
 /* Child side: maps the fd it was handed; NULL with errno (EPROTO: not a page of this version). */
@@ -138,11 +139,12 @@ struct page_cursor {
     uint64_t lost;
 };
 
-/* Driver: up to `cap` events since the cursor, oldest first; returns how many. */
+/* Driver: up to `cap` events since the cursor, oldest first; returns how many. What they say is the
+ * child's: `kind` may be none of the table. */
 size_t page_take_events(const struct page *page, struct page_cursor *cursor, struct page_event *out,
                         size_t cap);
 
-/* Driver: the obituary into out (NUL-terminated); false if there is none. */
+/* Driver: the obituary into out, one line whatever the child wrote; false if there is none. */
 bool page_read_obituary(const struct page *page, char *out, size_t cap);
 
 /* Driver: orders a command; returns its number. One at a time: wait for the acknowledgement first.

@@ -336,6 +336,16 @@ static void test_a_long_obituary_is_cut(void **state)
     assert_int_equal(strlen(text), PAGE_OBITUARY - 1);
 }
 
+static void test_an_obituary_is_one_line(void **state)
+{
+    const struct ends *e = *state;
+    char out[PAGE_OBITUARY];
+
+    page_put_obituary(e->child, "no memory\nall is well\x1b[2J");
+    assert_true(page_read_obituary(e->driver, out, sizeof out));
+    assert_string_equal(out, "no memory?all is well?[2J");
+}
+
 static void test_the_obituary_of_the_killed(void **state)
 {
     struct ends *e = *state;
@@ -351,6 +361,15 @@ static void test_the_obituary_of_the_killed(void **state)
     assert_true(WIFSIGNALED(status));
     assert_true(page_read_obituary(e->driver, text, sizeof text));
     assert_string_equal(text, "heap overflow: 64 bytes refused to app");
+}
+
+static void test_it_keeps_its_size(void **state)
+{
+    const struct ends *e = *state;
+
+    assert_int_equal(ftruncate(e->fd, 0), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(ftruncate(e->fd, 1 << 20), -1);
 }
 
 static void test_commands_go_there_and_back(void **state)
@@ -431,7 +450,9 @@ int main(void)
         PAGE_TEST(test_event_kinds_are_losses_or_errors_or_neither),
         PAGE_TEST(test_the_first_obituary_counts),
         PAGE_TEST(test_a_long_obituary_is_cut),
+        PAGE_TEST(test_an_obituary_is_one_line),
         PAGE_TEST(test_the_obituary_of_the_killed),
+        PAGE_TEST(test_it_keeps_its_size),
         PAGE_TEST(test_commands_go_there_and_back),
         PAGE_TEST(test_a_thousand_commands_to_another_process),
     };
