@@ -21,6 +21,7 @@
     X(CUT)  /* from now on sends pieces of so many bytes, with a turn behind each */     \
     X(DEAF) /* reads no more of what the engine sends, until told to (argument 0) */     \
     X(WAIT) /* so many milliseconds pass on the engine's clock, but not on its timers */ \
+    X(SLOW) /* from now on each look at that clock takes so many microseconds */         \
     X(SHUT) /* sends nothing any more: FIN */                                            \
     X(OWN)  /* the first of the target's own */
 

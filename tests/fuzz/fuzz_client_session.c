@@ -58,7 +58,7 @@ static struct slot *slot_of(struct call *call)
 {
     struct slot *slot = *(struct slot **)call_state(call);
 
-    wire_require(slot->call == call && !slot->done);
+    require(slot->call == call && !slot->done);
     return slot;
 }
 
@@ -68,7 +68,7 @@ static int on_message(struct call *call, uint32_t length)
 {
     struct slot *slot = slot_of(call);
 
-    wire_require(!slot->in_message && length <= MAX_MESSAGE);
+    require(!slot->in_message && length <= MAX_MESSAGE);
     slot->in_message = true;
     slot->left = length;
     return 0;
@@ -78,7 +78,7 @@ static int on_data(struct call *call, const uint8_t *data, size_t size)
 {
     struct slot *slot = slot_of(call);
 
-    wire_require(slot->in_message && data != NULL && size > 0 && size <= slot->left);
+    require(slot->in_message && data != NULL && size > 0 && size <= slot->left);
     slot->left -= (uint32_t)size;
     return slot->left > 0 && data[0] == '!' ? GRPC_DATA_LOSS : 0;
 }
@@ -87,22 +87,22 @@ static int on_message_end(struct call *call)
 {
     struct slot *slot = slot_of(call);
 
-    wire_require(slot->in_message && slot->left == 0);
-    wire_require(call_message_compressed(call) == (call_message_encoding(call) != GRPC_IDENTITY));
+    require(slot->in_message && slot->left == 0);
+    require(call_message_compressed(call) == (call_message_encoding(call) != GRPC_IDENTITY));
     slot->in_message = false;
     return 0;
 }
 
 static int on_whole(struct call *call, const uint8_t *data, size_t size)
 {
-    wire_require(slot_of(call) != NULL && data != NULL && size <= MAX_MESSAGE);
+    require(slot_of(call) != NULL && data != NULL && size <= MAX_MESSAGE);
     return size > 0 && data[0] == '!' ? GRPC_DATA_LOSS : 0;
 }
 
 /* Says it back: bidirectional. */
 static int on_echo(struct call *call, const uint8_t *data, size_t size)
 {
-    wire_require(slot_of(call) != NULL);
+    require(slot_of(call) != NULL);
     return call_send(call, data, size) ? 0 : GRPC_RESOURCE_EXHAUSTED;
 }
 
@@ -117,13 +117,13 @@ static int on_cancel(struct call *call, const uint8_t *data, size_t size)
 static void on_metadata(struct call *call, const struct grpc_metadata *metadata, bool trailing)
 {
     (void)trailing;
-    wire_require(slot_of(call) != NULL && metadata->name[0] != '\0');
-    wire_require(metadata->size == 0 || metadata->value != NULL);
+    require(slot_of(call) != NULL && metadata->name[0] != '\0');
+    require(metadata->size == 0 || metadata->value != NULL);
 }
 
 static void on_headers(struct call *call)
 {
-    wire_require(slot_of(call) != NULL);
+    require(slot_of(call) != NULL);
 }
 
 static size_t produce(struct call *call, uint8_t *out, size_t cap)
@@ -146,8 +146,8 @@ static void on_done(struct call *call, const struct grpc_status *status)
 {
     struct slot *slot = slot_of(call);
 
-    wire_require(strnlen(status->message, sizeof status->message) < sizeof status->message);
-    wire_require(!slot->cancelled || status->code != GRPC_OK);
+    require(strnlen(status->message, sizeof status->message) < sizeof status->message);
+    require(!slot->cancelled || status->code != GRPC_OK);
     slot->done = true;
     slot->call = NULL;
 }
@@ -246,13 +246,13 @@ static void on_ready(struct client *client, void *user)
 {
     struct house *house = user;
 
-    wire_require(house->client == client && !house->ready);
+    require(house->client == client && !house->ready);
     house->ready = true;
 }
 
 static void on_goaway(struct client *client, void *user)
 {
-    wire_require(((struct house *)user)->client == client);
+    require(((struct house *)user)->client == client);
 }
 
 static void on_end(struct client *client, void *user, enum client_end end, int detail,
@@ -261,9 +261,9 @@ static void on_end(struct client *client, void *user, enum client_end end, int d
     struct house *house = user;
 
     (void)end, (void)detail;
-    wire_require(house->client == client && text != NULL && text[0] != '\0');
+    require(house->client == client && text != NULL && text[0] != '\0');
     for (unsigned i = 0; i < house->count; i++)
-        wire_require(house->slots[i].done);
+        require(house->slots[i].done);
     house->client = NULL;
     house->ends++;
 }
@@ -281,16 +281,16 @@ static void play(const uint8_t *data, size_t size)
     house.wire.check.preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     house.wire.loop = engine_loop_new();
     house.target = client_target_new(&config, error, sizeof error);
-    wire_require(house.wire.loop != NULL && house.target != NULL);
+    require(house.wire.loop != NULL && house.target != NULL);
     house.client = client_new(house.wire.loop, house.target, &events, &house);
-    wire_require(house.client != NULL);
+    require(house.client != NULL);
     wire_answer(&house.wire);
     wire_turn(&house.wire, 3);
-    wire_require(house.ready);
+    require(house.ready);
     wire_play(&house.wire, data, size, obey, &house);
     wire_close(&house.wire);
-    wire_require(house.ends == 1);
-    wire_require_balance(engine_loop_stats(house.wire.loop));
+    require(house.ends == 1);
+    wire_check_balance(engine_loop_stats(house.wire.loop));
     client_target_free(house.target);
     engine_loop_free(house.wire.loop);
 }
@@ -307,6 +307,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     zones = wire_zones();
     play(data, size);
-    wire_require_same(&zones);
+    wire_check_zones(&zones);
     return 0;
 }

@@ -4,17 +4,12 @@
  */
 #include "proto/event.h"
 #include "proto/relay.pb-c.h"
+#include "tests/fuzz/require.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
 
 static void check_decoder_agrees(const uint8_t *data, size_t size, const struct event_view *view)
 {

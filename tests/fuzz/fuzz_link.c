@@ -7,6 +7,7 @@
 #include "driver/host/link_line.h"
 #include "results-server/uploader/line_input.h"
 #include "results-server/uploader/orders.h"
+#include "tests/fuzz/require.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,12 +19,6 @@
 #define LINE_MOST 300
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
 
 /* ---- what the uploader says, in the driver ---- */
 

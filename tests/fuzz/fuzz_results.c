@@ -6,6 +6,7 @@
 #include "common/base/utf8.h"
 #include "results-server/http_target.h"
 #include "results-server/test_bodies.h"
+#include "tests/fuzz/require.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,12 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct body_rule *const bodies[] = {body_of_test,  body_of_nothing, body_of_topology,
                                                  body_of_batch, body_of_results, body_of_finish};
 #define BODIES (sizeof bodies / sizeof *bodies)
-
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
 
 static void check_line(const char *text)
 {

@@ -3,6 +3,7 @@
  * due in order, or one line that names a place.
  */
 #include "stress-client/script.h"
+#include "tests/fuzz/require.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,6 @@
 #define EVENTS 50
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
 
 static void check_times(const struct schedule *schedule)
 {

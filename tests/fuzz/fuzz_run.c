@@ -6,6 +6,7 @@
  */
 #include "driver/gate.h"
 #include "tests/fixtures/synthetic_run.h"
+#include "tests/fuzz/require.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -23,12 +24,6 @@ static uint8_t *healthy;
 static size_t healthy_size;
 /* Where the damaged one is read: SQLite wants a file with a name. */
 static char dir[200], file[220];
-
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
 
 static void remember(const char *path)
 {

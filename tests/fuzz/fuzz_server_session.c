@@ -46,7 +46,7 @@ static void dial(struct house *house)
     wire_dial(&house->wire);
     house->dials++;
     wire_turn(&house->wire, 2);
-    wire_require(send(house->wire.fd, preface, sizeof preface - 1, MSG_NOSIGNAL) > 0);
+    require(send(house->wire.fd, preface, sizeof preface - 1, MSG_NOSIGNAL) > 0);
 }
 
 static void dial_again(struct house *house)
@@ -95,14 +95,14 @@ static void open_house(struct house *house)
     char error[256];
 
     house->wire.loop = engine_loop_new();
-    wire_require(house->wire.loop != NULL);
+    require(house->wire.loop != NULL);
     house->services.ev = engine_loop_ev(house->wire.loop);
     house->services.broker = broker_new(&relay);
-    wire_require(house->services.broker != NULL);
+    require(house->services.broker != NULL);
     house->services.relay =
         relay_port_new(broker_relay(house->services.broker), house->services.ev);
     house->server = server_new(house->wire.loop, &config, error, sizeof error);
-    wire_require(house->services.relay != NULL && house->server != NULL);
+    require(house->services.relay != NULL && house->server != NULL);
 }
 
 static void close_house(struct house *house)
@@ -110,11 +110,11 @@ static void close_house(struct house *house)
     char error[256];
 
     wire_close(&house->wire);
-    wire_require(house->drained == house->drains && house->services.health.watchers == NULL);
-    wire_require_balance(engine_loop_stats(house->wire.loop));
+    require(house->drained == house->drains && house->services.health.watchers == NULL);
+    wire_check_balance(engine_loop_stats(house->wire.loop));
     server_free(house->server);
     relay_port_free(house->services.relay);
-    wire_require(broker_free(house->services.broker, error, sizeof error));
+    require(broker_free(house->services.broker, error, sizeof error));
     engine_loop_free(house->wire.loop);
 }
 
@@ -143,6 +143,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     zones = wire_zones();
     play(data, size);
-    wire_require_same(&zones);
+    wire_check_zones(&zones);
     return 0;
 }

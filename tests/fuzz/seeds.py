@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Seeds of the session targets, made where they are used: `seeds.py DIR` fills DIR/server_session and
-DIR/client_session. What is an input, and what the orders do, say frames.h and the targets themselves. The frames of
-tests/interop/h2_cases.py are among them, so that a new case there is a new seed here."""
+"""Seeds of the session targets and of the messages on them, made where they are used: `seeds.py DIR` fills
+DIR/server_session, DIR/client_session and DIR/message. What is an input, and what the orders do, say frames.h and
+the targets themselves. The frames of tests/interop/h2_cases.py are among them: a new case there is a new seed here."""
 
 import os
 import struct
@@ -17,7 +17,7 @@ from h2_cases import ALL, CASES, WAIT
 
 LONGEST = 17000  # what is longer costs more than it finds
 
-ORDERS = ["turn", "raw", "cut", "deaf", "wait", "shut"]
+ORDERS = ["turn", "raw", "cut", "deaf", "wait", "slow", "shut"]
 SERVER = ORDERS + ["hold", "pause", "abort", "turn_away", "drain", "again"]
 CLIENT = ORDERS + ["call", "cancel", "half_close", "say", "hold", "close", "abort"]
 
@@ -132,6 +132,9 @@ def server_seeds():
     yield begin + call(1, *CALLS[11], ("x-grpc-test-echo-initial", "a"), ("x-grpc-test-echo-trailing-bin", "qw"))
     yield begin + call(1, *CALLS[0], ("grpc-encoding", "deflate"), pack=zlib.compress)
     yield begin + call(1, *CALLS[0], ("grpc-encoding", "gzip"), pack=lambda data: gzip(bytes(5 << 20))[:8000])
+    bombs = call(1, TEST + "StreamingInputCall", [bytes(900000)] * 3, True, ("grpc-encoding", "gzip"), pack=gzip)
+    yield begin + order(ORDERS, "slow", 20000) + bombs + TURN + h2.reset(1) + TURN
+    yield begin + order(ORDERS, "slow", 20000) + order(ORDERS, "cut", 100) + bombs + TURN
     for name in ("hold", "pause", "abort", "turn_away", "drain", "again"):
         yield begin + stream + TURN + tell(name, 1) + TURN + call(3, *CALLS[0]) + tell(name, 0) + TURN
     yield begin + h2.ping() * 5 + order(ORDERS, "wait", 400000) + h2.ping() + order(ORDERS, "shut") + TURN
@@ -212,12 +215,32 @@ def client_seeds():
     four = b"".join(order_client("call", how) for how in range(4)) + TURN
     for i, one in enumerate(answers):
         yield begin + four + order(ORDERS, "cut", 5 + i) + one + answer(3) + TURN + answer(5) + answer(7)
+    packed = answer(1, h2.message(gzip(BODY), 1) * 3, HEAD + [("grpc-encoding", "gzip")])
+    yield begin + order(ORDERS, "slow", 20000) + four + packed + order_client("cancel") + TURN
     for deed in ("cancel", "half_close", "say", "hold", "close", "abort"):
         yield begin + four + order_client(deed, 1) + TURN + answer(3) + order_client(deed, 0) + answer(1) + TURN
     for first in (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", b"\x15\x03\x01\0\x02\x02\x46", b""):
         yield order_client("call") + TURN + order(ORDERS, "raw", 0, first) + TURN
     yield begin * 1010
     yield begin + h2.settings((h2.INITIAL_WINDOW, 0)) + four + order(ORDERS, "deaf", 1) + order_client("say", 2) + TURN
+
+
+# ---- messages ----
+
+def message_seeds():
+    for how in range(6):
+        for body in (PAYLOAD, EVENT, b"", bytes(600)):
+            framed = h2.message(body) + (h2.message(gzip(body), 1) if how < 4 else h2.message(zlib.compress(body), 1))
+            yield bytes([0, 5, how]) + framed * 2
+            yield bytes([0, 9, how]) + framed[:-2]
+    yield bytes([0, 1, 2]) + h2.message(gzip(bytes(1 << 20)), 1)
+    yield bytes([0, 1, 0]) + b"\0\xff\xff\xff\xff"
+    yield b"\1" + bytes(range(256)) * 3
+    for text in (b"5S", b"99999999H", b"a%25b%20%E2%98%BA%zz%4", b"16", b"application/grpc+proto;a=b", b"gzip", b"AAE=,AQ"):
+        yield b"\2" + text
+    for kind in range(3, 3 + 26):
+        for _, messages, _ in CALLS:
+            yield bytes([kind]) + messages[0]
 
 
 def write(folder, seeds):
@@ -234,3 +257,4 @@ def write(folder, seeds):
 if __name__ == "__main__":
     write(os.path.join(sys.argv[1], "server_session"), server_seeds())
     write(os.path.join(sys.argv[1], "client_session"), client_seeds())
+    write(os.path.join(sys.argv[1], "message"), message_seeds())

@@ -29,11 +29,11 @@ uint64_t __wrap_clock_now_ns(void);
 static struct sockaddr_un listening;
 static socklen_t listening_size;
 static int answering = -1;
-static uint64_t now_ns = NS_PER_S;
+static uint64_t now_ns = NS_PER_S, look_ns;
 
 uint64_t __wrap_clock_now_ns(void)
 {
-    return now_ns;
+    return now_ns += look_ns;
 }
 
 int __wrap_socket(int domain, int type, int protocol)
@@ -58,7 +58,7 @@ static void set_small_buffer(int fd)
 {
     static const int size = SEND_BUFFER;
 
-    wire_require(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
+    require(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
 }
 
 /* The client's socket becomes one end of a pair. */
@@ -67,8 +67,8 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
     int pair[2];
 
     (void)address, (void)size;
-    wire_require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-    wire_require(dup3(pair[0], fd, O_CLOEXEC) == fd && close(pair[0]) == 0);
+    require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+    require(dup3(pair[0], fd, O_CLOEXEC) == fd && close(pair[0]) == 0);
     set_small_buffer(fd);
     answering = pair[1];
     return 0;
@@ -86,13 +86,13 @@ int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 void wire_dial(struct wire *wire)
 {
     wire->fd = __real_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    wire_require(wire->fd >= 0 && __real_connect(wire->fd, (const struct sockaddr *)&listening,
-                                                 listening_size) == 0);
+    require(wire->fd >= 0 &&
+            __real_connect(wire->fd, (const struct sockaddr *)&listening, listening_size) == 0);
 }
 
 void wire_answer(struct wire *wire)
 {
-    wire_require(answering >= 0);
+    require(answering >= 0);
     wire->fd = answering;
     answering = -1;
 }
@@ -108,7 +108,7 @@ static void hear(struct wire *wire)
             return;
         wire->over = n == 0;
         wire->heard += (size_t)n;
-        wire_require(frames_check_take(&wire->check, bytes, (size_t)n));
+        require(frames_check_take(&wire->check, bytes, (size_t)n));
     }
 }
 
@@ -173,6 +173,9 @@ static void obey_one(struct wire *wire, const struct frames_piece *piece, wire_o
     case FRAMES_WAIT:
         now_ns += piece->argument * NS_PER_MS;
         break;
+    case FRAMES_SLOW:
+        look_ns = piece->argument % 1000000 * NS_PER_US;
+        break;
     case FRAMES_SHUT:
         if (wire->fd >= 0)
             shutdown(wire->fd, SHUT_WR);
@@ -189,6 +192,7 @@ void wire_play(struct wire *wire, const uint8_t *data, size_t size, wire_obey_fn
     struct frames_piece piece;
     const uint8_t *unsent = data;
 
+    look_ns = 0;
     while (frames_next(&frames, &piece)) {
         if (!piece.is_order)
             continue;
@@ -207,7 +211,7 @@ void wire_close(struct wire *wire)
     wire->fd = -1;
     for (int i = 0; i < LAST_TURNS && engine_loop_stats(wire->loop)->connections > 0; i++)
         wire_turn(wire, 1);
-    wire_require(engine_loop_stats(wire->loop)->connections == 0);
+    require(engine_loop_stats(wire->loop)->connections == 0);
 }
 
 struct wire_zones wire_zones(void)
@@ -219,23 +223,23 @@ struct wire_zones wire_zones(void)
     return zones;
 }
 
-void wire_require_same(const struct wire_zones *before)
+void wire_check_zones(const struct wire_zones *before)
 {
     for (int zone = 0; zone < MEM_ZONES; zone++)
-        wire_require(mem_live(zone) == before->live[zone]);
+        require(mem_live(zone) == before->live[zone]);
 }
 
-void wire_require_balance(const struct engine_stats *stats)
+void wire_check_balance(const struct engine_stats *stats)
 {
-    wire_require(stats->streams == 0 && stats->connections == 0);
-    wire_require(stats->calls_started == stats->calls_done + stats->calls_failed);
-    wire_require(stats->connections_total == stats->closed + stats->unopened);
-    wire_require(stats->opened == stats->closed && stats->memory_drops == 0);
+    require(stats->streams == 0 && stats->connections == 0);
+    require(stats->calls_started == stats->calls_done + stats->calls_failed);
+    require(stats->connections_total == stats->closed + stats->unopened);
+    require(stats->opened == stats->closed && stats->memory_drops == 0);
 }
 
 void wire_begin(void)
 {
     log_init("fuzz", LOG_ERROR, false);
     signal(SIGPIPE, SIG_IGN);
-    wire_require(mem_install());
+    require(mem_install());
 }

@@ -11,9 +11,7 @@
 #include "common/engine/loop.h"
 #include "common/engine/mem.h"
 #include "tests/fuzz/frames.h"
-
-#include <stdlib.h>
-
+#include "tests/fuzz/require.h"
 struct wire {
     struct engine_loop *loop;
     int fd; /* our end; -1: closed */
@@ -22,13 +20,6 @@ struct wire {
     size_t heard; /* bytes that came */
     struct frames_check check;
 };
-
-/* Aborts: a finding. */
-static inline void wire_require(bool truth)
-{
-    if (!truth)
-        abort();
-}
 
 /* Our end of a connection to the server that last began to listen. */
 void wire_dial(struct wire *wire);
@@ -51,10 +42,10 @@ struct wire_zones {
     int64_t live[MEM_ZONES];
 };
 struct wire_zones wire_zones(void);
-void wire_require_same(const struct wire_zones *before);
+void wire_check_zones(const struct wire_zones *before);
 
 /* Once a call has ended, or when the loop is freed, nothing of these may differ. */
-void wire_require_balance(const struct engine_stats *stats);
+void wire_check_balance(const struct engine_stats *stats);
 
 /* For the first input: allocators, signals, and no log. */
 void wire_begin(void);
