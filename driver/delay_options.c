@@ -133,7 +133,7 @@ static const struct option_set set = {
     .specs = specs,
     .epilogue = "Exits 0 after SIGTERM or SIGINT; 2 bad usage; 3 busy port, or no netem.\n"
                 "  driver delay --listen 50052 --to 127.0.0.1:50051 --rtt 100ms\n"
-                "  driver delay --listen 0 --to 127.0.0.1:50051 --rtt 40ms --jitter 5ms "
+                "  driver delay --listen 0 --to 127.0.0.1:50051 --rtt 40ms "
                 "--bandwidth 10M/s\n",
     .print_version = version_print,
 };

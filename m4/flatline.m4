@@ -128,6 +128,11 @@ AC_DEFUN([FL_CHECK_PROGRAMS], [
   AS_IF([test -z "$PROTOC_C"], [AC_MSG_ERROR([protoc-c not found: install protobuf-c-compiler])])
   # Only needed when charts are drawn; the driver looks it up in PATH again at run time.
   AC_PATH_PROG([GNUPLOT], [gnuplot], [not found, needed by driver --gen-charts])
+  # A tarball has the manual pages.
+  AM_MISSING_PROG([HELP2MAN], [help2man])
+  AC_CHECK_PROG([have_man], [help2man], [yes], [no: install help2man, then configure again])
+  AS_IF([test -r "$srcdir/man/driver.1"], [have_man=yes])
+  AM_CONDITIONAL([HAVE_MAN], [test "x$have_man" = xyes])
   # For the test that has libgrpc++ as the other end.
   AC_PATH_PROG([PROTOC], [protoc])
   AC_PATH_PROG([GRPC_CPP_PLUGIN], [grpc_cpp_plugin])
@@ -176,6 +181,7 @@ flatline $PACKAGE_VERSION
   gnuplot      $GNUPLOT
   flame pages  $have_flame
   live curves  $have_uplot
+  manual pages $have_man
   sanitizers   $enable_sanitizers
   fuzzers      $enable_fuzzers
   coverage     $enable_coverage

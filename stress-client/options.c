@@ -6,7 +6,7 @@
 #include "common/base/exit_status.h"
 #include "common/base/options.h"
 #include "common/base/units.h"
-
+#include "common/child/allocator_version.h"
 #include "proto/payload.h"
 #include "stress-client/interop.h"
 #include "stress-client/swarm.h"
@@ -18,13 +18,6 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef HAVE_JEMALLOC
-#include <jemalloc/jemalloc.h>
-#define ALLOCATOR "jemalloc " JEMALLOC_VERSION
-#else
-#define ALLOCATOR "the C library's malloc"
-#endif
 
 #define PROBE_TIMEOUT_NS NS_PER_S
 #define CASE_TIMEOUT_NS (30 * NS_PER_S)
@@ -241,14 +234,6 @@ static const struct option_spec specs[] = {
      MEMBER(system_store)},
     {"no-server-validation", 0, NULL, "accept any certificate", options_set_flag,
      MEMBER(no_validation)},
-    {"tls-resume", 0, NULL, "resume the last connection's TLS session", options_set_flag,
-     MEMBER(tls_resume)},
-    {"keepalive", 0, "TIME", "send it a PING so often (never)", options_set_period,
-     MEMBER(keepalive_ns)},
-    {"keepalive-timeout", 0, "T", "without an answer for T it is lost (20s)", options_set_period,
-     MEMBER(keepalive_timeout_ns)},
-    {"connect-timeout", 0, "T", "until a connection can be used (20s)", options_set_duration,
-     MEMBER(connect_timeout_ns)},
     {NULL, 0, NULL, "A group of calls (N 0: for ever)", NULL, 0},
     {"num-connections", 0, "N", "make N connections, one after another (1)", set_connections, 0},
     {"concurrent", 0, NULL, "or all at once", set_concurrent, 0},
@@ -262,6 +247,21 @@ static const struct option_spec specs[] = {
     {"calls-at-once", 0, "N", "of each connection, under way together (1)", set_calls_at_once, 0},
     {"retry", 0, "N", "reconnect after a loss, N times in a row (0)", options_set_u64,
      MEMBER(retry)},
+    {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
+    {"probe", 0, NULL, "no calls: exit 0 if it is SERVING, else 1", options_set_flag,
+     MEMBER(probe)},
+    {"message-size", 0, "BYTES", "of each Payload sent; takes any (128 to 256)", set_message_size,
+     MEMBER(message_size)},
+    {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
+    {NULL, OPTIONS_FURTHER, NULL, "More of the run", NULL, 0},
+    {"tls-resume", 0, NULL, "resume the last connection's TLS session", options_set_flag,
+     MEMBER(tls_resume)},
+    {"keepalive", 0, "TIME", "send it a PING so often (never)", options_set_period,
+     MEMBER(keepalive_ns)},
+    {"keepalive-timeout", 0, "T", "without an answer for T it is lost (20s)", options_set_period,
+     MEMBER(keepalive_timeout_ns)},
+    {"connect-timeout", 0, "T", "until a connection can be used (20s)", options_set_duration,
+     MEMBER(connect_timeout_ns)},
     {"abortive-close", 0, NULL, "end connections by a reset", options_set_flag, MEMBER(abortive)},
     {"call-timeout", 0, "TIME", "deadline of each call (none)", options_set_period,
      MEMBER(call_timeout_ns)},
@@ -271,13 +271,8 @@ static const struct option_spec specs[] = {
      MEMBER(overrun)},
     {"new-header", 0, NULL, "with each call a header of a value that was never sent before",
      options_set_flag, MEMBER(new_header)},
-    {"message-size", 0, "BYTES", "of each Payload sent; takes any (128 to 256)", set_message_size,
-     MEMBER(message_size)},
     {"gzip", 0, NULL, "compress, and insist on compressed replies", set_encoding, 0},
     {"deflate", 0, NULL, "the same with deflate", set_encoding, 0},
-    {"json", 0, NULL, "print the summary as JSON", options_set_flag, MEMBER(json)},
-    {"probe", 0, NULL, "no calls: exit 0 if it is SERVING, else 1", options_set_flag,
-     MEMBER(probe)},
     {"timeout", 0, "TIME", "of the probe (1s), a case (30s), a reply to a swarm (5s)",
      options_set_duration, MEMBER(timeout_ns)},
     {NULL, 0, NULL, "A swarm, in place of groups: clients in turn, each a bidi-streaming call",
@@ -353,7 +348,6 @@ static const struct option_spec specs[] = {
      MEMBER(profile_dir)},
     {"inject-leak", 0, "LEAK", "leak SHAPE:BYTES[/EVERY], such as call:1K", set_leak, 0},
     {"inject-healthy", 0, "SHAPE", "no leak: grow and settle, such as cache:1M/10", set_healthy, 0},
-    {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
     {0},
 };
 
@@ -361,7 +355,7 @@ static void print_version(FILE *out)
 {
     fprintf(out, "stress-client %s (nghttp2 %s, OpenSSL %s, libev %d.%d, protobuf-c %s, %s)\n",
             VERSION, nghttp2_version(0)->version_str, OpenSSL_version(OPENSSL_VERSION_STRING),
-            ev_version_major(), ev_version_minor(), protobuf_c_version(), ALLOCATOR);
+            ev_version_major(), ev_version_minor(), protobuf_c_version(), ALLOCATOR_VERSION);
 }
 
 static const struct option_set set = {

@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/options.h"
+#include "common/child/allocator_version.h"
 #include "proto/payload.h"
 
 #include <arpa/inet.h>
@@ -12,17 +13,6 @@
 #include <openssl/crypto.h>
 #include <protobuf-c/protobuf-c.h>
 #include <string.h>
-
-#ifdef HAVE_JEMALLOC
-#include <jemalloc/jemalloc.h>
-#define TEXT(x) #x
-#define VERSION_TEXT(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
-#define ALLOCATOR                                                            \
-    "jemalloc " VERSION_TEXT(JEMALLOC_VERSION_MAJOR, JEMALLOC_VERSION_MINOR, \
-                             JEMALLOC_VERSION_BUGFIX)
-#else
-#define ALLOCATOR "the C library's malloc"
-#endif
 
 #define RELAY_QUEUE 1024
 
@@ -111,8 +101,16 @@ static const struct option_spec specs[] = {
     {"secure", 0, NULL, "TLS 1.2 and up; makes a certificate if need be", options_set_flag,
      MEMBER(secure)},
     {"tls-pub", 0, "CERT", "certificate, PEM", options_set_text, MEMBER(tls_pub)},
-    {"tls-cert", 0, "CHAIN", "further certificate of its chain, PEM; repeatable", add_chain, 0},
     {"tls-priv", 0, "KEY", "private key, PEM", options_set_text, MEMBER(tls_priv)},
+    {"threads", 0, "N", "event loops, each on a thread of its own (1)", options_set_threads,
+     MEMBER(threads)},
+    {"make-cert", 0, "DIR", "make cert.pem, key.pem for localhost; exit", options_set_text,
+     MEMBER(make_cert)},
+    {"cert-address", 0, "IP", "with --make-cert: for that address, too", set_address,
+     MEMBER(cert_address)},
+    {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
+    {NULL, OPTIONS_FURTHER, NULL, "More of the server", NULL, 0},
+    {"tls-cert", 0, "CHAIN", "further certificate of its chain, PEM; repeatable", add_chain, 0},
     {"drain", 0, "TIME", "on SIGTERM, let calls finish for so long (500ms)", options_set_duration,
      MEMBER(drain_ns)},
     {"keepalive", 0, "TIME", "send each client a PING so often (never)", options_set_period,
@@ -121,8 +119,6 @@ static const struct option_spec specs[] = {
      options_set_period, MEMBER(keepalive_timeout_ns)},
     {"permit-keepalive", 0, "T", "clients may PING so often with no reply due (5m)",
      options_set_period, MEMBER(permit_keepalive_ns)},
-    {"threads", 0, "N", "event loops, each on a thread of its own (1)", options_set_threads,
-     MEMBER(threads)},
     {"relay-queue", 0, "N", "events that a subscriber may be behind (1024)", options_set_u64,
      MEMBER(relay.queue)},
     {"slow-subscriber", 0, "WHAT",
@@ -131,13 +127,9 @@ static const struct option_spec specs[] = {
      MEMBER(message_size)},
     {"event-db", 0, "FILE", "of the relay: a row for each event that it takes, SQLite",
      options_set_text, MEMBER(event_db)},
-    {"make-cert", 0, "DIR", "make cert.pem, key.pem for localhost; exit", options_set_text,
-     MEMBER(make_cert)},
-    {"cert-address", 0, "IP", "with --make-cert: for that address, too", set_address,
-     MEMBER(cert_address)},
     {"seccomp", 0, NULL, "serving, die of any system call that serving does not take",
      options_set_flag, MEMBER(seccomp)},
-    {"verbose", 'v', NULL, "log more", options_set_flag, MEMBER(verbose)},
+    {NULL, 0, NULL, "As a child of the driver", NULL, 0},
     {"telemetry-fd", 0, "N", "publish to the driver's page at this descriptor", options_set_fd,
      MEMBER(telemetry_fd)},
     {"profile-dir", 0, "DIR", "where heap profiles go that the driver asks for", options_set_text,
@@ -151,7 +143,7 @@ static void print_version(FILE *out)
 {
     fprintf(out, "stress-server %s (nghttp2 %s, OpenSSL %s, libev %d.%d, protobuf-c %s, %s)\n",
             VERSION, nghttp2_version(0)->version_str, OpenSSL_version(OPENSSL_VERSION_STRING),
-            ev_version_major(), ev_version_minor(), protobuf_c_version(), ALLOCATOR);
+            ev_version_major(), ev_version_minor(), protobuf_c_version(), ALLOCATOR_VERSION);
 }
 
 static const struct option_set set = {

@@ -76,14 +76,15 @@ kill "$server"
 wait "$server"
 said "the server by hand ends well" 0 $?
 
-apt-get -qq -y install --no-install-recommends debhelper fakeroot help2man libcmocka-dev lintian python3 systemd-standalone-sysusers \
-    util-linux >>"$log" 2>&1 </dev/null
+apt-get -qq -y install --no-install-recommends debhelper fakeroot help2man libcmocka-dev lintian npm procps python3 \
+    systemd-standalone-sysusers util-linux >>"$log" 2>&1 </dev/null
 play 0 "make -C build deb"
-package=$(ls build/deb/flatline_*_*.deb)
+package=$(ls build/deb/flatline_*_*.deb) || { echo "Bail out! no package"; exit 1; }
 play 0 "lintian --fail-on error,warning build/deb/flatline_*.changes"
 play 0 "apt-get -y install ./$package"
 said "the package made its user" flatline "$(id -un flatline)"
-said "the timer waits to be enabled" no "$([ -e /etc/systemd/system/timers.target.wants ] && echo yes || echo no)"
+said "the timer waits to be enabled" no \
+    "$([ -e /etc/systemd/system/timers.target.wants/flatline-nightly.timer ] && echo yes || echo no)"
 unit=/lib/systemd/system/flatline-nightly.service
 user=$(sed -n 's/^User=//p' "$unit")
 command=$(sed -n 's/^ExecStart=//p' "$unit")

@@ -1,28 +1,28 @@
 #include "common/base/options.h"
 
 #include "common/base/exit_status.h"
+#include "common/base/options_internal.h"
 
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH 79       /* of a help line */
-#define HELP_COLUMN 30 /* where the text of an option begins */
 #define MAX_OPTIONS 96
 
 /* What getopt_long returns: a row's index above all characters, so that letters stay apart. */
-enum { VALUE_ROW = 256, VALUE_HELP = VALUE_ROW + MAX_OPTIONS, VALUE_VERSION };
-
-struct tables {
-    struct option longs[MAX_OPTIONS + 3];
-    char letters[2 * MAX_OPTIONS + 4];
+enum {
+    VALUE_ROW = 256,
+    VALUE_HELP = VALUE_ROW + MAX_OPTIONS,
+    VALUE_HELP_ALL,
+    VALUE_VERSION,
+    VALUE_LIST
 };
 
-static bool is_end(const struct option_spec *spec)
-{
-    return spec->name == NULL && spec->help == NULL;
-}
+struct tables {
+    struct option longs[MAX_OPTIONS + 5];
+    char letters[2 * MAX_OPTIONS + 4];
+};
 
 static void build_tables(const struct option_set *set, struct tables *t)
 {
@@ -32,7 +32,7 @@ static void build_tables(const struct option_set *set, struct tables *t)
     /* ":" makes getopt_long tell a missing argument from an unknown option. */
     *letter++ = ':';
     *letter++ = 'h';
-    for (const struct option_spec *spec = set->specs; !is_end(spec); spec++) {
+    for (const struct option_spec *spec = set->specs; !options_is_end(spec); spec++) {
         if (spec->name == NULL)
             continue;
         if (spec - set->specs >= MAX_OPTIONS)
@@ -48,7 +48,9 @@ static void build_tables(const struct option_set *set, struct tables *t)
         }
     }
     *l++ = (struct option){"help", no_argument, NULL, VALUE_HELP};
+    *l++ = (struct option){"help-all", no_argument, NULL, VALUE_HELP_ALL};
     *l++ = (struct option){"version", no_argument, NULL, VALUE_VERSION};
+    *l++ = (struct option){"list-options", no_argument, NULL, VALUE_LIST};
 }
 
 /* The row behind what getopt_long returned or left in optopt; NULL if there is none. */
@@ -56,7 +58,7 @@ static const struct option_spec *row_of(const struct option_set *set, int value)
 {
     if (value >= VALUE_ROW && value < VALUE_HELP)
         return &set->specs[value - VALUE_ROW];
-    for (const struct option_spec *spec = set->specs; !is_end(spec); spec++) {
+    for (const struct option_spec *spec = set->specs; !options_is_end(spec); spec++) {
         if (spec->name != NULL && spec->letter != 0 && spec->letter == value)
             return spec;
     }
@@ -75,7 +77,7 @@ static void explain_bad(const struct option_set *set, int result, char **argv, c
     else if (optopt != 0)
         snprintf(error, cap, "unknown option -%c", optopt);
     else
-        snprintf(error, cap, "unknown or ambiguous option %s", argv[optind - 1]);
+        options_explain_unknown(set, argv[optind - 1], error, cap);
 }
 
 static bool apply_row(const struct option_spec *spec, void *into, char *error, size_t cap)
@@ -88,10 +90,33 @@ static bool apply_row(const struct option_spec *spec, void *into, char *error, s
     return false;
 }
 
+/* The options that every program has: they are answered, and nothing else is done. */
+static bool is_question(int result, enum options_outcome *outcome)
+{
+    switch (result) {
+    case 'h':
+    case VALUE_HELP:
+        *outcome = OPTIONS_HELP;
+        return true;
+    case VALUE_HELP_ALL:
+        *outcome = OPTIONS_HELP_ALL;
+        return true;
+    case VALUE_VERSION:
+        *outcome = OPTIONS_VERSION;
+        return true;
+    case VALUE_LIST:
+        *outcome = OPTIONS_LIST;
+        return true;
+    default:
+        return false;
+    }
+}
+
 enum options_outcome options_parse(const struct option_set *set, int argc, char **argv, void *into,
                                    int *first, char *error, size_t cap)
 {
     struct tables tables = {0};
+    enum options_outcome outcome;
     int result;
 
     if (!options_take_environment(set, into, error, cap))
@@ -100,10 +125,8 @@ enum options_outcome options_parse(const struct option_set *set, int argc, char 
     optind = 0; /* glibc: start anew, also after an earlier parse */
     opterr = 0;
     while ((result = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
-        if (result == VALUE_HELP || result == 'h')
-            return OPTIONS_HELP;
-        if (result == VALUE_VERSION)
-            return OPTIONS_VERSION;
+        if (is_question(result, &outcome))
+            return outcome;
         if (result == '?' || result == ':') {
             explain_bad(set, result, argv, error, cap);
             return OPTIONS_BAD;
@@ -143,68 +166,17 @@ int options_parse_or_exit(const struct option_set *set, int argc, char **argv, v
     case OPTIONS_BAD:
         options_exit_bad(set, "%s", error);
     case OPTIONS_HELP:
-        options_print_help(set, stdout);
+        options_print_help(set, false, stdout);
+        break;
+    case OPTIONS_HELP_ALL:
+        options_print_help(set, true, stdout);
+        break;
+    case OPTIONS_LIST:
+        options_print_list(set, stdout);
         break;
     case OPTIONS_VERSION:
         set->print_version(stdout);
         break;
     }
     exit(fflush(stdout) == 0 ? STATUS_PASSED : STATUS_ENVIRONMENT);
-}
-
-/* Puts words from `column` on, broken before WIDTH, continuation lines indented to `indent`. */
-static void print_wrapped(FILE *out, const char *text, size_t column, size_t indent)
-{
-    bool fresh = true;
-
-    while (*text != '\0') {
-        size_t word = strcspn(text, " ");
-
-        if (!fresh && column + 1 + word > WIDTH) {
-            fprintf(out, "\n%*s", (int)indent, "");
-            column = indent;
-            fresh = true;
-        }
-        fprintf(out, "%s%.*s", fresh ? "" : " ", (int)word, text);
-        column += word + (fresh ? 0 : 1);
-        fresh = false;
-        text += word;
-        text += strspn(text, " ");
-    }
-    fputc('\n', out);
-}
-
-static void print_row(FILE *out, char letter, const char *name, const char *argument,
-                      const char *help)
-{
-    char left[80];
-    int n = letter != 0 ? snprintf(left, sizeof left, "  -%c, --%s", letter, name)
-                        : snprintf(left, sizeof left, "      --%s", name);
-
-    if (argument != NULL)
-        n += snprintf(left + n, sizeof left - (size_t)n, " %s", argument);
-    fputs(left, out);
-    if (n + 2 > HELP_COLUMN)
-        fprintf(out, "\n%*s", HELP_COLUMN, "");
-    else
-        fprintf(out, "%*s", HELP_COLUMN - n, "");
-    print_wrapped(out, help, HELP_COLUMN, HELP_COLUMN);
-}
-
-void options_print_help(const struct option_set *set, FILE *out)
-{
-    fprintf(out, "usage: %s %s\n", set->program, set->usage);
-    print_wrapped(out, set->summary, 0, 0);
-    fputc('\n', out);
-    for (const struct option_spec *spec = set->specs; !is_end(spec); spec++) {
-        if (spec->name == NULL)
-            fprintf(out, "%s\n", spec->help);
-        else
-            print_row(out, spec->letter, spec->name, spec->argument, spec->help);
-    }
-    print_row(out, 'h', "help", NULL, "print this and exit");
-    print_row(out, 0, "version", NULL, "print the version, and the libraries', and exit");
-    fputs("The environment can say it, too: --some-option X as FLATLINE_SOME_OPTION=X.\n", out);
-    if (set->epilogue != NULL)
-        fprintf(out, "\n%s", set->epilogue);
 }

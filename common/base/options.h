@@ -1,7 +1,8 @@
 /*
  * A declarative command line over getopt_long: one table per program, which expands into the parser
  * and into --help, so that the two cannot drift apart. Options are applied in order of appearance
- * (a later one may refer to an earlier one); `-h, --help` and `--version` come by themselves.
+ * (a later one may refer to an earlier one); `-h, --help`, `--help-all`, `--version` and
+ * `--list-options` (for completion by a shell) come by themselves.
  *
  * Every option can also come from the environment, --num-calls as FLATLINE_NUM_CALLS: 1 or 0 for
  * one without argument; an empty value is none. Those are applied first, in the order of the table,
@@ -18,6 +19,9 @@
 
 #define OPTIONS_VARIABLE_PREFIX "FLATLINE_"
 #define OPTIONS_THREADS_MAX 32 /* of a server; the accounting of memory has room for them */
+
+/* The letter of a heading: it and all below it only --help-all shows. */
+#define OPTIONS_FURTHER '+'
 
 struct option_spec;
 
@@ -48,7 +52,14 @@ struct option_set {
     bool operands;                    /* whether arguments that are no options are allowed */
 };
 
-enum options_outcome { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
+enum options_outcome {
+    OPTIONS_RUN,
+    OPTIONS_HELP,
+    OPTIONS_HELP_ALL,
+    OPTIONS_VERSION,
+    OPTIONS_LIST,
+    OPTIONS_BAD
+};
 
 /* The first step of options_parse: what the environment says. False: *error holds one line. */
 bool options_take_environment(const struct option_set *set, void *into, char *error, size_t cap);
@@ -71,7 +82,11 @@ int options_parse_or_exit(const struct option_set *set, int argc, char **argv, v
 void options_exit_bad(const struct option_set *set, const char *format, ...)
     __attribute__((noreturn, format(printf, 2, 3)));
 
-void options_print_help(const struct option_set *set, FILE *out);
+/* The common options, or all. */
+void options_print_help(const struct option_set *set, bool all, FILE *out);
+
+/* A line for each option, "--port\tPORT". */
+void options_print_list(const struct option_set *set, FILE *out);
 
 /* Ready-made apply functions, with the type of the member at `offset`. */
 option_apply_fn options_set_flag;     /* bool, becomes true */

@@ -174,22 +174,8 @@ static const struct option_spec specs[] = {
      MEMBER(working_dir)},
     {"seed", 0, "N", "of the chaos plan; the same seed gives the same plan (random)", set_seed,
      MEMBER(seed)},
-    {"base-port", 0, "N", "the servers listen on N, N+1 and so on (31300)", set_base_port,
-     MEMBER(base_port)},
-    {"matrix", 0, "56|full", "how many clients: 56, or the full product of 64 (56)", set_matrix, 0},
     {"nemesis", 0, "all|none|NAME,...",
      "what befalls servers and clients beside kills: " NEMESIS_NAMES " (none)", set_nemeses, 0},
-    {"server-threads", 0, "N", "event loops of each server, each on a thread of its own (1)",
-     options_set_threads, MEMBER(server_threads)},
-    {"server-heap", 0, "SIZE", "heap cap of each server, RLIMIT_DATA (as calibrated)",
-     options_set_size, MEMBER(server_heap)},
-    {"client-heap", 0, "SIZE", "heap cap of each client (as calibrated)", options_set_size,
-     MEMBER(client_heap)},
-    {"checkpoints", 0, "N",
-     "how often all traffic pauses shortly, so that live bytes are read at rest; 0: never (10)",
-     set_checkpoints, MEMBER(checkpoints)},
-    {"sample-interval", 0, "TIME", "between two looks at every process (100ms)",
-     options_set_duration, MEMBER(sample_interval_ns)},
     {"evidence", 0, "auto|off",
      "when somebody's memory has failed, go on for at most 30 s, unjudged, to find the code that "
      "did it (auto)",
@@ -201,6 +187,21 @@ static const struct option_spec specs[] = {
      "could be judged",
      options_set_flag, MEMBER(allow_inconclusive)},
     {"verbose", 'v', NULL, "say more", options_set_flag, MEMBER(verbose)},
+    {NULL, OPTIONS_FURTHER, NULL, "More of the run:", NULL, 0},
+    {"base-port", 0, "N", "the servers listen on N, N+1 and so on (31300)", set_base_port,
+     MEMBER(base_port)},
+    {"matrix", 0, "56|full", "how many clients: 56, or the full product of 64 (56)", set_matrix, 0},
+    {"server-threads", 0, "N", "event loops of each server, each on a thread of its own (1)",
+     options_set_threads, MEMBER(server_threads)},
+    {"server-heap", 0, "SIZE", "heap cap of each server, RLIMIT_DATA (as calibrated)",
+     options_set_size, MEMBER(server_heap)},
+    {"client-heap", 0, "SIZE", "heap cap of each client (as calibrated)", options_set_size,
+     MEMBER(client_heap)},
+    {"checkpoints", 0, "N",
+     "how often all traffic pauses shortly, so that live bytes are read at rest; 0: never (10)",
+     set_checkpoints, MEMBER(checkpoints)},
+    {"sample-interval", 0, "TIME", "between two looks at every process (100ms)",
+     options_set_duration, MEMBER(sample_interval_ns)},
     {NULL, 0, NULL, "On many hosts, or reporting to a results server (docs/hosts.md):", NULL, 0},
     {"report-to", 0, "URL", "the results server, http://HOST:PORT or https://",
      host_options_set_report_to, 0},
@@ -244,10 +245,8 @@ static const struct option_spec specs[] = {
     {0},
 };
 
-#define VERB_HELP(ident, word, operands, least, most, text) \
-    "  driver " word operands "\n        " text "\n"
-#define VERB_OWN_HELP(word, operands, function, text) \
-    "  driver " word " " operands "\n        " text "\n"
+#define VERB_HELP(ident, word, operands, least, most, text) "  " word ": " text "\n"
+#define VERB_OWN_HELP(word, operands, function, text) "  " word ": " text "\n"
 
 static const struct option_set set = {
     .program = "driver",

@@ -129,18 +129,18 @@ static const struct option_spec specs[] = {
 
 static const struct option_set set = {
     .program = "driver flame",
-    .usage = "--impl NAME,... --streams N --per-stream BYTES --per-packet BYTES --out DIR\n"
+    .usage = "--impl NAME,... --streams N --per-stream B --per-packet B\n"
+             "           --out DIR\n"
              "       driver flame --diff A B --out DIR\n"
              "       driver flame --table DIR",
     .summary = "Flame graphs of a client (c1), an idle observer (o1) and a server (s1) under set "
                "traffic: where the time goes, and what is allocated.",
     .specs = specs,
-    .epilogue =
-        "Exits 0 done; 1 the traffic failed; 2 usage; 3 environment, such as no perf; 130\n"
-        "interrupted.\n"
-        "  driver flame --impl ours,grpc-js --streams 100 --per-stream 10M --per-packet 1K\n"
-        "      --observer --out flames\n"
-        "  driver flame --diff flames/ours/A flames/ours/B --out flames/diff\n",
+    .epilogue = "Exits 0 done; 1 the traffic failed; 2 usage; 3 environment, such as no perf; 130\n"
+                "interrupted.\n"
+                "  driver flame --impl ours,grpc-js --streams 100 --per-stream 10M\n"
+                "      --per-packet 1K --observer --out flames\n"
+                "  driver flame --diff flames/ours/A flames/ours/B --out flames/diff\n",
     .print_version = version_print,
     .operands = true,
 };

@@ -175,13 +175,12 @@ static const struct option_set set = {
                "and numbers of authors, and says how many a second arrive, how late, and how many "
                "do not.",
     .specs = specs,
-    .epilogue =
-        "Results: DIR/20ms/8c/run1/ and so on, DIR/summary.json, DIR/throughput.svg, "
-        "DIR/latency.svg.\n"
-        "Examples:\n"
-        "  driver throughput --out sweep\n"
-        "  driver throughput --out sweep --events 10000 --clients 1,2,4,8,16,32,64,128,256,512 \\\n"
-        "      --latency 0ms,100ms,200ms,300ms,400ms,500ms --runs 100\n",
+    .epilogue = "Results: DIR/20ms/8c/run1/ and so on, DIR/summary.json, DIR/throughput.svg,\n"
+                "DIR/latency.svg.\n"
+                "Examples:\n"
+                "  driver throughput --out sweep\n"
+                "  driver throughput --out sweep --events 10000 --runs 100 \\\n"
+                "      --clients 1,2,4,8,16,32,64,128,256 --latency 0ms,100ms,200ms,300ms\n",
 
     .print_version = version_print,
 };

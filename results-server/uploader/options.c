@@ -114,14 +114,13 @@ static void print_version(FILE *out)
 
 static const struct option_set set = {
     .program = "uploader",
-    .usage = "--to URL --test ID --peer NAME (--run DIR | --lines) [OPTION]...",
+    .usage = "--to URL --test ID --peer NAME (--run DIR | --lines)\n           [OPTION]...",
     .summary = "Brings what a driver or a stress client has measured to a results server: numbered "
                "batches, repeated until they are acknowledged.",
     .specs = specs,
-    .epilogue =
-        "Exits 0 when everything was delivered; 1 points were dropped; 2 bad usage; 3 the server\n"
-        "cannot be reached or refuses, hosts are missing.\n"
-        "  uploader --to http://127.0.0.1:9904 --test night --peer desk --lines <points.ndjson\n",
+    .epilogue = "Exits 0 when everything was delivered; 1 points were dropped; 2 bad usage; 3 the\n"
+                "server cannot be reached or refuses, hosts are missing.\n"
+                "  uploader --to http://127.0.0.1:9904 --test t --peer desk --lines <points\n",
     .print_version = print_version,
 };
 

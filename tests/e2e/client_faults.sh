@@ -43,10 +43,6 @@ bad "--probe takes no calls" --port 1 --probe --non-streaming
 bad "unexpected argument 'more'" --port 1 --non-streaming more
 bad "unknown" --port 1 --no-such-option
 
-tap_run help "$STRESS_CLIENT" --help
-tap_is "--help: exit 0" 0 "$TAP_STATUS"
-tap_check "--help is no longer than 105 lines" test "$(wc -l <"$TAP_DIR/help.out")" -le 105
-tap_is "--help: no line is wider than 80" "" "$(grep -E '.{81}' "$TAP_DIR/help.out")"
 tap_run version "$STRESS_CLIENT" --version
 tap_matches "--version names the libraries" '^stress-client [0-9.]+ \(nghttp2 ' "$TAP_DIR/version.out"
 

@@ -56,6 +56,7 @@ static const struct option_spec specs[] = {
      "and then on one more",
      options_set_fd, MEMBER(fd)},
     {"a-name-too-long-for-its-column", 'x', "LETTER", "appends", append, 0},
+    {NULL, OPTIONS_FURTHER, NULL, "Further:", NULL, 0},
     {"mark", 0, NULL, "appends a mark", append, 0},
     {0},
 };
@@ -142,7 +143,9 @@ static void test_bad_input_is_named(void **state)
     BAD("--text needs a value (TEXT)", "-t");
     BAD("--flag=1: this option takes no value", "--flag=1");
     BAD("--help=1: this option takes no value", "--help=1");
-    BAD("unknown or ambiguous option --nothing", "--nothing");
+    BAD("unknown option --nothing", "--nothing");
+    BAD("unknown or ambiguous option --durration=5 (is --duration meant?)", "--durration=5");
+    BAD("unknown or ambiguous option --p (is --period meant?)", "--p");
     BAD("unknown option -z", "-z");
     BAD("unknown option -z", "-fz");
     BAD("unexpected argument 'stray'", "-f", "stray");
@@ -172,6 +175,8 @@ static void test_help_and_version_win(void **state)
     assert_int_equal(PARSE(&v, NULL, error, "-f", "--help", "--nothing"), OPTIONS_HELP);
     assert_int_equal(PARSE(&v, NULL, error, "-h"), OPTIONS_HELP);
     assert_int_equal(PARSE(&v, NULL, error, "--version"), OPTIONS_VERSION);
+    assert_int_equal(PARSE(&v, NULL, error, "--help-all", "--nothing"), OPTIONS_HELP_ALL);
+    assert_int_equal(PARSE(&v, NULL, error, "--list-options"), OPTIONS_LIST);
 }
 
 static void test_help_names_every_option_within_the_width(void **state)
@@ -182,7 +187,7 @@ static void test_help_names_every_option_within_the_width(void **state)
 
     (void)state;
     assert_non_null(out);
-    options_print_help(&set, out);
+    options_print_help(&set, true, out);
     fclose(out);
     for (const struct option_spec *spec = specs; spec->help != NULL; spec++) {
         char option[64];
@@ -197,6 +202,38 @@ static void test_help_names_every_option_within_the_width(void **state)
         lines++;
     }
     assert_true(lines > 14);
+    free(text);
+}
+
+static void test_help_leaves_out_what_is_further(void **state)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(out);
+    options_print_help(&set, false, out);
+    fclose(out);
+    assert_non_null(strstr(text, "--descriptor"));
+    assert_null(strstr(text, "Further"));
+    assert_null(strstr(text, "--mark"));
+    assert_non_null(strstr(text, "--help-all"));
+    free(text);
+}
+
+static void test_the_list_is_for_a_shell(void **state)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(out);
+    options_print_list(&set, out);
+    fclose(out);
+    assert_ptr_equal(strstr(text, "--flag\t\n--text\tTEXT\n--number\tN\n"), text);
+    assert_non_null(strstr(text, "\n--mark\t\n--help\t\n--help-all\t\n--version\t\n"));
     free(text);
 }
 
@@ -259,6 +296,8 @@ int main(void)
         cmocka_unit_test(test_operands),
         cmocka_unit_test(test_help_and_version_win),
         cmocka_unit_test(test_help_names_every_option_within_the_width),
+        cmocka_unit_test(test_help_leaves_out_what_is_further),
+        cmocka_unit_test(test_the_list_is_for_a_shell),
         cmocka_unit_test(test_the_environment_comes_before_the_command_line),
         cmocka_unit_test(test_what_is_wrong_in_the_environment_is_named),
     };
