@@ -1,6 +1,6 @@
 """What is measured: one row of FIGURES each, and how.
 
-A figure's `measure(bench, figure)` yields once per round a dict from name to value; the rounds of all who are
+A figure's `measure(bench, figure)` yields once a round a dict from name to value; the rounds of all who are
 compared are interleaved, so that whatever else the machine does befalls all of them. A goal is what ours is to
 cost at most: as a ratio to another, or (OURS) by itself.
 """
@@ -49,10 +49,18 @@ class Bench(contextlib.ExitStack):
         self.close()
         self.started = {}
 
-    def enough(self, count, took):
-        """As many as take the time of a round, by a look at so many that took so long; at most a hundred times as
-        many, should the machine have hurried."""
-        return int(min(100 * count, max(count, count * self.seconds / max(took, 1e-3))))
+    def slopes(self, few, works):
+        """By name, what each of many costs beyond what a few cost, connections and start with them, round after
+        round. A work is given a count, does so many and returns what all of it cost."""
+        many = {name: self.enough(few, work) for name, work in works.items()}
+        for _ in range(self.rounds):
+            yield {name: (work(many[name]) - work(few)) / (many[name] - few) for name, work in works.items()}
+
+    def enough(self, few, work):
+        """So many more than a few that they take the time of a round; at most 200 times as many, should the machine
+        have hurried."""
+        took = timed(lambda: work(4 * few)) - timed(lambda: work(few))
+        return few * (4 + int(min(200, 3 * self.seconds / max(took, 1e-3))))
 
 
 def h2load(bench, server, connections, streams, calls):
@@ -71,21 +79,19 @@ def timed(work):
     return time.monotonic() - began
 
 
+def spent(server, work):
+    before = server.cpu()
+    work()
+    return server.cpu() - before
+
+
 def server_calls(bench, figure):
     """The server's CPU for each call of h2load."""
-    connections, streams, tls = figure.how["connections"], figure.how["streams"], figure.how.get("tls", False)
-    load = lambda server, calls: h2load(bench, server, connections, streams, calls)
-    servers = bench.serving(SERVERS, tls)
-    few = max(200, 2 * connections * streams)
-    calls = {name: bench.enough(few, timed(lambda: load(servers[name], few))) for name in servers}
-    for _ in range(bench.rounds):
-        yield {name: spent(server, calls[name], load) for name, server in servers.items()}
-
-
-def spent(server, count, work):
-    before = server.cpu()
-    work(server, count)
-    return (server.cpu() - before) / count
+    connections, streams = figure.how["connections"], figure.how["streams"]
+    servers = bench.serving(SERVERS, figure.how.get("tls", False))
+    return bench.slopes(max(100, connections * streams), {
+        name: lambda calls, server=server: spent(server, lambda: h2load(bench, server, connections, streams, calls))
+        for name, server in servers.items()})
 
 
 def client_command(server, place, name, work):
@@ -97,16 +103,12 @@ def client_command(server, place, name, work):
 
 
 def client_calls(bench, figure):
-    """The client's CPU for each call, beyond what starting and connecting cost, on one and the same server."""
+    """The client's CPU for each call, of one and the same server."""
     connections, streams = figure.how["connections"], figure.how["streams"]
-    few = max(200, 2 * connections * streams)
     server = bench.serving([OURS])[OURS]
-    cost = lambda name, calls: run_us(client_command(server, bench.place, name, (connections, streams, calls)))[0]
-    names = bench.here([OURS, H2LOAD])
-    many = {name: connections * (bench.enough(few, timed(lambda: cost(name, few))) // connections + few)
-            for name in names}
-    for _ in range(bench.rounds):
-        yield {name: (cost(name, many[name]) - cost(name, few)) / (many[name] - few) for name in names}
+    command = lambda name, calls: client_command(server, bench.place, name, (connections, streams, calls))
+    return bench.slopes(max(100, connections * streams), {
+        name: lambda calls, name=name: run_us(command(name, calls))[0] for name in bench.here([OURS, H2LOAD])})
 
 
 def connections_made(bench, figure):
@@ -119,8 +121,8 @@ def connections_made(bench, figure):
         session = {name: speed_raw.ticket(server.port, context[name]) for name, server in servers.items()}
         servers = {name: server for name, server in servers.items() if session[name] is not None}
     for _ in range(bench.rounds):
-        yield {name: spent(server, count, lambda server, count, name=name: speed_raw.connect_call_close(
-            server.port, context[name], count, session[name])) for name, server in servers.items()}
+        yield {name: spent(server, lambda server=server, name=name: speed_raw.connect_call_close(
+            server.port, context[name], count, session[name])) / count for name, server in servers.items()}
 
 
 def stream_command(server, name, figure, messages):
@@ -132,23 +134,19 @@ def stream_command(server, name, figure, messages):
 
 def server_messages(bench, figure):
     """The server's CPU for each message of long calls of our client, one on each connection."""
-    few = figure.how["few"] * bench.connections
-    load = lambda server, messages: run_us(stream_command(server, OURS, figure, messages))
     servers = bench.serving([OURS, CPP, JS])
-    count = {name: bench.enough(few, timed(lambda: load(server, few))) for name, server in servers.items()}
-    for _ in range(bench.rounds):
-        yield {name: spent(server, count[name], load) for name, server in servers.items()}
+    return bench.slopes(figure.how["few"] * bench.connections, {
+        name: lambda messages, server=server: spent(
+            server, lambda: run_us(stream_command(server, OURS, figure, messages)))
+        for name, server in servers.items()})
 
 
 def client_messages(bench, figure):
-    """The client's CPU for each message of long calls to our server, beyond starting."""
-    few = figure.how["few"] * bench.connections
+    """The client's CPU for each message of long calls to our server."""
     server = bench.serving([OURS])[OURS]
-    names = bench.here([OURS, CPP] if figure.how.get("connections", 1) == 1 else [OURS])
-    cost = lambda name, count: run_us(stream_command(server, name, figure, count))[0]
-    many = {name: few + bench.enough(few, timed(lambda: cost(name, few))) for name in names}
-    for _ in range(bench.rounds):
-        yield {name: (cost(name, many[name]) - cost(name, few)) / (many[name] - few) for name in names}
+    return bench.slopes(figure.how["few"] * bench.connections, {
+        name: lambda messages, name=name: run_us(stream_command(server, name, figure, messages))[0]
+        for name in bench.here([OURS, CPP] if figure.how.get("connections", 1) == 1 else [OURS])})
 
 
 def memory(bench, figure):
@@ -213,17 +211,17 @@ FIGURES = (
     Figure("connect-tls", "server: ... TLS, full handshake", US, connections_made, [(NGHTTPD, 0.78)], tls=True),
     Figure("connect-tls-resumed", "server: ... TLS, resumed", US, connections_made, tls=True, resumed=True),
     Figure("stream-server", "server: a streamed message", US, server_messages, [(OURS, 0.3)],
-           option="--server-streaming", few=40),
+           option="--server-streaming", few=20),
     Figure("stream-client", "client: a streamed message", US, client_messages, [(OURS, 0.3)],
-           option="--server-streaming", few=40),
+           option="--server-streaming", few=20),
     Figure("bidi-server", "server: a ping-pong, 50 at once", US, server_messages, [(OURS, 7.6)],
-           option="--bidi-streaming", few=4, connections=50),
+           option="--bidi-streaming", few=5, connections=50),
     Figure("bidi-client", "client: a ping-pong, 50 at once", US, client_messages, [(OURS, 7.6)],
-           option="--bidi-streaming", few=4, connections=50),
+           option="--bidi-streaming", few=5, connections=50),
     Figure("bidi-server-1", "server: a ping-pong, 1 stream", US, server_messages, option="--bidi-streaming",
-           few=2),
+           few=1),
     Figure("bidi-client-1", "client: a ping-pong, 1 stream", US, client_messages, option="--bidi-streaming",
-           few=2),
+           few=1),
     Figure("memory-connection", "memory: a connection at rest", BYTES, memory, [(OURS, 10000)],
            grow=more_connections),
     Figure("memory-connection-tls", "memory: ... TLS", BYTES, memory, [(OURS, 24000)],

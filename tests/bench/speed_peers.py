@@ -8,6 +8,7 @@ import ctypes
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ SERVERS = (OURS, NGHTTPD, CPP, JS)
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]  # the same one, if there is but one
 
+PR_SET_PDEATHSIG = 1  # sys/prctl.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -58,7 +60,12 @@ def run_us(argv, core=CLIENT_CORE):
 
 
 def pin(core):
-    return lambda: os.sched_setaffinity(0, {core})
+    """What a child does before it becomes the program: to its core, and not to outlive us."""
+    def prepare():
+        os.sched_setaffinity(0, {core})
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return prepare
 
 
 def resident_shared(pid):
