@@ -150,7 +150,7 @@ static void read_session(struct conn *conn)
             if (conn->state == CONN_DOOMED || conn->backlog != NULL)
                 return;
         }
-        if (n < most && conn->transport.ops->drained_by_short_read)
+        if (conn->transport.ops->is_drained(&conn->transport, most, n))
             return;
     }
     conn->read_more = true;

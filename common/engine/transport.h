@@ -27,7 +27,9 @@ struct transport_ops {
     /* Tells the peer that no more comes (close_notify, FIN); best effort. */
     void (*shutdown)(struct transport *t);
     void (*release)(struct transport *t);
-    bool drained_by_short_read; /* less than asked for means that the socket is empty */
+    /* After a read that gave n of cap bytes: whether the next one would most likely RETRY. Who
+     * believes it and is wrong is told by the descriptor, for it is readable still. */
+    bool (*is_drained)(const struct transport *t, size_t cap, size_t n);
 };
 
 /* After IO_ERROR: error_number is an errno, or 0 and then error_text is a static line from TLS. */

@@ -28,6 +28,12 @@ static enum io_status plain_read(struct transport *t, uint8_t *data, size_t cap,
     return IO_OK;
 }
 
+static bool plain_is_drained(const struct transport *t, size_t cap, size_t n)
+{
+    (void)t;
+    return n < cap;
+}
+
 static enum io_status plain_write(struct transport *t, const uint8_t *data, size_t size, size_t *n)
 {
     ssize_t put = send(t->fd, data, size, MSG_NOSIGNAL);
@@ -51,10 +57,10 @@ static void plain_release(struct transport *t)
 static const struct transport_ops plain_ops = {
     .handshake = plain_handshake,
     .read = plain_read,
+    .is_drained = plain_is_drained,
     .write = plain_write,
     .shutdown = plain_shutdown,
     .release = plain_release,
-    .drained_by_short_read = true,
 };
 
 void transport_init_plain(struct transport *t, int fd)

@@ -102,6 +102,13 @@ static enum io_status tls_read(struct transport *t, uint8_t *data, size_t cap, s
     return outcome(t, rv);
 }
 
+/* OpenSSL reads ahead: a record that was not a full one, and nothing behind it. */
+static bool tls_is_drained(const struct transport *t, size_t cap, size_t n)
+{
+    (void)cap;
+    return n < SSL3_RT_MAX_PLAIN_LENGTH && SSL_has_pending(t->ssl) == 0;
+}
+
 static enum io_status tls_write(struct transport *t, const uint8_t *data, size_t size, size_t *n)
 {
     errno = 0;
@@ -132,6 +139,7 @@ static void tls_release(struct transport *t)
 static const struct transport_ops tls_ops = {
     .handshake = tls_handshake,
     .read = tls_read,
+    .is_drained = tls_is_drained,
     .write = tls_write,
     .shutdown = tls_shutdown,
     .release = tls_release,
