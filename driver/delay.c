@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/contract/page.h"
 #include "driver/delay_options.h"
+#include "driver/loop.h"
 #include "driver/netem.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 struct app {
     struct ev_loop *loop;
+    struct waker waker; /* of the loop */
     struct delay_forward *forward;
     struct page *page; /* NULL: run by hand */
     struct page_snapshot snapshot;
@@ -126,10 +128,9 @@ static void announce(const struct app *app, const char *host)
 
 static bool set_up(struct app *app, const struct delay_options *options, char *error, size_t cap)
 {
-    snprintf(error, cap, "no memory for an event loop");
     if (options->telemetry_fd >= 0 && !attach(app, options->telemetry_fd, error, cap))
         return false;
-    app->loop = ev_loop_new(EVFLAG_AUTO);
+    app->loop = loop_open(&app->waker, error, cap);
     if (app->loop == NULL)
         return false;
     app->forward = delay_forward_new(app->loop, &options->settings, error, cap);
@@ -139,8 +140,7 @@ static bool set_up(struct app *app, const struct delay_options *options, char *e
 static void tear_down(struct app *app)
 {
     delay_forward_free(app->forward);
-    if (app->loop != NULL)
-        ev_loop_destroy(app->loop);
+    waker_close(&app->waker);
     page_free(app->page);
 }
 

@@ -53,24 +53,50 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
     set_alarm(f, due == NULL ? 0 : due->at_ns);
 }
 
+static void watch_later(struct delay_forward *f)
+{
+    ev_timer_stop(f->shared.loop, &f->again);
+    ev_timer_set(&f->again, AGAIN_S, 0);
+    ev_timer_start(f->shared.loop, &f->again);
+}
+
 /* It has woken the loop, which is all it is for. */
 static void on_alarm(struct ev_loop *loop, ev_io *io, int revents)
 {
     struct delay_forward *f = io->data;
     uint64_t times;
 
-    (void)loop, (void)revents;
+    (void)loop;
+    if ((revents & EV_ERROR) != 0) {
+        log_warn("the kernel refuses to watch a timer; trying again");
+        watch_later(f);
+        return;
+    }
     if (read(f->alarm, &times, sizeof times) == sizeof times)
         f->armed_ns = 0;
 }
 
 /* ---- connections ---- */
 
+static void accept_later(struct delay_forward *f)
+{
+    if (!f->short_of_descriptors)
+        log_warn("cannot accept: %s; trying again", strerror(errno));
+    f->short_of_descriptors = true;
+    ev_io_stop(f->shared.loop, &f->acceptor);
+    watch_later(f);
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *io, int revents)
 {
     struct delay_forward *f = io->data;
 
-    (void)revents;
+    (void)loop;
+    if ((revents & EV_ERROR) != 0) {
+        errno = ENOMEM; /* libev could not watch it, and has stopped */
+        accept_later(f);
+        return;
+    }
     for (int i = 0; i < ACCEPTS; i++) {
         int fd = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -79,14 +105,8 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int revents)
                 log_warn("no memory for another connection");
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            if (!f->short_of_descriptors)
-                log_warn("cannot accept: %s; trying again", strerror(errno));
-            f->short_of_descriptors = true;
-            ev_io_stop(loop, io);
-            ev_timer_set(&f->again, AGAIN_S, 0);
-            ev_timer_start(loop, &f->again);
-        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            accept_later(f);
         return;
     }
 }
@@ -97,6 +117,7 @@ static void on_again(struct ev_loop *loop, ev_timer *timer, int revents)
 
     (void)revents;
     ev_io_start(loop, &f->acceptor);
+    ev_io_start(loop, &f->ringing);
 }
 
 /* ---- addresses ---- */

@@ -203,12 +203,24 @@ static void hear_end(struct end *end, bool broken, uint64_t now_ns)
     }
 }
 
+/* libev watches it no more, so nothing would ever come of it. */
+static void give_up(struct end *end)
+{
+    log_warn("the kernel refuses to watch a connection, which is reset");
+    break_off(end, clock_now_ns());
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *io, int revents)
 {
     struct end *end = io->data;
-    ssize_t got = recv(end->fd, end->pair->shared->buffer, DELAY_READ, 0);
+    ssize_t got;
 
-    (void)loop, (void)revents;
+    (void)loop;
+    if ((revents & EV_ERROR) != 0) {
+        give_up(end);
+        return;
+    }
+    got = recv(end->fd, end->pair->shared->buffer, DELAY_READ, 0);
     if (got > 0)
         take_in(end, (size_t)got, clock_now_ns());
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
@@ -266,8 +278,11 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int revents)
     socklen_t size = sizeof(int);
     int error = 0;
 
-    (void)revents;
     ev_io_stop(loop, io);
+    if ((revents & EV_ERROR) != 0) {
+        give_up(end);
+        return;
+    }
     if (end->connected) {
         deliver(other(end), clock_now_ns());
         return;

@@ -165,13 +165,17 @@ static void breached(void *user, const struct component *component, enum reason 
     struct job *job = user;
 
     job->breached = true;
+    job->unstarted |= reason == REASON_SPAWN_FAILED;
     snprintf(job->reason, sizeof job->reason, "%s: %s", component->name, reason_name(reason));
     live_clear(&job->live);
     log_error("%s: %s: %s", component->name, reason_name(reason), line);
-    if (!job->stopping) {
-        log_info("the run ends here");
+    if (job->stopping)
+        return;
+    log_info("the run ends here");
+    if (job->unstarted)
+        stop(job); /* there is nothing to look into */
+    else
         stop_with_evidence(job);
-    }
 }
 
 static void over(void *user)
@@ -421,10 +425,11 @@ static void watch_signals(struct job *job)
 /* Where others are waited for, the wait is to be ended in order, too. */
 static bool start_loop(struct job *job)
 {
-    /* Never the default loop: it reaps every child, and loses statuses when it is busy. */
-    job->loop = ev_loop_new(EVFLAG_AUTO);
+    char error[JOB_LINE];
+
+    job->loop = loop_open(&job->waker, error, sizeof error);
     if (job->loop == NULL)
-        return job_refuse("cannot make an event loop");
+        return job_refuse(error);
     if (job->options->hosts.report_to != NULL)
         watch_signals(job);
     return true;
@@ -474,8 +479,7 @@ static void release(struct job *job)
     checkpoints_free(job->checkpoints);
     supervisor_free(job->supervisor);
     share_free(job->share);
-    if (job->loop != NULL)
-        ev_loop_destroy(job->loop);
+    waker_close(&job->waker);
     run_writer_free(job->writer);
     fleet_free(job->fleet);
     scenario_clear(&job->scenario);

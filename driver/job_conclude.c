@@ -58,7 +58,7 @@ static struct judge_wishes wishes(const struct job *job)
 /* The share's own end, before anybody has judged it. */
 static enum exit_status end_of_share(const struct job *job, bool complete)
 {
-    if (!complete || job->store_failed || job->line_failed || job->late)
+    if (!complete || job->store_failed || job->line_failed || job->unstarted || job->late)
         return STATUS_ENVIRONMENT;
     if (job->interrupted)
         return STATUS_INTERRUPTED;

@@ -8,6 +8,7 @@
 #include "driver/checkpoint.h"
 #include "driver/lines.h"
 #include "driver/live.h"
+#include "driver/loop.h"
 #include "driver/nemeses.h"
 #include "driver/preflight.h"
 #include "driver/sampler.h"
@@ -33,6 +34,7 @@ struct job {
     struct guardian *guardian;
     struct run_writer *writer;
     struct ev_loop *loop;
+    struct waker waker; /* of the loop */
     struct supervisor *supervisor;
     struct sampler *sampler;
     struct checkpoints *checkpoints;
@@ -42,8 +44,9 @@ struct job {
     struct live live;
     uint64_t begun_ns; /* 0: not yet */
     bool stopping, interrupted, breached, store_failed, line_failed;
-    bool cut;  /* ended, because another host did */
-    bool late; /* the run could not begin: a share was not up in time, or nobody said when */
+    bool unstarted; /* a process could not be made, or its program executed: no fault of its own */
+    bool cut;       /* ended, because another host did */
+    bool late;      /* the run could not begin: a share was not up in time, or nobody said when */
     char reason[JOB_REASON]; /* of an end before the time, "" if there is none */
     uint64_t start_ns;       /* the common beginning; 0: not known */
     ev_timer duration_timer, live_timer, start_timer;

@@ -216,8 +216,11 @@ static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     struct life *life = watcher->data;
 
-    (void)loop, (void)revents;
-    if (collect(life))
+    (void)loop;
+    /* Not dead: libev could not watch it, and has stopped. Its end is looked for, then. */
+    if ((revents & EV_ERROR) != 0)
+        log_warn("%s: the kernel refuses to watch it", life->component->name);
+    else if (collect(life))
         life->shared->changed(life->shared->user);
 }
 
@@ -479,6 +482,7 @@ void life_poll(struct life *life)
 {
     bool leaving = life->state == LIFE_DYING || life->state == LIFE_STOPPING;
     bool wanted = life->state == LIFE_STARTING || life->state == LIFE_UP;
+    bool unwatched = wanted && !ev_is_active(&life->exit_watcher);
 
     if (life->state == LIFE_STARTING && is_ready(life))
         life_dispatch(life, LIFE_READY);
@@ -486,7 +490,7 @@ void life_poll(struct life *life)
         life_dispatch(life, LIFE_FROZEN);
     else if (life->lives && life->dead_ns != 0)
         (void)collect(life);
-    else if (leaving && spawn_is_dead(&life->process.child) && collect(life))
+    else if ((leaving || unwatched) && spawn_is_dead(&life->process.child) && collect(life))
         log_debug("%s: its end was seen by looking", life->component->name);
 }
 

@@ -163,9 +163,10 @@ static void on_death(struct ev_loop *loop, ev_io *io, int revents)
 {
     struct line *line = io->data;
 
-    (void)revents;
     ev_io_stop(loop, io);
-    line->lines->died(line->lines->user, line->log_path);
+    /* Whose end is refused to be watched has not ended: its clients would tell. */
+    if ((revents & EV_ERROR) == 0)
+        line->lines->died(line->lines->user, line->log_path);
 }
 
 void lines_watch(struct lines *lines, struct ev_loop *loop,

@@ -35,7 +35,7 @@ static bool expected_end(const struct run_incarnation_row *row)
 void rule_unexpected_exit(const struct evidence *e, const struct evidence_component *c,
                           struct verdict *out)
 {
-    const struct run_incarnation_row *first = NULL;
+    const struct run_incarnation_row *first = NULL, *unstarted = NULL;
     uint64_t deaths = 0;
     char end[32];
 
@@ -45,8 +45,16 @@ void rule_unexpected_exit(const struct evidence *e, const struct evidence_compon
         if ((row->exit_ns == 0 && row->reason_name == NULL) || expected_end(row) ||
             evidence_unjudged_end(e, row))
             continue;
-        if (deaths++ == 0)
+        if (row->reason == REASON_SPAWN_FAILED)
+            unstarted = row;
+        else if (deaths++ == 0)
             first = row;
+    }
+    if (first == NULL && unstarted != NULL) {
+        rule_say(out, OUTCOME_INCONCLUSIVE, 0, 0, "at %.1f s it could not be started%s%s",
+                 rule_seconds(e, unstarted->exit_ns), unstarted->obituary == NULL ? "" : ": ",
+                 unstarted->obituary == NULL ? "" : unstarted->obituary);
+        return;
     }
     if (first == NULL) {
         rule_say(out, OUTCOME_PASS, 0, 0, "no death that was not ordered");

@@ -12,6 +12,7 @@
 
 #define PSS_NS (5 * NS_PER_S)
 #define COMMIT_NS NS_PER_S
+#define AGAIN_S 0.1
 
 /* What was last counted of a component. */
 struct counted {
@@ -23,7 +24,8 @@ struct counted {
 struct sampler {
     struct sampler_settings settings;
     struct ev_loop *loop;
-    ev_io watcher; /* on a timerfd */
+    ev_io watcher;  /* on a timerfd */
+    ev_timer again; /* the kernel refused to watch it */
     struct pss *pss;
     uint64_t due_ns;
     uint64_t commit_ns;
@@ -114,12 +116,24 @@ static void commit(struct sampler *sampler, uint64_t now)
     }
 }
 
+static void on_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct sampler *sampler = watcher->data;
+
+    (void)revents;
+    ev_io_start(loop, &sampler->watcher);
+}
+
 static void on_tick(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     struct sampler *sampler = watcher->data;
     uint64_t expirations, now = clock_now_ns();
 
-    (void)loop, (void)revents;
+    /* libev could not watch the timer, and has stopped. */
+    if ((revents & EV_ERROR) != 0) {
+        ev_timer_start(loop, &sampler->again);
+        return;
+    }
     if (read(watcher->fd, &expirations, sizeof expirations) != (ssize_t)sizeof expirations)
         return;
     /* Ticks that were missed are looked at once, as late as the first of them. */
@@ -149,6 +163,8 @@ struct sampler *sampler_new(struct ev_loop *loop, const struct sampler_settings 
     ev_io_init(&sampler->watcher, on_tick, fd, EV_READ);
     ev_set_priority(&sampler->watcher, EV_MAXPRI);
     sampler->watcher.data = sampler;
+    ev_timer_init(&sampler->again, on_again, AGAIN_S, 0.);
+    sampler->again.data = sampler;
     return sampler;
 }
 
@@ -183,6 +199,7 @@ void sampler_start(struct sampler *sampler)
 void sampler_stop(struct sampler *sampler)
 {
     ev_io_stop(sampler->loop, &sampler->watcher);
+    ev_timer_stop(sampler->loop, &sampler->again);
 }
 
 const struct sampler_totals *sampler_totals(const struct sampler *sampler)

@@ -163,13 +163,13 @@ struct engine_loop *engine_loop_new(void)
 
     if (loop == NULL)
         return NULL;
-    loop->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+    loop->ev = waker_open(&loop->waker, EVFLAG_AUTO | EVFLAG_NOENV);
     if (loop->ev == NULL) {
         mem_free(MEM_APP, loop);
         return NULL;
     }
     if (!make_room(loop->ev)) {
-        ev_loop_destroy(loop->ev);
+        waker_close(&loop->waker);
         mem_free(MEM_APP, loop);
         return NULL;
     }
@@ -198,7 +198,7 @@ void engine_loop_free(struct engine_loop *loop)
     mem_pool_empty(&loop->pool);
     ev_ref(loop->ev);
     ev_prepare_stop(loop->ev, &loop->prepare);
-    ev_loop_destroy(loop->ev);
+    waker_close(&loop->waker);
     codec_free(loop->codec);
     mem_free(MEM_APP, loop);
 }

@@ -2,6 +2,7 @@
 #ifndef FLATLINE_ENGINE_LOOP_INTERNAL_H
 #define FLATLINE_ENGINE_LOOP_INTERNAL_H
 
+#include "common/base/waker.h"
 #include "common/engine/loop.h"
 #include "common/engine/mem.h"
 #include "common/engine/rest.h"
@@ -23,6 +24,7 @@ struct loop_task {
 
 struct engine_loop {
     struct ev_loop *ev;
+    struct waker waker;
     ev_prepare prepare;
     ev_idle idle;
     struct loop_task tasks; /* ring head */

@@ -118,6 +118,10 @@ static const struct bend bends[] = {
      5, "unexpected-exit", F, "see logs/it.log: last words", F},
     {"unexpected-exit: chaos without an order", "UPDATE incarnation SET ordered_ns=NULL WHERE id=2",
      2, "unexpected-exit", F, "pid 4001", F},
+    {"unexpected-exit: no process could be made, which is no death",
+     "UPDATE incarnation SET reason='spawn-failed', ordered_ns=NULL, exit_code=NULL,"
+     " exit_ns=1012.5e9, obituary='it: cannot make a process' WHERE id=3",
+     3, "unexpected-exit", I, "at 12.5 s it could not be started: it: cannot make a process", I},
     {"unexpected-exit: a reason from the future",
      "UPDATE incarnation SET reason='melted' WHERE id=3", 3, "unexpected-exit", F, "reason unknown",
      F},

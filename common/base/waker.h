@@ -1,0 +1,28 @@
+/*
+ * A libev loop that takes a kernel's no. Where epoll_ctl is refused, libev 4.33 stops the watcher
+ * and queues EV_ERROR for it, but then sleeps before it says so, for up to a minute: the waker ends
+ * that sleep at once. And where the descriptor is refused by which signals and other threads wake a
+ * loop, libev says nothing, ever: such a loop is not opened.
+ */
+#ifndef FLATLINE_BASE_WAKER_H
+#define FLATLINE_BASE_WAKER_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+struct waker {
+    struct ev_loop *ev; /* NULL: it is not open */
+    ev_async async;
+    bool asked, answered; /* whether it wakes, while it is opened */
+};
+
+/*
+ * A new loop with those flags (ev_loop_new) that can be woken; its user data and release callback
+ * are the waker's, which does not count as an active watcher. NULL with errno.
+ */
+struct ev_loop *waker_open(struct waker *waker, unsigned flags);
+
+/* Destroys the loop; nothing if it is not open. */
+void waker_close(struct waker *waker);
+
+#endif
