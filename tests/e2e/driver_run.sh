@@ -22,6 +22,8 @@ tap_is "every first kill came at its planned time" 0 \
         or i.ordered_ns < i.ready_ns + p.after_ready_ns)")"
 tap_is "no other death" "chaos stopped" \
     "$(fleet_query "select distinct reason from incarnation order by 1" | tr '\n' ' ' | sed 's/ $//')"
+tap_check "a server that was started again serves within 30 s, but for one in a hundred" \
+    python3 "$top_srcdir/tests/lib/restarts.py" "$runs/latest" --within 30000
 for file in index.html charts/summary.svg charts/server-stable-secure.svg; do
     tap_check "$file is drawn" test -s "$runs/latest/$file"
 done

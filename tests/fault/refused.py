@@ -8,13 +8,16 @@ when it fails; what was acknowledged is there afterwards, and no verdict is anot
 
 import concurrent.futures
 import contextlib
+import glob
 import http.client
 import itertools
 import json
 import lzma
 import os
+import queue
 import random
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -24,17 +27,28 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
-from program import BUILD, CLIENT, DRIVER, PATIENCE, SERVER, Program, Server
+import ports
+from program import BUILD, CLIENT, DRIVER, PATIENCE, SERVER, Program, Server, wait_until
 from results import RESULTS, Results, batch, point, talk
 from tap import Tap
 
 UPLOADER = os.path.join(BUILD, "results-server", "uploader", "uploader")
 SHIM = os.path.join(BUILD, "tests", "fixtures", "refuse.so")
-KINDS = ("malloc write open accept fork mmap socket pipe epoll pwrite fsync pread send recv thread").split()
+KINDS = ("malloc write open accept fork mmap socket pipe epoll pwrite fsync rename pread send recv thread").split()
 SEED = int(os.environ.get("REFUSE_SEED", "7"))
-CASES = int(os.environ.get("REFUSE_CASES", "24"))
+CASES = int(os.environ.get("REFUSE_CASES", "14"))
 ONLY = os.environ.get("REFUSE_ONLY")
+THREADS = 4
 STATUSES = {0, 1, 2, 3, 4, 251}
+# As short as may be, and nothing in it that a slow machine could fail by.
+SCENARIO = """
+duration: 500ms
+sample-interval: 50ms
+checkpoints: 0
+limits: {recovery: 60s, stall: 60s, coverage: 0.01}
+servers: [{name: server, ready: {by: page, timeout: 110s}}]
+clients: [{name: client, server: server, pattern: bidi-stream, ready: {by: page, timeout: 110s}}]
+"""
 tap = Tap()
 
 
@@ -93,17 +107,73 @@ def unpacked_run():
     return folder
 
 
-def judges(verb):
+def judges(verb, runs=1):
     """A verdict on a recorded run is the same, or there is none."""
 
     def run(case):
-        status, out, _ = case.run(DRIVER, verb, recorded)
+        status, out, _ = case.run(DRIVER, verb, *runs * [recorded])
         if case.refusal is None:
             expected[verb] = status, out
         elif status not in (2, 3) and (status, out) != expected[verb]:
             raise Wrong("exit status %d, with another verdict than the run's: %s" % (status, out[-300:]))
 
     return run
+
+
+def charts(case):
+    """All that is drawn of a run, or a word."""
+    folder = os.path.join(case.folder, "run")
+    shutil.copytree(recorded, folder)
+    status, _, _ = case.run(DRIVER, "charts", folder)
+    drawn = sorted(os.listdir(folder) + os.listdir(os.path.join(folder, "charts")) if status == 0 else [])
+    if case.refusal is None:
+        expected["charts"] = drawn
+    elif status == 0 and drawn != expected["charts"]:
+        raise Wrong("exit status 0, and drawn is only " + " ".join(drawn))
+
+
+def left_behind(case):
+    """Processes that a run of the driver has started: they inherit what only it was given."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open("/proc/%s/environ" % pid, "rb") as file:
+            if case.counts_path.encode() in file.read():
+                found.append(pid)
+    return found
+
+
+def fleet(case):
+    """A run that passes has all of its record, whoever looks again; nothing outlives any."""
+    port = free_ports.get()
+    status, out, err = case.run(DRIVER, "--scenario", scenario, "--working-dir", os.path.join(case.folder, "runs"),
+                                "--base-port", str(port))
+    free_ports.put(port)
+    try:
+        wait_until(lambda: not left_behind(case))
+    except AssertionError:
+        raise Wrong("leaves processes behind: " + " ".join(left_behind(case))) from None
+    if status == 0:
+        (folder,) = glob.glob(os.path.join(case.folder, "runs", "*seed*"))
+        again = subprocess.run([DRIVER, "gate", folder], capture_output=True, text=True, timeout=PATIENCE)
+        if again.returncode != 0 or again.stdout != out:
+            raise Wrong("exit status 0, but judged again %d: %s" % (again.returncode, again.stdout + again.stderr))
+    if case.refusal is None and status not in (0, 4):
+        raise Wrong("without a refusal: exit status %d: %s%s" % (status, out, err))
+    # The fleet is healthy: whatever fails is the machine's fault. One that stands still lets no traffic flow.
+    if status == 1 and "no-traffic" not in out:
+        raise Wrong("fails a healthy fleet: " + out[-600:] + err[-600:])
+
+
+def delay(case):
+    """What it does for a connection may fail; its client gets an answer or an end."""
+    with listening(case, DRIVER, "delay", "--listen", "0", "--to", "127.0.0.1:%d" % peer.port,
+                   "--rtt", "1ms") as (_, port):
+        for _ in range(2 if port and not mute(case) else 0):
+            try:
+                subprocess.run([CLIENT, "--port", str(port), "--connect-timeout", "1s", "--call-timeout", "2s",
+                                "--num-calls", "3"], capture_output=True, timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                raise Wrong("lets a client wait for ever") from None
 
 
 def client(case):
@@ -211,7 +281,8 @@ def uploader(case):
         raise Wrong("another cause: " + err)
 
 
-PROGRAMS = {"driver gate": judges("gate"), "driver report": judges("report"), "stress-client": client,
+PROGRAMS = {"driver": fleet, "driver delay": delay, "driver gate": judges("gate"), "driver report": judges("report"),
+            "driver compare": judges("compare", 2), "driver charts": charts, "stress-client": client,
             "stress-server": server, "results-server": results, "uploader": uploader}
 
 
@@ -255,9 +326,15 @@ with open(SERVER, "rb") as binary:
         print("1..0 # SKIP sanitizers come before any other preload")
         sys.exit(0)
 expected = {}
+free_ports = queue.Queue()
+for _ in range(THREADS):
+    free_ports.put(ports.port())
 with tempfile.TemporaryDirectory() as scratch, Server() as peer, Results() as store, \
-        concurrent.futures.ThreadPoolExecutor(4) as threads:
+        concurrent.futures.ThreadPoolExecutor(THREADS) as threads:
     recorded = unpacked_run()
+    scenario = os.path.join(scratch, "scenario.yaml")
+    with open(scenario, "w", encoding="ascii") as text:
+        text.write(SCENARIO)
     for program_name, program_run in PROGRAMS.items():
         check(program_name, program_run, threads)
 tap.done()

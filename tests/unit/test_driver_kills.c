@@ -41,6 +41,11 @@ static struct world {
     unsigned breaches;
 } w;
 
+static double milliseconds(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
 static void look_again(void)
 {
     ev_timer_stop(w.f.loop, &w.timer);
@@ -56,7 +61,7 @@ static void strike_all(void)
     for (size_t i = 1; i <= CHILDREN; i++)
         kill(supervisor_process(w.f.supervisor, i)->child.pid, SIGKILL);
     print_message("# killed by another hand: %d, in %.3f ms\n", CHILDREN,
-                  (double)(clock_now_ns() - begun) / 1e6);
+                  milliseconds(clock_now_ns() - begun));
     for (size_t i = 1; i <= CHILDREN; i++) {
         while (!spawn_is_dead(&supervisor_process(w.f.supervisor, i)->child))
             poll(NULL, 0, 1);
@@ -108,11 +113,12 @@ static void over(void *user)
 
 static int set_up(void **state)
 {
+    const char *wanted = getenv("KILLS");
     char name[16];
 
     (void)state;
     memset(&w, 0, sizeof w);
-    w.wanted = getenv("KILLS") != NULL ? (unsigned)atoi(getenv("KILLS")) : KILLS;
+    w.wanted = wanted != NULL ? (unsigned)strtoul(wanted, NULL, 10) : KILLS;
     if (small_fleet_open(&w.f) < 0)
         return -1;
     w.f.settings.duration_ns = 3600 * NS_PER_S;
@@ -148,6 +154,17 @@ static void assert_restart(const struct run_incarnation_row *row,
     assert_in_range(next->ready_ns, next->spawn_ns, next->spawn_ns + READY_BOUND_NS);
 }
 
+static void assert_struck(const struct run_incarnation_row *row)
+{
+    if (row == NULL) {
+        fail_msg("no life is in the book");
+        return;
+    }
+    assert_int_equal(row->reason, REASON_SIGNAL);
+    assert_int_equal(row->exit_signal, SIGKILL);
+    assert_int_equal(row->ordered_ns, 0);
+}
+
 /* The book of one child: its rows, in the order of their numbers; how many kills there are in it.
  */
 static unsigned read_book(const struct run_incarnation_row *rows, size_t count, int64_t component)
@@ -170,10 +187,7 @@ static unsigned read_book(const struct run_incarnation_row *rows, size_t count, 
         }
         last = &rows[i];
     }
-    assert_non_null(last);
-    assert_int_equal(last->reason, REASON_SIGNAL);
-    assert_int_equal(last->exit_signal, SIGKILL);
-    assert_int_equal(last->ordered_ns, 0);
+    assert_struck(last);
     return kills;
 }
 
@@ -200,11 +214,10 @@ static void tell_times(const struct run_incarnation_row *rows, size_t count)
     }
     qsort(took, restarts, sizeof *took, compare_times);
     print_message("# the first %d kills were ordered within %.3f ms\n", CHILDREN,
-                  (double)(last - first) / 1e6);
-    print_message(
-        "# %zu restarts; from start to ready: median %.1f ms, p99 %.1f ms, worst %.1f ms\n",
-        restarts, (double)took[restarts / 2] / 1e6, (double)took[restarts * 99 / 100] / 1e6,
-        (double)took[restarts - 1] / 1e6);
+                  milliseconds(last - first));
+    print_message("# %zu restarts; start to ready: median %.1f ms, p99 %.1f ms, worst %.1f ms\n",
+                  restarts, milliseconds(took[restarts / 2]),
+                  milliseconds(took[restarts * 99 / 100]), milliseconds(took[restarts - 1]));
     free(took);
 }
 
