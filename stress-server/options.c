@@ -119,6 +119,8 @@ static const struct option_spec specs[] = {
      options_set_period, MEMBER(keepalive_timeout_ns)},
     {"permit-keepalive", 0, "T", "clients may PING so often with no reply due (5m)",
      options_set_period, MEMBER(permit_keepalive_ns)},
+    {"max-connections", 0, "N", "refuse more at a time than N, by RST (no limit)", options_set_u64,
+     MEMBER(max_connections)},
     {"relay-queue", 0, "N", "events that a subscriber may be behind (1024)", options_set_u64,
      MEMBER(relay.queue)},
     {"slow-subscriber", 0, "WHAT",

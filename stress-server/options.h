@@ -23,6 +23,7 @@ struct options {
     int threads;          /* event loops, 1 to OPTIONS_THREADS_MAX */
     uint64_t drain_ns;
     uint64_t keepalive_ns, keepalive_timeout_ns, permit_keepalive_ns; /* server.h; 0: not given */
+    uint64_t max_connections;                                         /* 0: no limit */
     struct relay_config relay;
     uint64_t message_size;    /* body bytes of each reply; 0: 128 to 256 */
     const char *event_db;     /* file; NULL: none */

@@ -21,6 +21,7 @@ struct app {
     struct tls_context *former;  /* still used by a worker; NULL at rest */
     struct telemetry *telemetry; /* NULL: run by hand */
     struct broker *broker;
+    struct admission admission; /* used if there is a limit */
     struct worker_config config;
     struct worker *workers[OPTIONS_THREADS_MAX]; /* the first on this thread */
     int count;
@@ -191,20 +192,22 @@ static bool make_workers(struct app *app, char *error, size_t cap)
 {
     const struct options *o = app->options;
 
-    app->config = (struct worker_config){.host = o->host,
-                                         .tls = app->tls,
-                                         .leak = &o->leak,
-                                         .healthy = &o->healthy,
-                                         .broker = app->broker,
-                                         .drain_ns = o->drain_ns,
-                                         .message_size = (uint32_t)o->message_size,
-                                         .keepalive_ns = o->keepalive_ns,
-                                         .keepalive_timeout_ns = o->keepalive_timeout_ns,
-                                         .permit_keepalive_ns = o->permit_keepalive_ns,
-                                         .alone = o->threads == 1,
-                                         .drained = on_drained,
-                                         .obeyed = on_obeyed,
-                                         .arg = app};
+    app->config =
+        (struct worker_config){.host = o->host,
+                               .tls = app->tls,
+                               .leak = &o->leak,
+                               .healthy = &o->healthy,
+                               .broker = app->broker,
+                               .drain_ns = o->drain_ns,
+                               .message_size = (uint32_t)o->message_size,
+                               .keepalive_ns = o->keepalive_ns,
+                               .keepalive_timeout_ns = o->keepalive_timeout_ns,
+                               .permit_keepalive_ns = o->permit_keepalive_ns,
+                               .admission = o->max_connections == 0 ? NULL : &app->admission,
+                               .alone = o->threads == 1,
+                               .drained = on_drained,
+                               .obeyed = on_obeyed,
+                               .arg = app};
     while (app->count < o->threads) {
         struct worker *worker =
             worker_new(&app->config, (uint16_t)o->port, app->workers[0], error, cap);
@@ -400,6 +403,7 @@ int serve(const struct options *options)
     bool served;
 
     app.options = options;
+    app.admission.max = options->max_connections;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a limit on files ends the writing of them, not the process */
     raise_descriptor_limit();

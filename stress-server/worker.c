@@ -203,6 +203,7 @@ static bool set_up(struct worker *worker, uint16_t port, bool first, char *error
         .keepalive_ns = config->keepalive_ns,
         .keepalive_timeout_ns = config->keepalive_timeout_ns,
         .permit_keepalive_ns = config->permit_keepalive_ns,
+        .admission = config->admission,
         .methods = services_methods,
         .user = &worker->services,
     };

@@ -21,6 +21,7 @@ struct worker_config {
     uint64_t drain_ns;
     uint32_t message_size;                                            /* services.h */
     uint64_t keepalive_ns, keepalive_timeout_ns, permit_keepalive_ns; /* server.h */
+    struct admission *admission;                                      /* of all workers, or NULL */
     bool alone; /* the only worker: nobody else reads its counters or joins its port */
     void (*drained)(void *arg); /* in the worker's thread, once, after worker_drain */
     void (*obeyed)(void *arg);  /* there too: look at worker_pause again */

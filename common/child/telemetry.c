@@ -73,6 +73,7 @@ static void fill_traffic(struct metric_values *m, const struct engine_stats *s)
     metric_set(m, METRIC_BYTES_SENT, (int64_t)s->bytes_sent);
     metric_set(m, METRIC_BYTES_RECEIVED, (int64_t)s->bytes_received);
     metric_set(m, METRIC_ACCEPTS_REFUSED, (int64_t)s->accepts_refused);
+    metric_set(m, METRIC_CONNECTIONS_REFUSED, (int64_t)s->connections_refused);
     metric_set(m, METRIC_LIMITED, (int64_t)s->limited);
     metric_set(m, METRIC_RESETS, (int64_t)s->resets);
     metric_set(m, METRIC_CANCELS, (int64_t)s->cancels);

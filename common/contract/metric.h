@@ -37,6 +37,8 @@ enum metric_source { METRIC_PAGE, METRIC_PROC };
     X(STALLS, 28, "stalls", "1", COUNTER, PAGE) /* a peer let its window run out, and came back */ \
     X(LIMITED, 29, "limited", "1", COUNTER,                                                        \
       PAGE) /* connections ended for what they sent: floods */                                     \
+    X(CONNECTIONS_REFUSED, 45, "connections_refused", "1", COUNTER,                                \
+      PAGE) /* by --max-connections */                                                             \
     /* the relay, once it has taken an event; absent before */                                     \
     X(EVENTS_ACCEPTED, 40, "events_accepted", "1", COUNTER, PAGE)                                  \
     X(EVENTS_DELIVERED, 41, "events_delivered", "1", COUNTER, PAGE)                                \

@@ -251,6 +251,7 @@ void engine_stats_add(struct engine_stats *sum, const struct engine_stats *more)
     sum->bytes_received += more->bytes_received;
     sum->protocol_errors += more->protocol_errors;
     sum->limited += more->limited;
+    sum->connections_refused += more->connections_refused;
     sum->memory_drops += more->memory_drops;
     sum->accepts_refused += more->accepts_refused;
     sum->resets += more->resets;

@@ -29,15 +29,16 @@ struct engine_stats {
     uint64_t messages_sent, messages_received; /* counted by prefix, both ends */
     uint64_t bytes_sent, bytes_received;       /* message bytes with their prefixes */
     uint64_t protocol_errors;
-    uint64_t limited;         /* connections ended at a limit of guard.h, or for their PINGs */
-    uint64_t memory_drops;    /* connections dropped because an allocation was refused */
-    uint64_t accepts_refused; /* accept(2) had no descriptor or no memory; tried again later */
-    uint64_t resets;          /* connections that the peer ended by RST */
-    uint64_t cancels;         /* calls ended by RST_STREAM with CANCEL, by either end */
-    uint64_t trailers_cut;    /* of them, on a server: while the status waited to be sent */
-    uint64_t early_ends;      /* calls that the server ended while the client was still sending */
-    uint64_t streams_closed;  /* refused ones too; not those that end with their connection */
-    uint64_t header_blocks;   /* received */
+    uint64_t limited;             /* connections ended at a limit of guard.h, or for their PINGs */
+    uint64_t memory_drops;        /* connections dropped because an allocation was refused */
+    uint64_t connections_refused; /* connections refused by the server's admission */
+    uint64_t accepts_refused;     /* accept(2) had no descriptor or no memory; tried again later */
+    uint64_t resets;              /* connections that the peer ended by RST */
+    uint64_t cancels;             /* calls ended by RST_STREAM with CANCEL, by either end */
+    uint64_t trailers_cut;        /* of them, on a server: while the status waited to be sent */
+    uint64_t early_ends;     /* calls that the server ended while the client was still sending */
+    uint64_t streams_closed; /* refused ones too; not those that end with their connection */
+    uint64_t header_blocks;  /* received */
     uint64_t stalls; /* how often a peer let a connection's window run out, and opened it again */
     uint64_t first_message_ns; /* when the first message arrived; 0 before */
 };

@@ -98,6 +98,7 @@ static void free_conn(struct server_conn *sc)
     conn_release(&sc->session.conn);
     unlink_conn(sc);
     mem_free(MEM_APP, sc);
+    admission_give_back(server->config.admission);
     loop_count_end(server->loop, opened);
     if (server->draining && server->conns == NULL && server->drained != NULL) {
         void (*drained)(void *arg) = server->drained;
@@ -140,6 +141,16 @@ static bool on_open(struct conn *conn)
 static const struct conn_ops conn_ops = {
     .on_open = on_open, .on_resume = session_resume, .on_end = on_end};
 
+static void refuse(struct server *server, int fd)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+    server->loop->stats.connections_refused++;
+    admission_tell(server->config.admission);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(fd);
+}
+
 static void adopt(struct server *server, int fd)
 {
     struct server_conn *sc = mem_calloc(MEM_APP, 1, sizeof *sc);
@@ -151,6 +162,7 @@ static void adopt(struct server *server, int fd)
     if (sc == NULL || (server->config.tls != NULL &&
                        !transport_init_tls(transport, fd, server->config.tls, NULL, NULL))) {
         server->loop->stats.memory_drops++;
+        admission_give_back(server->config.admission);
         mem_free(MEM_APP, sc);
         close(fd);
         return;
@@ -199,7 +211,9 @@ static void on_acceptable(struct ev_loop *ev, ev_io *w, int revents)
     for (int budget = ACCEPT_BUDGET; budget > 0; budget--) {
         int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (fd >= 0) {
+        if (fd >= 0 && !admission_take(server->config.admission)) {
+            refuse(server, fd);
+        } else if (fd >= 0) {
             adopt(server, fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             pause_accepting(server);

@@ -2,6 +2,7 @@
 #ifndef FLATLINE_ENGINE_SERVER_H
 #define FLATLINE_ENGINE_SERVER_H
 
+#include "common/engine/admission.h"
 #include "common/engine/grpc.h"
 #include "common/engine/loop.h"
 #include "common/engine/tls.h"
@@ -28,7 +29,8 @@ struct server_config {
     uint64_t keepalive_ns, keepalive_timeout_ns; /* 0: no keepalive */
     /* Clients may PING so often while they are sent nothing; 0: SESSION_PERMIT_NS (session.h). */
     uint64_t permit_keepalive_ns;
-    void *user; /* call_user */
+    struct admission *admission; /* NULL: all connections are taken */
+    void *user;                  /* call_user */
 };
 
 struct server;

@@ -199,6 +199,28 @@ def test_all(how, cert, *options):
         tap.check("%s: the server lived through it" % how, status == 0, status, child.said())
 
 
+def is_refused(port):
+    with h2.Connection(port) as peer:
+        peer.send(h2.ping())
+        return peer.read() is None
+
+
+def test_admission():
+    with Child(SERVER, "--port", "0", "--max-connections", "3", "--threads", "2") as child:
+        port = int(child.wait_said(r"listening on \S+:(\d+)").group(1))
+        with h2.Connection(port) as first, h2.Connection(port) as second:
+            with h2.Connection(port) as third:
+                for peer in (first, second, third):
+                    peer.settle()
+                tap.check("--max-connections 3: a fourth is refused", all(is_refused(port) for _ in range(20)))
+                tap.check("... and the three are served", all(call(peer, 1)[-1].ends(1) for peer in (first, second, third)))
+            wait_until(lambda: not is_refused(port))
+        tap.check("... and who comes when one has gone is taken", True)
+        refused = child.metrics()["connections_refused"]
+        lines = child.said().count("as many as --max-connections allows")
+        tap.check("... refused ones are counted, and named in the log", refused >= 20 and lines >= 1, refused, child.said())
+
+
 @contextlib.contextmanager
 def slow(how, cert, *options):
     """Beside all else, for it takes its time: connections that never come to the end of their preface."""
@@ -222,6 +244,7 @@ with tempfile.TemporaryDirectory() as tls:
     subprocess.run([SERVER, "--make-cert", tls], check=True, stderr=subprocess.DEVNULL)
     pub, priv = os.path.join(tls, "cert.pem"), os.path.join(tls, "key.pem")
     secure = ("--secure", "--tls-pub", pub, "--tls-priv", priv)
+    test_admission()
     with slow("cleartext", None), slow("TLS", pub, *secure):
         test_all("cleartext", None)
         test_all("TLS", pub, *secure)
