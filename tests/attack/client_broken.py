@@ -1,11 +1,15 @@
-"""stress-client against servers that hang, drip or flood: what it makes of each, within its deadlines. Servers whose
-answers are wrong are in tests/interop/client_errors.py, certificates that are none in tests/e2e/client_traffic.sh."""
+"""stress-client against servers that hang, drip or flood, or whose TLS is not to be trusted: what it makes of each,
+within its deadlines. Servers whose answers are wrong are in tests/interop/client_errors.py."""
 
 import concurrent.futures
 import os
 import re
+import ssl
+import subprocess
 import sys
+import tempfile
 import time
+import warnings
 
 sys.path.insert(0, os.path.join(os.environ["top_srcdir"], "tests", "lib"))
 import h2raw as h2
@@ -70,6 +74,10 @@ def dripping(listener):
         return until_closed(peer)
 
 
+# A message of 4 MiB that is never whole, in as many frames as the window of a stream has bytes.
+CRUMBS = h2.data(1, b"\0\0\x40\0\0") + h2.data(1, b"x") * 65000
+
+
 def bomb():
     """A field of 4 KB that seven frames of one byte each repeat: a list of 400 MB."""
     indexed = b"\x40" + h2.text("x-bomb") + h2.text("b" * 3900)
@@ -91,6 +99,8 @@ CASES = (
     ("half a reply, then silence", answering(REPLY[:-100]), CALL, DEADLINE, HANG),
     ("a window that never opens", answering(b"", preface=SHUT), CALL, DEADLINE, HANG),
     ("a reply byte by byte", dripping, CALL, DEADLINE, HANG),
+    ("a message in frames of one byte, without end", answering(h2.headers(1, h2.block(HEADERS)) + CRUMBS), CALL, DEADLINE,
+     HANG),
     ("GOAWAY in mid-stream, then silence", answering(h2.frame(h2.GOAWAY, 0, 0, b"\0\0\0\1" + bytes(4)) + REPLY), CALL,
      DEADLINE, HANG),
     ("a good reply in time", answering(REPLY + TRAILERS), CALL, None, 0),
@@ -112,6 +122,103 @@ def play(case):
             return closed, client.process.wait(LATE), client.said(), time.monotonic() - begun
 
 
+CA = """
+[ca]
+default_ca = own
+[own]
+database = {0}/index
+serial = {0}/serial
+new_certs_dir = {0}
+default_md = sha256
+policy = names
+x509_extensions = more
+unique_subject = no
+[names]
+commonName = supplied
+[more]
+subjectAltName = DNS:{1},IP:{2}
+"""
+
+
+def certify(folder, name, host="localhost", address="127.0.0.1", begin=2020, end=2099):
+    """NAME.pem in that folder, signed by its own NAME.key."""
+    key, request, config = [os.path.join(folder, name + end) for end in (".key", ".csr", ".cnf")]
+    for path, text in (("index", ""), ("serial", "01"), (name + ".cnf", CA.format(folder, host, address))):
+        with open(os.path.join(folder, path), "w") as file:
+            file.write(text)
+    make = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request]
+    sign = ["ca", "-batch", "-notext", "-selfsign", "-config", config, "-keyfile", key, "-in", request]
+    dates = ["-startdate", "%d0101000000Z" % begin, "-enddate", "%d0101000000Z" % end]
+    for words in (make + ["-subj", "/CN=" + host], sign + dates + ["-out", os.path.join(folder, name + ".pem")]):
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+
+def over_tls(folder, name, protocols=("h2",), old=False):
+    """A server's context."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*[os.path.join(folder, name + end) for end in (".pem", ".key")])
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    if old:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
+def shake_hands(listener, context):
+    """Until the client has gone; None: what it gets is cleartext HTTP/2."""
+    peer, _ = listener.accept()
+    peer.settimeout(LATE)
+    with peer:
+        try:
+            if context is None:
+                peer.sendall(h2.settings())
+            else:
+                peer = context.wrap_socket(peer, server_side=True)
+            while peer.recv(4096):
+                pass
+        except (ConnectionError, ssl.SSLError):
+            pass
+        finally:
+            peer.close()
+
+
+def secure_cases(folder):
+    """What, the server's context, the authority that the client trusts (None: it speaks cleartext), its words."""
+    certify(folder, "good")
+    certify(folder, "expired", end=2021)
+    certify(folder, "early", begin=2098)
+    certify(folder, "elsewhere", host="elsewhere", address="127.0.0.9")
+    refused = "TLS handshake or certificate refused: "
+    return (
+        ("a certificate that has expired", over_tls(folder, "expired"), "expired", refused + ".*has expired"),
+        ("one that is not yet valid", over_tls(folder, "early"), "early", refused + ".*not yet valid"),
+        ("one of another host", over_tls(folder, "elsewhere"), "elsewhere", refused + ".*mismatch"),
+        ("one of an unknown authority", over_tls(folder, "good"), "elsewhere", refused + ".*(self-signed|issuer)"),
+        ("no ALPN", over_tls(folder, "good", ()), "good", refused + ".*no ALPN h2"),
+        ("an ALPN without h2", over_tls(folder, "good", ("http/1.1",)), "good", refused + ".*no ALPN h2"),
+        ("TLS 1.1", over_tls(folder, "good", old=True), "good", refused + ".*protocol version"),
+        ("cleartext to a client that wants TLS", None, "good", refused + ".*wrong version number"),
+        ("TLS to a client that wants cleartext", over_tls(folder, "good"), None, "Connection reset|closed by the peer"),
+    )
+
+
+def test_secure():
+    with tempfile.TemporaryDirectory() as folder:
+        for what, context, trusted, expected in secure_cases(folder):
+            with h2.listen() as listener:
+                secure = ("--secure", "--cert-store-from-path", os.path.join(folder, "%s.pem" % trusted)) if trusted else ()
+                port = str(listener.getsockname()[1])
+                with Program(CLIENT, "--port", port, *secure, "--non-streaming") as client:
+                    shake_hands(listener, context)
+                    status, said = client.process.wait(LATE), client.said()
+            line = re.search(r"^stress-client: \S+: connection 1: (.*)$", said, re.MULTILINE)
+            right = status == 1 and line is not None and re.search(expected, line.group(1)) is not None
+            tap.check("%s: exit 1 and '%s'" % (what, expected), right, status, said)
+
+
 with concurrent.futures.ThreadPoolExecutor(4) as pool:
     for (what, _, _, expected, least), (closed, status, said, took) in zip(CASES, pool.map(play, CASES)):
         line = re.search(r"^stress-client: \S+: connection 1: (.*)$", said, re.MULTILINE)
@@ -123,6 +230,7 @@ with concurrent.futures.ThreadPoolExecutor(4) as pool:
         if least:
             tap.check("... not before its time", took >= least, took)
 
+test_secure()
 for words in (("--probe",), ("--service", "interop", "--non-streaming")):
     with Program(CLIENT, "--port", "1", "--call-timeout", "1s", *words) as client:
         status, said = client.process.wait(LATE), client.said()
