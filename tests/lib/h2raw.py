@@ -7,6 +7,7 @@ connection that sends them as they are.
 """
 
 import collections
+import ctypes
 import socket
 import ssl
 import struct
@@ -191,6 +192,13 @@ class Connection:
             self.socket.sendall(octets)
         except (ConnectionError, ssl.SSLError):
             pass  # what the peer had to say about it is still to be read
+
+    def vanish(self):
+        """From now on the peer hears no more of us, not even what TCP itself would answer: a socket filter drops all
+        that comes."""
+        nothing = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF_RET, 0 bytes
+        program = struct.pack("HL", 1, ctypes.addressof(nothing))
+        self.socket.setsockopt(socket.SOL_SOCKET, 26, program)  # SO_ATTACH_FILTER
 
     def _fill(self, size):
         while len(self.buffer) < size and not self.over:
