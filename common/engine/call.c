@@ -53,13 +53,28 @@ bool call_put_metadata(struct call *call, const struct grpc_metadata *metadata, 
     return metadata_add(trailing ? &call->trailing : &call->leading, metadata);
 }
 
-struct call *call_new(struct session *s, const struct call_ops *ops)
+/* How far behind the call. */
+static size_t deadline_at(const struct call_ops *ops)
 {
-    struct call *call =
-        mem_pool_calloc(&s->conn.loop->pool, MEM_APP, sizeof *call + ops->state_size);
+    size_t end = sizeof(struct call) + ops->state_size, align = _Alignof(ev_timer);
+
+    return (end + align - 1) / align * align;
+}
+
+static ev_timer *deadline_of(struct call *call)
+{
+    return (ev_timer *)(void *)((char *)call + deadline_at(call->ops));
+}
+
+struct call *call_new(struct session *s, const struct call_ops *ops, bool timed)
+{
+    size_t size =
+        timed ? deadline_at(ops) + sizeof(ev_timer) : sizeof(struct call) + ops->state_size;
+    struct call *call = mem_pool_calloc(&s->conn.loop->pool, MEM_APP, size);
 
     if (call == NULL)
         return NULL;
+    call->timed = timed;
     call->session = s;
     call->ops = ops;
     call->next = s->first_call;
@@ -146,7 +161,8 @@ void call_end(struct call *call, uint32_t h2_error)
     resolve_status(call, h2_error, &status);
     if (call->session->put_off == call)
         call->session->put_off = NULL;
-    ev_timer_stop(call->session->conn.loop->ev, &call->deadline);
+    if (call->timed)
+        ev_timer_stop(call->session->conn.loop->ev, deadline_of(call));
     unlink_call(call);
     if (status.code == GRPC_OK)
         stats_of(call)->calls_done++;
@@ -283,9 +299,10 @@ static void on_deadline(struct ev_loop *ev, ev_timer *w, int revents)
 void call_set_deadline(struct call *call, uint64_t timeout_ns)
 {
     struct ev_loop *ev = call->session->conn.loop->ev;
+    ev_timer *deadline = deadline_of(call);
 
-    ev_timer_init(&call->deadline, on_deadline, (double)timeout_ns / 1e9, 0.);
-    call->deadline.data = call;
+    ev_timer_init(deadline, on_deadline, (double)timeout_ns / 1e9, 0.);
+    deadline->data = call;
     ev_now_update(ev); /* it counts from now, not from when the loop woke last */
-    ev_timer_start(ev, &call->deadline);
+    ev_timer_start(ev, deadline);
 }

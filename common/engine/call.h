@@ -50,15 +50,15 @@ struct call {
     struct codec_buffer queue; /* outgoing bytes not yet taken */
     struct codec_buffer raw;   /* a message of the producer before compression */
     struct codec_buffer leading, trailing; /* server: metadata to send (metadata.h) */
-    size_t queue_taken;
+    uint32_t queue_taken;
     char *message; /* of the status, decoded; NULL: empty */
-    ev_timer deadline;
     int32_t stream_id;
     int32_t status;       /* the call's status once known */
     int32_t http_status;  /* client: of the response */
     uint8_t in_encoding;  /* enum grpc_encoding, by the peer's grpc-encoding */
     uint8_t out_encoding; /* and ours */
     uint8_t accepted;     /* a bit for each encoding that the peer takes */
+    bool timed;           /* may have a deadline: its timer lies behind the state */
     bool started;         /* server: response submitted */
     bool finished;        /* call_finish or call_half_close was called */
     bool ended;           /* server: the status was handed to nghttp2 */
@@ -73,8 +73,8 @@ struct call {
     _Alignas(max_align_t) unsigned char state[];
 };
 
-/* Puts the call into the session's list. NULL: out of memory. */
-struct call *call_new(struct session *s, const struct call_ops *ops);
+/* Puts the call into the session's list. timed: there will be a deadline. NULL: out of memory. */
+struct call *call_new(struct session *s, const struct call_ops *ops, bool timed);
 /* Calls on_done and frees: the one end of every call. h2_error: of the stream, or CALL_LOST. */
 #define CALL_LOST UINT32_MAX
 void call_end(struct call *call, uint32_t h2_error);
@@ -106,7 +106,7 @@ nghttp2_data_provider call_provider(struct call *call);
 /* A late turn (loop_internal.h): packs what waits for it, and sends. */
 void call_pack_late(struct session *s);
 
-/* Starts the deadline timer. */
+/* Starts the deadline timer of a timed call. */
 void call_set_deadline(struct call *call, uint64_t timeout_ns);
 
 /* Ends the stream from our side with a status of our own (client) or as an answer (server). */

@@ -58,7 +58,7 @@ static size_t take_queue(struct call *call, uint8_t *out, size_t cap)
     if (n == 0)
         return 0;
     memcpy(out, call->queue.data + call->queue_taken, n);
-    call->queue_taken += n;
+    call->queue_taken += (uint32_t)n;
     if (call->queue_taken == call->queue.size) {
         codec_buffer_free(&call->queue);
         call->queue_taken = 0;

@@ -331,14 +331,16 @@ struct call *client_call(struct client *client, const char *path, const struct c
 
     if (s->conn.state != CONN_OPEN || s->conn.h2 == NULL || s->goaway)
         return NULL;
-    call = call_new(s, ops);
+    if (options == NULL)
+        options = &none;
+    call = call_new(s, ops, options->timeout_ns != 0);
     if (call == NULL)
         return NULL;
-    if (!start_call(client, call, path, options != NULL ? options : &none)) {
+    if (!start_call(client, call, path, options)) {
         call_abandon(call);
         return NULL;
     }
-    if (options != NULL && options->timeout_ns != 0)
+    if (options->timeout_ns != 0)
         call_set_deadline(call, options->timeout_ns);
     conn_wake(&s->conn);
     return call;

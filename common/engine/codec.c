@@ -57,11 +57,13 @@ static bool make_room(struct codec_buffer *buffer, size_t more)
         return true;
     while (cap - buffer->size < more)
         cap *= 2;
+    if (cap > UINT32_MAX)
+        return false;
     grown = mem_realloc(MEM_APP, buffer->data, cap);
     if (grown == NULL)
         return false;
     buffer->data = grown;
-    buffer->cap = cap;
+    buffer->cap = (uint32_t)cap;
     return true;
 }
 
@@ -71,7 +73,7 @@ bool codec_buffer_put(struct codec_buffer *buffer, const void *data, size_t size
         return false;
     if (size > 0)
         memcpy(buffer->data + buffer->size, data, size);
-    buffer->size += size;
+    buffer->size += (uint32_t)size;
     return true;
 }
 
@@ -136,7 +138,7 @@ static int inflate_all(z_stream *z, size_t limit, struct codec_buffer *out)
         z->next_out = out->data + out->size;
         z->avail_out = (unsigned)room;
         rv = inflate(z, Z_NO_FLUSH);
-        out->size += room - z->avail_out;
+        out->size += (uint32_t)room - z->avail_out;
         if (out->size - start > limit)
             return GRPC_RESOURCE_EXHAUSTED;
         if (rv == Z_STREAM_END)

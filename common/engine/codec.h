@@ -20,10 +20,10 @@ struct codec;
 struct codec *codec_new(void);
 void codec_free(struct codec *codec);
 
-/* Bytes that grow as needed, in MEM_APP; all zero is empty. */
+/* Bytes that grow as needed, in MEM_APP, up to 2 GiB; all zero is empty. */
 struct codec_buffer {
     uint8_t *data;
-    size_t size, cap;
+    uint32_t size, cap;
 };
 static inline void codec_buffer_free(struct codec_buffer *buffer)
 {

@@ -102,7 +102,7 @@ static void accept_request(struct session *s, int32_t stream_id)
         submit_refusal(s, stream_id);
         return;
     }
-    call = call_new(s, head->ops);
+    call = call_new(s, head->ops, head->timeout);
     if (call == NULL) {
         session_check(s, nghttp2_submit_rst_stream(s->conn.h2, NGHTTP2_FLAG_NONE, stream_id,
                                                    NGHTTP2_ENHANCE_YOUR_CALM));
