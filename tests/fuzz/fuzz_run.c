@@ -1,12 +1,15 @@
 /*
  * A run folder from somebody else: a healthy run, damaged in its bytes or in its values, is refused
- * with one line or judged, and its verdicts are lines too. Input: pieces of five bytes. 'b' first,
- * then each piece is an offset (3 bytes, little endian), what to XOR there, and how many bytes on.
- * 'v' first, then table, column, row, kind of value and a byte of it.
+ * with one line or judged, its verdicts are lines too, and it is told in every form (run_views.h).
+ * Input: pieces of five bytes. 'b' first, then each piece is an offset (3 bytes, little endian),
+ * what to XOR there, and how many bytes on. 'v' first, then table, column, row, kind of value and a
+ * byte of it.
  */
+#include "driver/evidence.h"
 #include "driver/gate.h"
 #include "tests/fixtures/synthetic_run.h"
 #include "tests/fuzz/require.h"
+#include "tests/fuzz/run_views.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -17,6 +20,7 @@
 #define PIECE 5
 #define PIECES_MOST 16
 #define NAME 64
+#define CHARTS_IN 3 /* inputs, one has its charts drawn */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -101,7 +105,12 @@ static const char *value(uint8_t kind, uint8_t byte)
                                          "'x'",
                                          "zeroblob(3000)",
                                          "x'ff00fe'",
-                                         "printf('%.*c', 9000, 'a')"};
+                                         "printf('%.*c', 9000, 'a')",
+                                         "'<script>''\"&\\'",
+                                         "'a' || char(10) || '`b` $(c) ' || char(27)",
+                                         "'server-stable-secure'",
+                                         "1008e9",
+                                         "1e12 + 1"};
     static char number[8];
     size_t which = kind % (sizeof values / sizeof *values + 1);
 
@@ -148,33 +157,38 @@ static uint8_t *damage_values(const uint8_t *pieces, size_t count, size_t *size)
 
 /* ---- what is made of it ---- */
 
-static void check_line(const char *line)
+static void check_verdicts(const struct verdict_list *verdicts)
 {
-    require(line[0] != '\0' && strchr(line, '\n') == NULL);
+    require(verdicts->count > 0);
+    for (size_t i = 0; i < verdicts->count; i++) {
+        require(verdicts->items[i].outcome <= OUTCOME_INCONCLUSIVE);
+        check_line(verdicts->items[i].text);
+    }
 }
 
-static bool judge(struct run_reader *run)
+static bool judge(struct run_reader *run, unsigned which)
 {
-    bool judged;
+    struct gate_limits limits = limits_of_run(run);
     struct verdict_list verdicts = {0};
     char error[1000] = "";
+    struct evidence *evidence = evidence_new(run, &limits, error, sizeof error);
 
-    judged = gate_judge(run, NULL, &verdicts, error, sizeof error);
-    if (judged) {
-        require(verdicts.count > 0);
-        for (size_t i = 0; i < verdicts.count; i++) {
-            require(verdicts.items[i].outcome <= OUTCOME_INCONCLUSIVE);
-            check_line(verdicts.items[i].text);
-        }
-    } else {
+    if (evidence == NULL) {
         check_line(error);
+        return false;
     }
+    require(gate_judge_evidence(evidence, &verdicts));
+    check_verdicts(&verdicts);
+    run_report_check(run, evidence, &verdicts, which);
+    if (which % CHARTS_IN == 0)
+        run_charts_check(run, &verdicts);
     verdict_list_free(&verdicts);
-    return judged;
+    evidence_free(evidence);
+    return true;
 }
 
 /* False: it was refused. */
-static bool read_it(const uint8_t *image, size_t size)
+static bool read_it(const uint8_t *image, size_t size, unsigned which)
 {
     char error[1000] = "";
     FILE *out;
@@ -187,7 +201,7 @@ static bool read_it(const uint8_t *image, size_t size)
     if (run == NULL)
         check_line(error);
     else
-        judged = judge(run);
+        judged = judge(run, which);
     run_reader_free(run);
     return judged;
 }
@@ -195,6 +209,7 @@ static bool read_it(const uint8_t *image, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t count = size < 1 ? 0 : (size - 1) / PIECE, length;
+    unsigned which = 0; /* of what is made of it: an input sees some */
     uint8_t *image;
 
     if (size == 0 || count > PIECES_MOST)
@@ -209,7 +224,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(image, healthy, healthy_size);
         damage_bytes(image, data + 1, count);
     }
-    require(read_it(image, length) || count > 0);
+    for (size_t i = 0; i < size; i++)
+        which += data[i];
+    require(read_it(image, length, which) || count > 0);
     sqlite3_free(image);
     return 0;
 }
