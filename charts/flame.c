@@ -1,6 +1,7 @@
 #include "charts/flame.h"
 
 #include "charts/flame_page.h"
+#include "charts/output.h"
 #include "charts/text.h"
 #include "common/base/units.h"
 #include "common/run/stacks.h"
@@ -56,7 +57,9 @@ static bool draw(const char *run_dir, const char *component, const char *templat
         return true; /* an empty flame tells nothing; the report says so */
     }
     run_evidence_path(run_dir, component, "", path, sizeof path);
-    ok = put_page(path, component, &stacks, &guilty, template_dir, error, cap);
+    path[strlen(path) - 1] = '\0'; /* with a slash behind it a link would be followed */
+    ok = output_is_folder(path, error, cap) &&
+         put_page(path, component, &stacks, &guilty, template_dir, error, cap);
     run_stacks_free(&stacks);
     return ok;
 }
@@ -74,6 +77,8 @@ bool charts_flames(const char *run_dir, char *error, size_t cap)
     int count;
 
     snprintf(folder, sizeof folder, "%s/" RUN_EVIDENCE, run_dir);
+    if (access(folder, F_OK) == 0 && !output_is_folder(folder, error, cap))
+        return false;
     count = scandir(folder, &names, is_name, alphasort);
     if (count < 0)
         return errno == ENOENT || text_fail(error, cap, "%s: %s", folder, strerror(errno));

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct output {
@@ -57,9 +58,12 @@ static bool write_all(int fd, const char *text, size_t length)
 /* False with errno, and then the draft is gone. */
 static bool replace(const struct output *o)
 {
-    int fd = open(o->draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), saved;
+    int fd, saved;
     bool ok;
 
+    /* A new one: what is there may be a link to a file of ours, in a folder of somebody else. */
+    unlink(o->draft);
+    fd = open(o->draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         return false;
     ok = write_all(fd, o->text, o->length);
@@ -89,6 +93,16 @@ bool output_finish(struct output *o, char *error, size_t cap)
         ok = text_fail(error, cap, "cannot write %s: %s", o->path, strerror(errno));
     output_free(o);
     return ok;
+}
+
+bool output_is_folder(const char *path, char *error, size_t cap)
+{
+    struct stat info;
+
+    if (lstat(path, &info) != 0)
+        return text_fail(error, cap, "%s: %s", path, strerror(errno));
+    return S_ISDIR(info.st_mode) ||
+           text_fail(error, cap, "%s is no folder: move it away, and draw again", path);
 }
 
 void output_free(struct output *o)

@@ -18,6 +18,12 @@ FILE *output_file(struct output *o);
  */
 bool output_finish(struct output *o, char *error, size_t cap);
 
+/*
+ * Whether a path is a folder, and no link to one: a run folder may be somebody else's, and what is
+ * drawn is written below it. False: *error holds one line.
+ */
+bool output_is_folder(const char *path, char *error, size_t cap);
+
 /* Drops it. NULL is ignored. */
 void output_free(struct output *o);
 

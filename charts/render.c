@@ -157,6 +157,8 @@ static bool draw(struct drawing *d, char *error, size_t cap)
         return text_fail(error, cap, "charts: out of memory");
     if (mkdir(d->charts, 0755) != 0 && errno != EEXIST)
         return text_fail(error, cap, "cannot make %s: %s", d->charts, strerror(errno));
+    if (!output_is_folder(d->charts, error, cap))
+        return false;
     if (!make_temporary(d, error, cap) || !write_script(d, error, cap) ||
         !gnuplot_run(d->temporary, SCRIPT, error, cap))
         return false;

@@ -27,7 +27,7 @@ struct run_stacks {
     int64_t total; /* bytes */
 };
 
-/* RUN/evidence/NAME/FILE into out; returns out. */
+/* RUN/evidence/NAME/FILE into out, whatever the name: never a path out of there. Returns out. */
 char *run_evidence_path(const char *run_dir, const char *component, const char *file, char *out,
                         size_t cap);
 

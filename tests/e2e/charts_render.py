@@ -328,6 +328,17 @@ def failing():
               len(charts(run)) == 35 and not well_formed(run))
 
 
+def lured():
+    """A run folder from somebody else, with links to where no chart belongs."""
+    run, elsewhere = make("lure", "60s", "2s"), os.path.join(root, "elsewhere")
+    os.mkdir(elsewhere)
+    os.symlink(elsewhere, os.path.join(run, "charts"))
+    done = draw(run)
+    tap.check("charts that are elsewhere: refused in one line", done.returncode == 1 and
+              "charts is no folder" in done.stderr and done.stderr.count("\n") == 1, done.stderr)
+    tap.check("... and nothing is written there", os.listdir(elsewhere) == [], os.listdir(elsewhere))
+
+
 def full_disk():
     """The run on a small tmpfs in a mount namespace of its own, filled but for 60 KB."""
     run = os.path.join(root, "healthy")
@@ -363,6 +374,7 @@ try:
     odd()
     long()
     failing()
+    lured()
     full_disk()
     tap.done()
 finally:

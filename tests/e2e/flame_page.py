@@ -108,6 +108,14 @@ else:
     with open(page, "rb") as file:
         tap.check("drawn again it is the same", file.read() == first)
     tap.check("without stacks there is no page", os.listdir(os.path.join(run, "evidence", "client-without-stacks")) == [])
+    elsewhere = os.path.join(root, "elsewhere")
+    shutil.copytree(folder, elsewhere, ignore=shutil.ignore_patterns("flame.html"))
+    os.symlink(elsewhere, os.path.join(run, "evidence", "lure"))
+    done = draw(run)
+    tap.check("evidence that is elsewhere: it says so, and nothing is written there",
+              done.returncode == 0 and "lure is no folder" in done.stderr and not
+              os.path.exists(os.path.join(elsewhere, "flame.html")), done.returncode, done.stderr, os.listdir(elsewhere))
+    os.unlink(os.path.join(run, "evidence", "lure"))
     bare = os.path.join(root, "bare")
     shutil.copytree(CHARTS, bare, ignore=shutil.ignore_patterns("d3-*", "*.o", "*.a", "*.d", "web"))
     os.unlink(page)

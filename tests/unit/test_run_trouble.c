@@ -82,6 +82,16 @@ static void test_wrong_ids(void **state)
     assert_unreadable(scratch, "damaged: checkpoint 3 is out of order");
 }
 
+/* Which may take for ever, or read what is none of the run's. */
+static void test_view_for_a_table(void **state)
+{
+    (void)state;
+    synthetic_run_write(scratch);
+    synthetic_run_bend(scratch, "ALTER TABLE hold RENAME TO kept;"
+                                "CREATE VIEW hold AS SELECT component, from_ns, to_ns FROM kept");
+    assert_unreadable(scratch, "access to view \"hold\" prohibited");
+}
+
 static void test_truncated(void **state)
 {
     struct stat st;
@@ -390,6 +400,7 @@ int main(void)
         TEST(test_not_a_run),
         TEST(test_newer_schema),
         TEST(test_wrong_ids),
+        TEST(test_view_for_a_table),
         TEST(test_truncated),
         TEST(test_damaged_samples),
         TEST(test_strayed_sample),

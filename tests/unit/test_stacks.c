@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char folder[64], raw[128], stacks[128];
 
@@ -154,6 +155,27 @@ static void no_stacks_have_a_reason(void **state)
     assert_false(run_guilty_read(&guilty, folder, "client"));
 }
 
+/* A run folder from somebody else. */
+static void nothing_is_read_from_elsewhere(void **state)
+{
+    struct run_guilty guilty;
+    char path[256], outside[256];
+
+    (void)state;
+    snprintf(outside, sizeof outside, "%s/" RUN_WHY_FILE, folder);
+    write_text(outside, "secret\n");
+    assert_false(run_guilty_read(&guilty, folder, ".."));
+    assert_false(run_guilty_read(&guilty, folder, "server/../.."));
+    assert_string_equal(run_evidence_path("run", "../a/b", "f", path, sizeof path),
+                        "run/" RUN_EVIDENCE "/_._a_b/f");
+    run_evidence_path(folder, "server", RUN_WHY_FILE, path, sizeof path);
+    assert_int_equal(symlink(outside, path), 0);
+    assert_false(run_guilty_read(&guilty, folder, "server"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(run_guilty_read(&guilty, folder, "server")); /* at once */
+}
+
 static void names_as_long_as_they_come_fit(void **state)
 {
     char name[400], line[2100];
@@ -254,11 +276,12 @@ static void no_samples_are_no_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_jeprof_adds_is_taken_away),  TEST(what_did_not_stay_is_left_out),
-        TEST(what_was_replaced_is_no_growth),  TEST(a_missing_file_is_named),
-        TEST(the_guilty_one_is_who_kept_most), TEST(no_stacks_have_a_reason),
-        TEST(names_as_long_as_they_come_fit),  TEST(samples_of_a_program_and_the_kernel),
-        TEST(samples_of_other_languages),      TEST(no_samples_are_no_failure),
+        TEST(what_jeprof_adds_is_taken_away),      TEST(what_did_not_stay_is_left_out),
+        TEST(what_was_replaced_is_no_growth),      TEST(a_missing_file_is_named),
+        TEST(the_guilty_one_is_who_kept_most),     TEST(no_stacks_have_a_reason),
+        TEST(nothing_is_read_from_elsewhere),      TEST(names_as_long_as_they_come_fit),
+        TEST(samples_of_a_program_and_the_kernel), TEST(samples_of_other_languages),
+        TEST(no_samples_are_no_failure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
