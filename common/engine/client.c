@@ -268,39 +268,40 @@ struct client *client_new(struct engine_loop *loop, struct client_target *target
     return client;
 }
 
-static nghttp2_nv text_header(const char *name, const char *value, size_t size)
+static nghttp2_nv text_header(const char *name, const char *value, size_t size, uint8_t flags)
 {
     return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), size,
-                        NGHTTP2_NV_FLAG_NO_COPY_NAME};
+                        NGHTTP2_NV_FLAG_NO_COPY_NAME | flags};
 }
 
-/* The request's headers, custom ones in `custom`; path, options and custom are only read here. */
+/* Of texts that outlive the session: they are not copied. */
+#define LASTING(name, value) text_header(name, value, strlen(value), NGHTTP2_NV_FLAG_NO_COPY_VALUE)
+
+/* The request's headers, custom ones in `custom`; options and custom are only read here. */
 static int32_t submit_request(struct client *client, struct call *call, const char *path,
                               const struct client_call_options *options,
                               const struct codec_buffer *custom)
 {
     const struct client_target *target = client->target;
-    const char *scheme = target->config.tls == NULL ? "http" : "https";
-    const char *encoding = grpc_encoding_name(options->encoding);
     nghttp2_data_provider provider = call_provider(call);
     char timeout[GRPC_TIMEOUT_TEXT];
-    nghttp2_nv nv[10 + CALL_METADATA_MAX] = {
-        text_header(":method", "POST", 4),
-        text_header(":scheme", scheme, strlen(scheme)),
-        text_header(":path", path, strlen(path)),
-        text_header(":authority", target->authority, strlen(target->authority)),
-        text_header("te", "trailers", 8),
-        text_header("content-type", "application/grpc", 16),
-        text_header("user-agent", "grpc-c-flatline", 15),
-        text_header("grpc-accept-encoding", GRPC_ACCEPT_ENCODING, sizeof GRPC_ACCEPT_ENCODING - 1),
-    };
-    size_t count = 8;
+    nghttp2_nv nv[10 + CALL_METADATA_MAX];
+    size_t count = 0;
 
+    nv[count++] = LASTING(":method", "POST");
+    nv[count++] =
+        target->config.tls == NULL ? LASTING(":scheme", "http") : LASTING(":scheme", "https");
+    nv[count++] = LASTING(":path", path);
+    nv[count++] = LASTING(":authority", target->authority);
+    nv[count++] = LASTING("te", "trailers");
+    nv[count++] = LASTING("content-type", "application/grpc");
+    nv[count++] = LASTING("user-agent", "grpc-c-flatline");
+    nv[count++] = LASTING("grpc-accept-encoding", GRPC_ACCEPT_ENCODING);
     if (options->timeout_ns != 0)
-        nv[count++] =
-            text_header("grpc-timeout", timeout, grpc_timeout_format(options->timeout_ns, timeout));
+        nv[count++] = text_header("grpc-timeout", timeout,
+                                  grpc_timeout_format(options->timeout_ns, timeout), 0);
     if (options->encoding != GRPC_IDENTITY)
-        nv[count++] = text_header("grpc-encoding", encoding, strlen(encoding));
+        nv[count++] = LASTING("grpc-encoding", grpc_encoding_name(options->encoding));
     count += metadata_put(custom, nv + count, CALL_METADATA_MAX);
     return nghttp2_submit_request(client->session.conn.h2, NULL, nv, count, &provider, call);
 }

@@ -60,7 +60,7 @@ struct client_call_options {
 };
 
 /*
- * Starts a call; path outlives it, options (NULL: none) need not. NULL: no memory, or the
+ * Starts a call; path outlives the client, options (NULL: none) need not. NULL: no memory, or the
  * connection takes no calls any more. on_done always comes for a call that was returned.
  */
 struct call *client_call(struct client *client, const char *path, const struct call_ops *ops,

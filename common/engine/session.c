@@ -6,7 +6,6 @@
 #include "common/engine/mem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_CONCURRENT_STREAMS 256
@@ -124,6 +123,16 @@ static void accept_request(struct session *s, int32_t stream_id)
 
 /* Header blocks: the response and its trailers. */
 
+/* nghttp2 lets nothing pass but three digits. */
+static int32_t http_status(const char *digits, size_t size)
+{
+    int32_t status = 0;
+
+    for (size_t i = 0; i < size && digits[i] >= '0' && digits[i] <= '9'; i++)
+        status = 10 * status + (digits[i] - '0');
+    return status;
+}
+
 static void take_response_header(struct session *s, struct call *call, const char *name,
                                  size_t name_size, const char *value, size_t size, bool trailing)
 {
@@ -133,7 +142,7 @@ static void take_response_header(struct session *s, struct call *call, const cha
     if (s->head.list_size > HEAD_LIST_MAX) {
         call_fail(call, GRPC_RESOURCE_EXHAUSTED, "header list larger than the limit");
     } else if (name_is(name, name_size, ":status")) {
-        call->http_status = atoi(value);
+        call->http_status = http_status(value, size);
     } else if (name_is(name, name_size, "content-type")) {
         s->head.content_type = grpc_content_type_ok(value, size);
     } else if (name_is(name, name_size, "grpc-status")) {
