@@ -211,10 +211,15 @@ static void lose(struct uplink *uplink)
 static void on_said(struct ev_loop *ev, ev_io *watcher, int revents)
 {
     struct uplink *uplink = watcher->data;
-    ssize_t n = read(uplink->from, uplink->said_line + uplink->said_size,
-                     sizeof uplink->said_line - uplink->said_size);
+    ssize_t n;
 
-    (void)ev, (void)revents;
+    (void)ev;
+    if ((revents & EV_ERROR) != 0) {
+        lose(uplink); /* the kernel refuses to watch it */
+        return;
+    }
+    n = read(uplink->from, uplink->said_line + uplink->said_size,
+             sizeof uplink->said_line - uplink->said_size);
     if (n > 0) {
         uplink->said_size += (size_t)n;
         take_lines(uplink);
@@ -249,8 +254,7 @@ static void on_room(struct ev_loop *ev, ev_io *watcher, int revents)
 {
     struct uplink *uplink = watcher->data;
 
-    (void)revents;
-    if (!write_line(uplink))
+    if ((revents & EV_ERROR) != 0 || !write_line(uplink))
         lose(uplink);
     else if (is_sent(uplink))
         ev_io_stop(ev, watcher);

@@ -40,9 +40,14 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     struct link *link = watcher->data;
     char bytes[CHUNK], why[WHY];
-    ssize_t n = read(watcher->fd, bytes, sizeof bytes);
+    ssize_t n;
 
-    (void)loop, (void)revents;
+    (void)loop;
+    if ((revents & EV_ERROR) != 0) {
+        end_reading(link, "the kernel refuses to watch for its words");
+        return;
+    }
+    n = read(watcher->fd, bytes, sizeof bytes);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0)
@@ -88,8 +93,15 @@ static void write_on(struct link *link)
 
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
-    (void)loop, (void)revents;
-    write_on(watcher->data);
+    struct link *link = watcher->data;
+
+    (void)loop;
+    if ((revents & EV_ERROR) == 0) {
+        write_on(link);
+        return;
+    }
+    drop_unwritten(link);
+    close_watched(link, &link->writing);
 }
 
 struct link *link_new(struct ev_loop *loop, int from, int to, const struct link_hooks *hooks,

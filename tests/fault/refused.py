@@ -3,7 +3,7 @@
 places drawn with a seed. Whatever it was: no hang, no crash, an exit status of the table, a line that says why
 when it fails; what was acknowledged is there afterwards, and no verdict is another than the run's own.
 
-    REFUSE_SEED, REFUSE_CASES   another sample, a larger one (per program)
+    REFUSE_SEED, REFUSE_CASES   another sample, a larger one (per program); REFUSE_CASES=all: every place, which takes hours
     REFUSE_ONLY=NAME/malloc:17+ that case alone"""
 
 import concurrent.futures
@@ -36,7 +36,7 @@ UPLOADER = os.path.join(BUILD, "results-server", "uploader", "uploader")
 SHIM = os.path.join(BUILD, "tests", "fixtures", "refuse.so")
 KINDS = ("malloc write open accept fork mmap socket pipe epoll pwrite fsync rename pread send recv thread").split()
 SEED = int(os.environ.get("REFUSE_SEED", "7"))
-CASES = int(os.environ.get("REFUSE_CASES", "14"))
+CASES = os.environ.get("REFUSE_CASES", "14")
 ONLY = os.environ.get("REFUSE_ONLY")
 THREADS = 4
 STATUSES = {0, 1, 2, 3, 4, 251}
@@ -289,11 +289,14 @@ PROGRAMS = {"driver": fleet, "driver delay": delay, "driver gate": judges("gate"
 def sample(counts, draw):
     """Of every kind that the program calls: the first, and more at random, alone or with all after it."""
     used = [kind for kind in KINDS if counts[kind] > 0]
+    if CASES == "all":
+        return ["%s:%d%s" % (kind, number, after) for kind in used for number in range(1, counts[kind] + 1)
+                for after in ("", "+")]
     cases = ["%s:1%s" % (kind, draw.choice(["", "+"])) for kind in used]
-    while len(cases) < CASES:
+    while len(cases) < int(CASES):
         kind = draw.choice(used + ["malloc"])
         cases.append("%s:%d%s" % (kind, draw.randint(1, counts[kind]), draw.choice(["", "+"])))
-    return cases[:max(CASES, len(used))]
+    return cases
 
 
 def one(run, refusal):
