@@ -75,7 +75,7 @@ static void check_page(const struct facts *facts)
     bool written;
 
     sheet_open(&page);
-    written = page_write(page.file, facts, CHARTS_DIR, error, sizeof error);
+    written = page_write(page.file, facts, CHARTS_DATADIR, error, sizeof error);
     sheet_close(&page);
     if (!written)
         check_line(error);
