@@ -51,7 +51,8 @@ void hosts_put(FILE *out, const struct facts *f)
     if (f->host_count == 0)
         return;
     fputs("<section aria-labelledby=\"hosts\">\n<h2 id=\"hosts\">Hosts</h2>\n"
-          "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"hosts\">\n<table>\n"
+          "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table of "
+          "hosts\">\n<table>\n"
           "<thead><tr><th scope=\"col\">Host</th><th scope=\"col\">End</th>"
           "<th scope=\"col\">Address</th><th scope=\"col\">Processes</th>"
           "<th scope=\"col\">Failed</th><th scope=\"col\">Inconclusive</th>"

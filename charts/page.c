@@ -121,10 +121,12 @@ static void put_command(FILE *out, const struct run_info *info)
 {
     char *command = run_repeat(info);
 
-    fputs("<p class=\"again\">Repeat this run: <code>", out);
+    fputs("<section aria-labelledby=\"again\">\n<h2 id=\"again\">How to repeat it</h2>\n"
+          "<p class=\"again\"><code>",
+          out);
     if (command != NULL)
         text_put_xml(out, command);
-    fputs("</code></p>\n", out);
+    fputs("</code></p>\n</section>\n", out);
     free(command);
 }
 
@@ -152,7 +154,6 @@ static void put_facts(FILE *out, const struct facts *f)
     put_fact(out, f->host_count > 1 ? "Hosts" : "Host",
              info->host == NULL ? "unknown" : info->host);
     fputs("</dl>\n", out);
-    put_command(out, info);
     if (info->interrupted)
         fputs("<p>This run was interrupted; what was measured until then is shown.</p>\n", out);
     else if (!info->finished)
@@ -362,9 +363,10 @@ bool page_write(FILE *out, const struct facts *f, const char *template_dir, char
     put_sentence(out, f);
     fputs("</h1>\n</header>\n<main>\n", out);
     put_facts(out, f);
-    put_findings(out, f);
-    hosts_put(out, f);
     put_worst(out, f);
+    put_findings(out, f);
+    put_command(out, f->info);
+    hosts_put(out, f);
     if (!table_put(out, f) || !put_charts(out, f))
         return text_fail(error, cap, "charts: out of memory");
     fputs("</main>\n<script>\n", out);

@@ -127,7 +127,7 @@ bool table_put(FILE *out, const struct facts *f)
     if (order == NULL)
         return false;
     fputs("<section aria-labelledby=\"processes\">\n<h2 id=\"processes\">Every process</h2>\n"
-          "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"processes\">\n"
+          "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table of processes\">\n"
           "<table>\n<thead><tr><th scope=\"col\">Process</th><th scope=\"col\">Verdict</th>",
           out);
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
