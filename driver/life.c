@@ -494,6 +494,12 @@ void life_poll(struct life *life)
         log_debug("%s: its end was seen by looking", life->component->name);
 }
 
+bool life_is_moving(const struct life *life)
+{
+    return life->state == LIFE_STARTING || life->state == LIFE_DYING ||
+           life->state == LIFE_STOPPING || (life->lives && life->dead_ns != 0);
+}
+
 void life_plan_kill(struct life *life)
 {
     uint64_t from = life->ready_ns;

@@ -120,6 +120,9 @@ void life_dispatch(struct life *life, enum life_event event);
  */
 void life_poll(struct life *life);
 
+/* Whether its process is about to become ready, or to be gone, which life_poll finds out. */
+bool life_is_moving(const struct life *life);
+
 /* The supervisor's word for a component that was ready before the run began. */
 void life_plan_kill(struct life *life);
 

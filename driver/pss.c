@@ -16,6 +16,9 @@
 #define PID_BITS 22
 #define PID_MASK ((UINT64_C(1) << PID_BITS) - 1)
 
+/* Of a thousand processes all would cost several hundredths of a core. */
+#define PAUSE_LEAST_MS 25
+
 struct slot {
     atomic_int pid;
     atomic_uint_fast64_t reading; /* 0: none */
@@ -56,6 +59,8 @@ struct pss *pss_new(size_t slots, uint64_t period_ns)
         return NULL;
     pss->count = slots;
     pss->pause_ms = (int)(period_ns / slots / NS_PER_MS);
+    if (pss->pause_ms < PAUSE_LEAST_MS)
+        pss->pause_ms = PAUSE_LEAST_MS;
     pss->stop_fd = eventfd(0, EFD_CLOEXEC);
     if (pss->stop_fd < 0) {
         free(pss);

@@ -13,8 +13,8 @@
 
 struct pss;
 
-/* `slots` processes can be watched, each is read once in `period_ns`. NULL with errno on failure.
- */
+/* `slots` processes can be watched, each is read once in `period_ns`, but no more than 40 of them
+ * in a second. NULL with errno on failure. */
 struct pss *pss_new(size_t slots, uint64_t period_ns);
 
 /* Stops and joins the thread. NULL is ignored. */

@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-#define READY_POLL_S 0.02
+#define READY_POLL_S 0.02  /* between two looks at all lives, */
+#define SETTLED_POLL_S 0.1 /* ... when nobody is expected to change */
 
 enum phase {
     PHASE_IDLE,
@@ -124,19 +125,35 @@ static void settle(struct supervisor *s)
         ;
 }
 
+static void set_pace(struct supervisor *s, double period_s)
+{
+    if (s->ready_poll.repeat == period_s || !ev_is_active(&s->ready_poll))
+        return;
+    s->ready_poll.repeat = period_s;
+    ev_timer_again(s->shared.loop, &s->ready_poll);
+}
+
+/* Whoever died, or was killed or started, is soon another. */
 static void on_changed(void *user)
 {
-    settle(user);
+    struct supervisor *s = user;
+
+    set_pace(s, READY_POLL_S);
+    settle(s);
 }
 
 static void on_ready_poll(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
     struct supervisor *s = watcher->data;
+    bool moving = false;
 
     (void)loop, (void)revents;
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->count; i++) {
         life_poll(&s->lives[i]);
+        moving |= life_is_moving(&s->lives[i]);
+    }
     settle(s);
+    set_pace(s, moving || s->phase != PHASE_RUNNING ? READY_POLL_S : SETTLED_POLL_S);
 }
 
 struct supervisor *supervisor_new(struct ev_loop *loop, const struct supervisor_settings *settings,
@@ -211,6 +228,7 @@ void supervisor_revive(struct supervisor *s, size_t i)
 
 void supervisor_stop(struct supervisor *s)
 {
+    set_pace(s, READY_POLL_S);
     s->shared.running = false;
     s->shared.unjudged = false;
     if (s->phase >= PHASE_STOP_CLIENTS) {
