@@ -145,7 +145,7 @@ static void resolve_status(const struct call *call, uint32_t h2_error, struct gr
 
 static void release(struct call *call)
 {
-    codec_buffer_free(&call->whole);
+    call_release_whole(call);
     codec_buffer_free(&call->queue);
     codec_buffer_free(&call->raw);
     codec_buffer_free(&call->leading);

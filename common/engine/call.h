@@ -47,6 +47,7 @@ struct call {
     const struct call_ops *ops;
     struct framing in, out;
     struct codec_buffer whole; /* an incoming message under assembly; put off: what follows, too */
+    size_t held;               /* of it, that counts (guard.h) */
     struct codec_buffer queue; /* outgoing bytes not yet taken */
     struct codec_buffer raw;   /* a message of the producer before compression */
     struct codec_buffer leading, trailing; /* server: metadata to send (metadata.h) */
@@ -88,6 +89,8 @@ void call_abandon(struct call *call);
  */
 bool call_receive(struct call *call, const uint8_t *data, size_t size);
 bool call_receive_rest(struct call *call);
+/* Frees call->whole. */
+void call_release_whole(struct call *call);
 /* Incoming END_STREAM. */
 void call_remote_close(struct call *call);
 /* Client: a header of the response or its trailers. */

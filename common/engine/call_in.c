@@ -50,11 +50,37 @@ static int message_begin(struct call *call)
     return call->ops->on_message(call, call->in.left);
 }
 
+static void let_go(struct call *call)
+{
+    call->session->conn.loop->held -= call->held;
+    call->held = 0;
+}
+
+void call_release_whole(struct call *call)
+{
+    let_go(call);
+    codec_buffer_free(&call->whole);
+}
+
+/* Of a large message what has come, not what was announced: that costs the client nothing. */
+static bool hold(struct call *call, const uint8_t *data, size_t size)
+{
+    struct engine_loop *loop = call->session->conn.loop;
+
+    if (framing_length(&call->in) > GUARD_HELD_SMALL) {
+        if (loop->held_max - loop->held < size)
+            return false;
+        loop->held += size;
+        call->held += size;
+    }
+    return codec_buffer_put(&call->whole, data, size);
+}
+
 static int message_data(struct call *call, const uint8_t *data, size_t size)
 {
     call->in.left -= (uint32_t)size;
     if (is_assembled(call))
-        return codec_buffer_put(&call->whole, data, size) ? 0 : GRPC_RESOURCE_EXHAUSTED;
+        return hold(call, data, size) ? 0 : GRPC_RESOURCE_EXHAUSTED;
     return call->ops->on_data != NULL ? call->ops->on_data(call, data, size) : 0;
 }
 
@@ -117,7 +143,7 @@ static int message_end(struct call *call)
     else
         code =
             deliver(call, call->whole.data != NULL ? call->whole.data : &nothing, call->whole.size);
-    codec_buffer_free(&call->whole);
+    call_release_whole(call);
     return code;
 }
 
@@ -145,7 +171,7 @@ static const char *refusal_text(int code)
 {
     switch (code) {
     case GRPC_RESOURCE_EXHAUSTED:
-        return "message larger than the limit, or out of memory";
+        return "message larger than the limit, or no room for it";
     case GRPC_INTERNAL:
         return "compressed or malformed message prefix";
     default:
@@ -197,6 +223,7 @@ bool call_receive_rest(struct call *call)
     call->session->put_off = NULL;
     if (call->deaf)
         return true;
+    let_go(call);
     call->whole = (struct codec_buffer){.data = NULL};
     message_done(call);
     code = unpack_and_deliver(call, kept.data, size);

@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define GUARD_BURST 1000u
@@ -28,6 +29,19 @@
  * some 4 ms. */
 #define GUARD_WORK_NS (20 * NS_PER_MS)
 #define GUARD_SLICE_NS (2 * NS_PER_MS)
+
+/*
+ * Messages under assembly, of all connections of a loop, may have a part of the heap cap
+ * (RLIMIT_DATA), or so much where there is none: a client may leave each of its streams in the
+ * midst of one. Those up to GUARD_HELD_SMALL do not count: they cost hardly more than their
+ * streams.
+ */
+#define GUARD_HELD_PART 4
+#define GUARD_HELD_UNCAPPED ((size_t)256 << 20)
+#define GUARD_HELD_SMALL 4096u
+
+/* The limit by these, for this process as it is now. */
+size_t guard_held_max(void);
 
 /* All zero at first. */
 struct guard {

@@ -173,6 +173,7 @@ struct engine_loop *engine_loop_new(void)
         mem_free(MEM_APP, loop);
         return NULL;
     }
+    loop->held_max = guard_held_max();
     loop->tasks.next = loop->tasks.prev = &loop->tasks;
     loop->late.next = loop->late.prev = &loop->late;
     ev_timer_init(&loop->give_back, on_give_back, 0., 0.);

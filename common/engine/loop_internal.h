@@ -28,6 +28,7 @@ struct engine_loop {
     ev_prepare prepare;
     ev_idle idle;
     struct loop_task tasks; /* ring head */
+    size_t held, held_max;  /* bytes of messages under assembly; guard.h */
     struct loop_task late;  /* another: who waits for a turn to do heavy work */
     uint64_t worked_ns;     /* in heavy work, this turn */
     uint64_t slice_ns;      /* of it left to the late task that runs, whoever else waits */

@@ -17,9 +17,10 @@ ATTACKS = []
 
 UNARY = "/flatline.v1.Stress/NonStreaming"
 COLLECT = "/flatline.v1.Stress/ClientStreaming"
+BENCHMARK = "/grpc.testing.BenchmarkService/UnaryCall"
 STREAM = "/flatline.v1.Stress/ServerStreaming"
 BIDI = "/flatline.v1.Stress/BidiStreaming"
-HEAD = {path: h2.block(h2.request(path)) for path in (UNARY, COLLECT, STREAM, BIDI)}
+HEAD = {path: h2.block(h2.request(path)) for path in (UNARY, COLLECT, STREAM, BIDI, BENCHMARK)}
 WIDE = h2.PREFACE + h2.settings((h2.INITIAL_WINDOW, (1 << 31) - 1)) + h2.window(0, (1 << 31) - 65536)
 ENDLESS = h2.message(b"")  # a StreamRequest without count
 STREAMS = 256  # SETTINGS_MAX_CONCURRENT_STREAMS
@@ -291,6 +292,27 @@ def large_compressed(target):
                 if peer.over or got[-1].kind == h2.GOAWAY:
                     return ["ended for calls that it has to answer"]
     return []
+
+
+def nearly(peer, stream, size):
+    """A call whose message lacks its last byte; False: the server has ended it before."""
+    peer.send(h2.headers(stream, HEAD[BENCHMARK]) + h2.data(stream, b"\0" + struct.pack(">I", size)[:4]))
+    step = h2.data(stream, bytes(16384))
+    for _ in range(size // 32768 - 1):
+        peer.send(step * 2)
+        got = peer.frames(lambda one: one.ends(stream) or (one.kind, one.stream) == (h2.WINDOW_UPDATE, 0))
+        if not got or got[-1].kind != h2.WINDOW_UPDATE:
+            peer.settle()  # the window that was opened last is not the next stream's
+            return False
+    return True
+
+
+@attack("large messages that are never whole", "RFC 9113, 10.5")
+def never_whole(target):
+    with target.dial() as peer:
+        taken = sum(nearly(peer, stream, 4 << 20) for stream in ids(20))
+        peer.settle()
+        return [] if 0 < taken < 20 and not peer.over else ["%d of 20 are kept, ended: %s" % (taken, peer.over)]
 
 
 # Windows.
