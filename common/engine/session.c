@@ -1,16 +1,13 @@
 #include "common/engine/session.h"
 
-#include "common/base/clock.h"
 #include "common/engine/call.h"
 #include "common/engine/grpc_wire.h"
-#include "common/engine/mem.h"
+#include "common/engine/session_limits.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_CONCURRENT_STREAMS 256
-#define PING_STRIKES 2 /* see SESSION_PERMIT_NS */
-static const char too_many_pings[] = "too_many_pings";
 
 static struct session *session_of(void *user)
 {
@@ -168,34 +165,6 @@ static void check_response(struct session *s, struct call *call)
         call->ops->on_headers(call);
 }
 
-/* What a peer may not do, whether or not HTTP/2 has a word for it: the end of its connection. */
-
-/* debug: static, and for our log, too. */
-static void end_calmly(struct session *s, const char *debug, size_t size)
-{
-    if (s->limited)
-        return;
-    s->limited = true;
-    stats_of(s)->limited++;
-    stats_of(s)->protocol_errors += !s->conn.fault;
-    conn_fault(&s->conn, CLIENT_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM, debug);
-    session_check(s,
-                  nghttp2_submit_goaway(s->conn.h2, NGHTTP2_FLAG_NONE,
-                                        nghttp2_session_get_last_proc_stream_id(s->conn.h2),
-                                        NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)debug, size));
-    session_check(s, nghttp2_session_terminate_session(s->conn.h2, NGHTTP2_ENHANCE_YOUR_CALM));
-    /* It may never read that. */
-    conn_limit(&s->conn, SESSION_GOODBYE_NS);
-}
-
-static void spend(struct session *s)
-{
-    static const char flood[] = "too many frames that are no work";
-
-    if (!guard_spend(&s->guard, clock_now_ns()))
-        end_calmly(s, flood, sizeof flood - 1);
-}
-
 static bool is_no_work(const nghttp2_frame_hd *hd)
 {
     switch (hd->type) {
@@ -211,12 +180,10 @@ static bool is_no_work(const nghttp2_frame_hd *hd)
 /* One header more. False: the list is a bomb, and no more of it shall be looked at. */
 static bool list_is_bearable(struct session *s, size_t name_size, size_t size)
 {
-    static const char bomb[] = "header list far larger than the limit";
-
     s->head.list_size += (uint32_t)(name_size + size + HEADER_OVERHEAD);
     if (s->head.list_size <= GUARD_LIST_MAX)
         return true;
-    end_calmly(s, bomb, sizeof bomb - 1);
+    session_end_bomb(s);
     return false;
 }
 
@@ -238,7 +205,7 @@ static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *hd, void 
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (is_no_work(hd))
-        spend(s);
+        session_spend(s);
     if (!s->server || hd->type != NGHTTP2_HEADERS)
         return 0;
     if (id > last) {
@@ -269,23 +236,33 @@ static void take_request_header(struct session *s, const char *name, size_t name
     head_take_request(&s->head, name, name_size, value, size);
 }
 
-static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_size, const uint8_t *value, size_t size, uint8_t flags, void *user)
+static int on_request_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
+                             size_t name_size, const uint8_t *value, size_t size, uint8_t flags,
+                             void *user)
+{
+    struct session *s = session_of(user);
+
+    (void)h2, (void)flags;
+    if (!list_is_bearable(s, name_size, size))
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        take_request_header(s, (const char *)name, name_size, (const char *)value, size);
+    return 0;
+}
+
+static int on_response_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
+                              size_t name_size, const uint8_t *value, size_t size, uint8_t flags,
+                              void *user)
 {
     struct session *s = session_of(user);
     struct call *call;
 
     (void)h2, (void)flags;
-    if (frame->hd.type != NGHTTP2_HEADERS)
+    if (frame->hd.type != NGHTTP2_HEADERS) /* a promise, which we forbade */
         return 0;
     if (!list_is_bearable(s, name_size, size))
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if (s->server) {
-        if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-            take_request_header(s, (const char *)name, name_size, (const char *)value, size);
-        return 0;
-    }
-    call = find_call(session_of(user), frame->hd.stream_id);
+    call = find_call(s, frame->hd.stream_id);
     if (call != NULL)
         take_response_header(s, call, (const char *)name, name_size, (const char *)value, size,
                              frame->headers.cat != NGHTTP2_HCAT_RESPONSE);
@@ -313,25 +290,12 @@ static void take_data_end(struct session *s, const nghttp2_frame *frame)
         call_remote_close(call);
 }
 
-/* Pings that come too often, while nothing is sent that could excuse them, end the connection. */
-static void count_ping(struct session *s)
-{
-    uint64_t now = clock_now_ns();
-    uint64_t permit_ns = s->permit_ns == 0 ? SESSION_PERMIT_NS : s->permit_ns;
-    bool soon = s->last_ping_ns != 0 && now - s->last_ping_ns < permit_ns;
-
-    s->last_ping_ns = now;
-    if (!soon || ++s->ping_strikes <= PING_STRIKES)
-        return;
-    end_calmly(s, too_many_pings, sizeof too_many_pings - 1);
-}
-
 static void take_ping(struct session *s, bool ack)
 {
     if (ack && s->ops->on_pong != NULL)
         s->ops->on_pong(s);
     else if (!ack && s->server)
-        count_ping(s);
+        session_count_ping(s);
 }
 
 /* Without an error it looks like an orderly end when the stream closes, but no status came. */
@@ -360,7 +324,7 @@ static void take_goaway(struct session *s, const nghttp2_goaway *goaway)
 {
     s->goaway = s->peer_goaway = true;
     if (goaway->error_code == NGHTTP2_ENHANCE_YOUR_CALM &&
-        name_is((const char *)goaway->opaque_data, goaway->opaque_data_len, too_many_pings))
+        name_is((const char *)goaway->opaque_data, goaway->opaque_data_len, SESSION_TOO_MANY_PINGS))
         s->calm = true;
     if (s->ops->on_goaway != NULL)
         s->ops->on_goaway(s);
@@ -462,7 +426,7 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
     /* What made us reset it may come again and again (CVE-2025-8671). */
     if (s->server && frame->hd.type == NGHTTP2_RST_STREAM &&
         frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
-        spend(s);
+        session_spend(s);
     /* nghttp2 resets the stream; where SETTINGS did it, the connection must end (6.9.2). */
     if (frame->hd.type == NGHTTP2_RST_STREAM &&
         frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)
@@ -473,7 +437,7 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
     return 0;
 }
 
-static nghttp2_session_callbacks *callbacks_new(void)
+static nghttp2_session_callbacks *callbacks_new(bool server)
 {
     nghttp2_session_callbacks *cb;
 
@@ -481,7 +445,8 @@ static nghttp2_session_callbacks *callbacks_new(void)
         return NULL;
     nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_header_callback(cb, server ? on_request_header
+                                                                : on_response_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
@@ -529,7 +494,7 @@ static void take_late_turn(struct loop_task *task)
 bool session_open(struct session *s)
 {
     nghttp2_mem mem = h2_memory_begin(&s->memory, s->conn.loop);
-    nghttp2_session_callbacks *cb = callbacks_new();
+    nghttp2_session_callbacks *cb = callbacks_new(s->server);
     nghttp2_option *option = NULL;
     int rv = NGHTTP2_ERR_NOMEM;
 
