@@ -1,49 +1,13 @@
-/*
- * The command line of stress-client: whatever it is given, it ends in a plan that holds together or
- * in exit status 2 (0 for --help and --version), never in anything else. Input: the words, one per
- * line.
- */
-#include "common/base/exit_status.h"
+/* The command line of stress-client (cli.h): it ends in a plan that holds together. */
 #include "stress-client/options.h"
+#include "tests/fuzz/cli.h"
 
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LONGEST 1000
-#define MOST_WORDS 100
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-void __real_exit(int status) __attribute__((noreturn));
-void __wrap_exit(int status) __attribute__((noreturn)); /* the linker's --wrap */
 
-static jmp_buf at_exit;
-static bool running; /* an input; libFuzzer itself ends by exit too */
-static int exit_code;
 static struct options options;
-
-/* options_read ends the process; here it only ends the input. */
-void __wrap_exit(int status)
-{
-    if (!running)
-        __real_exit(status);
-    running = false;
-    exit_code = status;
-    longjmp(at_exit, 1);
-}
-
-static int split(char *text, char **words)
-{
-    static char program[] = "stress-client";
-    char *rest = text, *word;
-    int count = 0;
-
-    words[count++] = program;
-    while (count < MOST_WORDS && (word = strsep(&rest, "\n")) != NULL)
-        words[count++] = word;
-    words[count] = NULL;
-    return count;
-}
 
 static void check_plan(const struct plan *plan)
 {
@@ -87,26 +51,16 @@ static void check_taken(const struct options *o)
         check_plan(o->plan);
 }
 
+static void read_options(int argc, char **argv)
+{
+    options_read(&options, argc, argv);
+    check_taken(&options);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static char text[LONGEST + 1];
-    static char *words[MOST_WORDS + 1];
-    int count;
-
-    if (size > LONGEST)
-        return 0;
-    memcpy(text, data, size);
-    text[size] = '\0';
-    count = split(text, words);
     memset(&options, 0, sizeof options);
-    running = true;
-    if (setjmp(at_exit) == 0) {
-        options_read(&options, count, words);
-        check_taken(&options);
-    } else if (exit_code != STATUS_USAGE && exit_code != STATUS_PASSED) {
-        abort();
-    }
-    running = false;
+    cli_run("stress-client", data, size, read_options);
     plan_free(options.plan);
     return 0;
 }
