@@ -148,7 +148,7 @@ def play(how, subject, attack):
     for good in subject.good:
         good.go()
     begun, worked = time.monotonic(), work_of(subject.pid)
-    wrong = attack.run(Target(subject.port, subject.cert, SCALE))
+    wrong = attack.run(Target(subject.port, subject.cert, SCALE, not SANITIZED))
     took, worked = time.monotonic() - begun, work_of(subject.pid) - worked
     most = resident(subject.pid)
     served = [good.stop() for good in subject.good]
