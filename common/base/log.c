@@ -1,6 +1,7 @@
 #include "common/base/log.h"
 
 #include "common/base/clock.h"
+#include "common/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,6 +51,8 @@ __attribute__((format(printf, 2, 0))) static void put_line(const char *tag, cons
     used += n < 0 ? 0 : (size_t)n;
     if (used > sizeof line - 1)
         used = sizeof line - 1;
+    /* What others wrote is in it: it moves no cursor and makes no line of its own. */
+    utf8_clean_here(line);
     line[used++] = '\n';
     /* A log that cannot be written has nowhere to complain. */
     if (write(STDERR_FILENO, line, used) < 0)

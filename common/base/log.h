@@ -1,7 +1,8 @@
 /*
  * One line per fact, on standard error: "PROGRAM: message". With times on (a child of the driver,
  * whose standard error is its log file) each line starts with the UTC time to the millisecond, and
- * is written with one write(2), so lines of several processes never mix.
+ * is written with one write(2), so lines of several processes never mix. Control characters, and
+ * what is no UTF-8, become blanks.
  */
 #ifndef FLATLINE_BASE_LOG_H
 #define FLATLINE_BASE_LOG_H

@@ -1,5 +1,6 @@
 #include "common/run/tables.h"
 
+#include "common/base/utf8.h"
 #include "common/contract/reason.h"
 #include "common/run/schema.h"
 
@@ -22,6 +23,7 @@ static bool no_memory(const struct load *load)
 }
 
 /* A column's text, kept; NULL for NULL. Sets *ok to false when there is no memory. */
+/* On its way to terminals, pages and CI's logs: without control characters, whoever wrote it. */
 static const char *keep_text(const struct load *load, sqlite3_stmt *s, int column, bool *ok)
 {
     const unsigned char *value = sqlite3_column_text(s, column);
@@ -37,7 +39,9 @@ static const char *keep_text(const struct load *load, sqlite3_stmt *s, int colum
     }
     text->next = load->t->texts;
     load->t->texts = text;
-    return memcpy(text->bytes, value, size);
+    memcpy(text->bytes, value, size);
+    utf8_clean_here(text->bytes);
+    return text->bytes;
 }
 
 /* What users rely on is never NULL, whatever the file holds. */

@@ -51,6 +51,13 @@ static const char *written(struct capture *c)
     return c->text;
 }
 
+static void test_a_line_is_one_line(void **state)
+{
+    log_init("prog", LOG_INFO, false);
+    log_error("%s", "caf\303\251 \033[31mred\nprog: all is well\302\233");
+    assert_string_equal(written(*state), "prog: caf\303\251  [31mred prog: all is well  \n");
+}
+
 static void test_a_line_names_the_program(void **state)
 {
     log_init("prog", LOG_INFO, false);
@@ -145,6 +152,7 @@ static void test_lines_of_processes_do_not_mix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_line_is_one_line, begin, end),
         cmocka_unit_test_setup_teardown(test_a_line_names_the_program, begin, end),
         cmocka_unit_test_setup_teardown(test_levels, begin, end),
         cmocka_unit_test_setup_teardown(test_a_long_line_is_cut_and_still_ends, begin, end),

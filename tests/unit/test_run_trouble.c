@@ -92,6 +92,22 @@ static void test_view_for_a_table(void **state)
     assert_unreadable(scratch, "access to view \"hold\" prohibited");
 }
 
+/* Nothing that a terminal would obey comes out of a file. */
+static void test_control_characters(void **state)
+{
+    char error[ERROR_CAP];
+    struct run_reader *r;
+
+    (void)state;
+    synthetic_run_write(scratch);
+    synthetic_run_bend(scratch, "UPDATE component SET name = 'a' || char(27, 7, 10, 155) || 'b'"
+                                " WHERE id = 1");
+    r = run_reader_new(scratch, error, sizeof error);
+    assert_non_null(r);
+    assert_string_equal(run_reader_components(r, &(size_t){0})[0].name, "a     b");
+    run_reader_free(r);
+}
+
 static void test_truncated(void **state)
 {
     struct stat st;
@@ -401,6 +417,7 @@ int main(void)
         TEST(test_newer_schema),
         TEST(test_wrong_ids),
         TEST(test_view_for_a_table),
+        TEST(test_control_characters),
         TEST(test_truncated),
         TEST(test_damaged_samples),
         TEST(test_strayed_sample),
