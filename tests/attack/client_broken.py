@@ -75,7 +75,7 @@ def dripping(listener):
 
 
 # A message of 4 MiB that is never whole, in as many frames as the window of a stream has bytes.
-CRUMBS = h2.data(1, b"\0\0\x40\0\0") + h2.data(1, b"x") * 65000
+CRUMBS = h2.data(1, b"\0\0\x40\0\0\x0a\xf0\xff\xff\1") + h2.data(1, b"x") * 65000
 
 
 def bomb():
@@ -99,8 +99,8 @@ CASES = (
     ("half a reply, then silence", answering(REPLY[:-100]), CALL, DEADLINE, HANG),
     ("a window that never opens", answering(b"", preface=SHUT), CALL, DEADLINE, HANG),
     ("a reply byte by byte", dripping, CALL, DEADLINE, HANG),
-    ("a message in frames of one byte, without end", answering(h2.headers(1, h2.block(HEADERS)) + CRUMBS), CALL, DEADLINE,
-     HANG),
+    ("a message in frames of one byte, without end", answering(h2.headers(1, h2.block(HEADERS)) + CRUMBS),
+     (*CALL, "--message-size", "200"), DEADLINE, HANG),
     ("GOAWAY in mid-stream, then silence", answering(h2.frame(h2.GOAWAY, 0, 0, b"\0\0\0\1" + bytes(4)) + REPLY), CALL,
      DEADLINE, HANG),
     ("a good reply in time", answering(REPLY + TRAILERS), CALL, None, 0),
