@@ -195,8 +195,11 @@ def listening(pid):
 def check_listeners(folder):
     """127.0.0.1 is 0100007F there, on a machine whose least byte comes first."""
     loopback = "%08X" % int.from_bytes(bytes([127, 0, 0, 1]), sys.byteorder)
-    with Server() as server, Results() as results:
-        for what, process in (("stress-server", server.process), ("results-server", results.process)):
+    with Server() as server, Results() as results, \
+            Program(DRIVER, "delay", "--listen", "0", "--to", "127.0.0.1:1") as way:
+        way.wait_said("listening")
+        for what, process in (("stress-server", server.process), ("results-server", results.process),
+                              ("driver delay", way.process)):
             found = listening(process.pid)
             tap.check("%s listens on loopback" % what, set(found) == {loopback}, found)
     with Program(RESULTS, "--store", os.path.join(folder, "default")) as results:  # at a port that may be somebody's

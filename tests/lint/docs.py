@@ -46,6 +46,17 @@ def schema():
             for name, body in re.findall(r"CREATE TABLE (\w+) \((.*?)\)(?: WITHOUT ROWID)?;", sql)}
 
 
+def check_tests(tap):
+    """A test that holds a promise is there, and is one that runs."""
+    pages = [path for path in with_suffix(".md") if "/" not in path or path.startswith("docs/")]
+    pattern = r"\btests/(?:unit|e2e|fault|fuzz|attack|lint)/[a-z0-9_]+\.(?:c|py|sh)\b"
+    named = {path for page in pages for path in re.findall(pattern, text(page))}
+    rules = "".join(text(path) for path in with_suffix("Makefile.inc"))
+    wrong = [path for path in named if not os.path.exists(os.path.join(TOP, path)) or
+             not re.search(r"\b%s\b" % re.escape(os.path.basename(path)), rules)]
+    tap.check("every test that a page names is there", named and not wrong, *wrong)
+
+
 def check_links(tap):
     """What the pages point to is there, in a tarball too, and the headings that they name."""
     pages = [path for path in with_suffix(".md") if "/" not in path or path.startswith("docs/")]
@@ -165,6 +176,7 @@ def main():
     compare(tap, "places", [row[1] for row in rows("driver/place.h", "PLACE_TABLE")],
             [name for name in documented(section("What runs where", HOSTS)) if name != "--place"])
     check_links(tap)
+    check_tests(tap)
     tap.done()
 
 
