@@ -1,10 +1,14 @@
 #include "charts/flame_tree.h"
 
+#include "common/base/utf8.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 256 /* jemalloc keeps 128 frames, perf 127 */
+#define DEPTH_MAX 256      /* jemalloc keeps 128 frames, perf 127 */
+#define REPLACEMENT 0xfffd /* of what is no UTF-8 (Unicode, section 23.8) */
+#define SHARE_MOST 1000000000000
 
 struct frame {
     const char *name;
@@ -28,6 +32,14 @@ static int compare_stacks(const void *a, const void *b)
     return left - right;
 }
 
+/* In millionths of the whole, which frees may have made as small as they like. */
+static int64_t share(int64_t part, int64_t whole)
+{
+    double parts = whole == 0 ? 0. : (double)part * FLAME_WHOLE / (double)whole + 0.5;
+
+    return parts > SHARE_MOST ? SHARE_MOST : parts < -SHARE_MOST ? -SHARE_MOST : (int64_t)parts;
+}
+
 static void take(struct flame_tree *tree, const struct run_stacks *stacks, bool base)
 {
     for (size_t i = 0; i < stacks->count; i++) {
@@ -37,7 +49,7 @@ static void take(struct flame_tree *tree, const struct run_stacks *stacks, bool 
         *item = (struct flame_item){.frames = stacks->items[i].frames, .value = part};
         if (!tree->difference)
             continue;
-        part = (int64_t)((double)part * FLAME_WHOLE / (double)stacks->total + 0.5);
+        part = share(part, stacks->total);
         item->value = part;
         item->change = base ? -part : part;
     }
@@ -108,14 +120,17 @@ static size_t split(const char *frames, struct frame *out)
 static void put_json_name(FILE *out, const struct frame *frame)
 {
     putc('"', out);
-    for (size_t i = 0; i < frame->length; i++) {
-        unsigned char c = (unsigned char)frame->name[i];
+    for (size_t i = 0, length; i < frame->length; i += length) {
+        const char *at = frame->name + i;
 
+        length = utf8_length(at);
         /* '<' as well: no name may end the script. */
-        if (c < ' ' || c == '"' || c == '\\' || c == '<')
-            fprintf(out, "\\u%04x", c);
-        else
-            putc(c, out);
+        if (*at == '"' || *at == '\\' || *at == '<' || length == 0) {
+            fprintf(out, "\\u%04x", length > 0 || (unsigned char)*at < ' ' ? *at : REPLACEMENT);
+            length = 1;
+        } else {
+            fwrite(at, 1, length, out);
+        }
     }
     putc('"', out);
 }

@@ -64,8 +64,11 @@ static void read_statm(const struct proc *proc, struct metric_values *into)
         page_size = sysconf(_SC_PAGESIZE);
     if (!read_text(proc->statm_fd, text, sizeof text))
         return;
-    for (int i = 0; i < STATMS; i++)
+    for (int i = 0; i < STATMS; i++) {
         pages[i] = strtoll(at, &at, 10);
+        if (pages[i] < 0 || pages[i] > INT64_MAX / page_size)
+            return;
+    }
     /* A zombie has no memory left to measure: that is nothing known, not nothing used. */
     if (pages[STATM_RESIDENT] == 0 && pages[STATM_DATA] == 0)
         return;

@@ -80,6 +80,18 @@ void run_stacks_merge(struct run_stacks *stacks)
         qsort(stacks->items, kept, sizeof *stacks->items, compare_bytes);
 }
 
+/* All lines together stay so far from what an int64_t holds that no sum of them, nor a difference,
+ * leaves it: the rest of such a file is passed over. Until it is merged, total is that sum. */
+static bool is_bearable(struct run_stacks *stacks, int64_t bytes)
+{
+    int64_t most = INT64_MAX / 2 - stacks->total;
+
+    if (bytes == 0 || bytes > most || bytes < -most)
+        return false;
+    stacks->total += bytes > 0 ? bytes : -bytes;
+    return true;
+}
+
 /* "a;b;c 123"; what is no such line is passed over. False: out of memory. */
 static bool take_line(struct run_stacks *stacks, size_t *room, char *line)
 {
@@ -91,7 +103,7 @@ static bool take_line(struct run_stacks *stacks, size_t *room, char *line)
         return true;
     *blank = '\0';
     bytes = strtoll(blank + 1, &end, 10);
-    if (end == blank + 1 || (*end != '\0' && *end != '\n') || bytes == 0)
+    if (end == blank + 1 || (*end != '\0' && *end != '\n') || !is_bearable(stacks, bytes))
         return true;
     if (stacks->count == *room) {
         *room = *room == 0 ? 64 : 2 * *room;

@@ -190,6 +190,23 @@ static void names_as_long_as_they_come_fit(void **state)
     assert_string_equal(guilty.frames, "short");
 }
 
+/* What a run's folder says may be anybody's. */
+static void numbers_that_no_sum_can_hold_are_passed_over(void **state)
+{
+    struct run_stacks read;
+    char error[256];
+
+    (void)state;
+    write_text(raw, "a 9223372036854775807\nb -9223372036854775808\nc 4611686018427387000\n"
+                    "d 4611686018427387000\ne 7\n");
+    assert_true(run_stacks_read(&read, raw, error, sizeof error));
+    assert_int_equal(read.count, 2);
+    assert_string_equal(read.items[0].frames, "c");
+    assert_string_equal(read.items[1].frames, "e");
+    assert_true(read.total == INT64_C(4611686018427387007));
+    run_stacks_free(&read);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static void collapse_samples(const char *text, uint64_t expected)
@@ -276,11 +293,17 @@ static void no_samples_are_no_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_jeprof_adds_is_taken_away),      TEST(what_did_not_stay_is_left_out),
-        TEST(what_was_replaced_is_no_growth),      TEST(a_missing_file_is_named),
-        TEST(the_guilty_one_is_who_kept_most),     TEST(no_stacks_have_a_reason),
-        TEST(nothing_is_read_from_elsewhere),      TEST(names_as_long_as_they_come_fit),
-        TEST(samples_of_a_program_and_the_kernel), TEST(samples_of_other_languages),
+        TEST(what_jeprof_adds_is_taken_away),
+        TEST(what_did_not_stay_is_left_out),
+        TEST(what_was_replaced_is_no_growth),
+        TEST(a_missing_file_is_named),
+        TEST(the_guilty_one_is_who_kept_most),
+        TEST(no_stacks_have_a_reason),
+        TEST(nothing_is_read_from_elsewhere),
+        TEST(names_as_long_as_they_come_fit),
+        TEST(samples_of_a_program_and_the_kernel),
+        TEST(samples_of_other_languages),
+        TEST(numbers_that_no_sum_can_hold_are_passed_over),
         TEST(no_samples_are_no_failure),
     };
 
