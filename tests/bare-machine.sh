@@ -4,7 +4,7 @@
 # root, debootstrap, git and the Debian mirror of this host; nothing of it is left behind.
 #
 #     tests/bare-machine.sh [check [LEG...]]
-#     tests/bare-machine.sh tests/front-door.sh
+#     tests/bare-machine.sh tests/front-door.sh [package]
 #
 # Environment: MIRROR (debootstrap's own default), BARE_DIR (where; some 3 GB), BARE_KEEP=1 (keep it).
 set -eu
@@ -39,6 +39,8 @@ if [ "${1-}" != --inside ]; then
         die "debootstrap failed, see $dir.log"
     rm -f "$dir.log"
     cp /etc/resolv.conf /etc/hosts "$dir/etc/"
+    # Whom npm has to trust to get through this machine's network.
+    [ -z "${NODE_EXTRA_CA_CERTS-}" ] || cp "$NODE_EXTRA_CA_CERTS" "$dir/root/ca.pem"
     git clone -q "$top" "$dir/root/flatline"
     echo "bare-machine: $(find "$dir/var/lib/dpkg/info" -name '*.list' | wc -l) packages in $dir"
     BARE_DIR=$dir unshare --mount --pid --fork --kill-child "$0" --inside "$@" &
@@ -68,7 +70,8 @@ mount --bind /tmp/flatline-fleet.lock "$dir/tmp/flatline-fleet.lock"
 
 inside()
 {
-    chroot "$dir" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin CI=true "$@" </dev/null
+    chroot "$dir" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin CI=true \
+        ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=/root/ca.pem} "$@" </dev/null
 }
 
 status=0
@@ -76,7 +79,9 @@ if [ $# -eq 0 ]; then
     inside /root/flatline/bootstrap || status=$?
     inside ls -l /root/flatline/runs/latest/ /root/flatline/runs/latest/charts/ || status=1
 elif [ -x "$dir/root/flatline/$1" ]; then
-    inside "/root/flatline/$1" || status=$?
+    script=/root/flatline/$1
+    shift
+    inside "$script" "$@" || status=$?
 else
     inside /root/flatline/bootstrap "$@" || status=$?
 fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A stranger's first hour, literally: every command of the readme from top to bottom, then the Debian package, its
 # nightly service once, and its removal. For a machine that may be spoilt: tests/bare-machine.sh tests/front-door.sh.
-# TAP; each command's output goes to front-door.log.
+# With the word package: the package alone. TAP; each command's output goes to front-door.log.
 set -u
 cd "$(dirname "$0")/.." || exit 3
 log=$PWD/front-door.log
@@ -68,13 +68,21 @@ by_readme()
     rm -f "$log.commands"
 }
 
-by_readme '^On Debian 12' '^## Three'
-apt-get -qq -y install --no-install-recommends python3-grpcio >>"$log" 2>&1 </dev/null
-server=
-by_readme '^## Three' '^## What there is'
-kill "$server"
-wait "$server"
-said "the server by hand ends well" 0 $?
+follow_readme()
+{
+    by_readme '^On Debian 12' '^## Three'
+    apt-get -qq -y install --no-install-recommends python3-grpcio >>"$log" 2>&1 </dev/null
+    server=
+    by_readme '^## Three' '^## What there is'
+    kill "$server"
+    wait "$server"
+    said "the server by hand ends well" 0 $?
+}
+
+case ${1-} in
+package) play 0 "./bootstrap build" ;;
+*) follow_readme ;;
+esac
 
 apt-get -qq -y install --no-install-recommends debhelper fakeroot help2man libcmocka-dev lintian npm procps python3 \
     systemd-standalone-sysusers util-linux >>"$log" 2>&1 </dev/null
