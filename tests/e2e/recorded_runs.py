@@ -146,8 +146,49 @@ def check_trouble(tap, run):
     check_refused(tap, "somebody else's database", "not a Flatline run", alter(run, "PRAGMA application_id = 7"))
 
 
+def versions():
+    """The schema versions of the runs that are kept, and the program's versions that recorded them."""
+    schemas, programs = set(), set()
+    with tempfile.TemporaryDirectory() as root:
+        for entry in os.listdir(RUNS):
+            if entry.endswith(".db.xz"):
+                name = entry[:-len(".db.xz")]
+                db = sqlite3.connect(os.path.join(unpack(name, os.path.join(root, name)), "run.db"))
+                meta = dict(db.execute("SELECT key, value FROM meta"))
+                db.close()
+                schemas.add(int(meta["schema_version"]))
+                programs.add(meta["flatline_version"])
+    return schemas, programs
+
+
+def check_versions(tap):
+    """A run is kept of every schema version there was, and of every version that was released."""
+    schemas, programs = versions()
+    with open(os.path.join(SRC, "common", "run", "schema.h"), encoding="utf-8") as file:
+        newest = int(re.search(r"#define RUN_SCHEMA_VERSION (\d+)", file.read()).group(1))
+    tap.check("a run of each schema version, 1 to %d" % newest, schemas == set(range(1, newest + 1)), schemas)
+    with open(os.path.join(SRC, "CHANGELOG.md"), encoding="utf-8") as file:
+        released = set(re.findall(r"^## \[(\d+\.\d+\.\d+)\]", file.read(), re.MULTILINE))
+    tap.check("a run of each released version (%d so far)" % len(released), released <= programs, released - programs)
+
+
+def check_summaries(tap):
+    """What was written as a summary once is one still."""
+    import jsonschema
+    with open(os.path.join(SRC, "docs", "summary.schema.json"), encoding="utf-8") as file:
+        schema = json.load(file)
+    kept = sorted(entry for entry in os.listdir(RUNS) if re.match(r"summary\d+\.json$", entry))
+    for entry in kept:
+        with open(os.path.join(RUNS, entry), encoding="utf-8") as file:
+            wrong = [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(json.load(file))]
+        tap.check("%s is a summary by today's schema" % entry, not wrong, *wrong)
+    tap.check("summaries are kept", kept)
+
+
 def main():
     tap = Tap()
+    check_versions(tap)
+    check_summaries(tap)
     with tempfile.TemporaryDirectory() as root:
         for name in sorted(entry[:-len(".verdicts")] for entry in os.listdir(RUNS) if entry.endswith(".verdicts")):
             run = unpack(name, os.path.join(root, name))
