@@ -50,7 +50,16 @@ void call_hold(struct call *call, bool shut)
 
 bool call_put_metadata(struct call *call, const struct grpc_metadata *metadata, bool trailing)
 {
-    return metadata_add(trailing ? &call->trailing : &call->leading, metadata);
+    struct call_rare *rare = call_rare(call);
+
+    return rare != NULL && metadata_add(trailing ? &rare->trailing : &rare->leading, metadata);
+}
+
+struct call_rare *call_rare(struct call *call)
+{
+    if (call->rare == NULL)
+        call->rare = mem_pool_calloc(&call->session->conn.loop->pool, MEM_APP, sizeof *call->rare);
+    return call->rare;
 }
 
 /* How far behind the call. */
@@ -145,13 +154,18 @@ static void resolve_status(const struct call *call, uint32_t h2_error, struct gr
 
 static void release(struct call *call)
 {
+    struct mem_pool *pool = &call->session->conn.loop->pool;
+
     call_release_whole(call);
     codec_buffer_free(&call->queue);
-    codec_buffer_free(&call->raw);
-    codec_buffer_free(&call->leading);
-    codec_buffer_free(&call->trailing);
+    if (call->rare != NULL) {
+        codec_buffer_free(&call->rare->raw);
+        codec_buffer_free(&call->rare->leading);
+        codec_buffer_free(&call->rare->trailing);
+        mem_pool_free(pool, MEM_APP, call->rare);
+    }
     mem_free(MEM_APP, call->message);
-    mem_pool_free(&call->session->conn.loop->pool, MEM_APP, call);
+    mem_pool_free(pool, MEM_APP, call);
 }
 
 void call_end(struct call *call, uint32_t h2_error)

@@ -41,18 +41,23 @@ static inline size_t framing_take_prefix(struct framing *f, const uint8_t *data,
     return n;
 }
 
+/* What most calls have not. */
+struct call_rare {
+    struct codec_buffer raw;               /* a message of the producer before compression */
+    struct codec_buffer leading, trailing; /* server: metadata to send (metadata.h) */
+};
+
 struct call {
     struct session *session;
     struct call *next, *prev;
     const struct call_ops *ops;
     struct framing in, out;
     struct codec_buffer whole; /* an incoming message under assembly; put off: what follows, too */
-    size_t held;               /* of it, that counts (guard.h) */
     struct codec_buffer queue; /* outgoing bytes not yet taken */
-    struct codec_buffer raw;   /* a message of the producer before compression */
-    struct codec_buffer leading, trailing; /* server: metadata to send (metadata.h) */
+    struct call_rare *rare;    /* NULL: none of it (call_rare) */
+    char *message;             /* of the status, decoded; NULL: empty */
+    uint32_t held;             /* of whole, that counts (guard.h) */
     uint32_t queue_taken;
-    char *message; /* of the status, decoded; NULL: empty */
     int32_t stream_id;
     int32_t status;       /* the call's status once known */
     int32_t http_status;  /* client: of the response */
@@ -79,6 +84,9 @@ struct call *call_new(struct session *s, const struct call_ops *ops, bool timed)
 /* Calls on_done and frees: the one end of every call. h2_error: of the stream, or CALL_LOST. */
 #define CALL_LOST UINT32_MAX
 void call_end(struct call *call, uint32_t h2_error);
+
+/* call->rare, made when first needed. NULL: out of memory. */
+struct call_rare *call_rare(struct call *call);
 
 /* Frees a call whose stream never came to be: no on_done. */
 void call_abandon(struct call *call);

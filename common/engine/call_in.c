@@ -71,7 +71,7 @@ static bool hold(struct call *call, const uint8_t *data, size_t size)
         if (loop->held_max - loop->held < size)
             return false;
         loop->held += size;
-        call->held += size;
+        call->held += (uint32_t)size;
     }
     return codec_buffer_put(&call->whole, data, size);
 }

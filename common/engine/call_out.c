@@ -93,12 +93,13 @@ static bool queue_message(struct call *call, const uint8_t *data, size_t size, b
  */
 static bool pack_one(struct call *call)
 {
-    struct codec_buffer *raw = &call->raw;
+    struct call_rare *rare = call_rare(call);
+    struct codec_buffer *raw = rare == NULL ? NULL : &rare->raw;
     uint64_t begun = clock_now_ns();
     uint8_t step[512];
     size_t want, n;
 
-    for (;;) {
+    while (raw != NULL) {
         want = raw->size < GRPC_PREFIX ? GRPC_PREFIX - raw->size
                                        : GRPC_PREFIX + prefix_length(raw->data) - raw->size;
         if (want == 0)
@@ -111,7 +112,8 @@ static bool pack_one(struct call *call)
             return false;
         }
     }
-    if (!queue_message(call, raw->data + GRPC_PREFIX, raw->size - GRPC_PREFIX, !call->plain)) {
+    if (raw == NULL ||
+        !queue_message(call, raw->data + GRPC_PREFIX, raw->size - GRPC_PREFIX, !call->plain)) {
         call_fail(call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         return false;
     }
@@ -190,7 +192,14 @@ static size_t put_trailers(const struct call *call, nghttp2_nv *nv, char code[12
     if (call->message != NULL)
         nv[count++] = header("grpc-message", message,
                              grpc_message_encode(call->message, message, 3 * GRPC_MESSAGE_TEXT));
-    return count + metadata_put(&call->trailing, nv + count, CALL_METADATA_MAX);
+    if (call->rare != NULL)
+        count += metadata_put(&call->rare->trailing, nv + count, CALL_METADATA_MAX);
+    return count;
+}
+
+static size_t put_leading(const struct call *call, nghttp2_nv *nv)
+{
+    return call->rare == NULL ? 0 : metadata_put(&call->rare->leading, nv, CALL_METADATA_MAX);
 }
 
 static void submit_trailers(struct call *call)
@@ -272,7 +281,7 @@ static void respond(struct call *call)
         nv[count++] =
             header("grpc-accept-encoding", GRPC_ACCEPT_ENCODING, sizeof GRPC_ACCEPT_ENCODING - 1);
     }
-    count += metadata_put(&call->leading, nv + count, CALL_METADATA_MAX);
+    count += put_leading(call, nv + count);
     call->started = true;
     session_check(call->session, nghttp2_submit_response(call->session->conn.h2, call->stream_id,
                                                          nv, count, &provider));
@@ -284,7 +293,7 @@ static void respond_status_only(struct call *call)
     nghttp2_nv nv[NV_MAX];
     size_t count = put_head(nv);
 
-    count += metadata_put(&call->leading, nv + count, CALL_METADATA_MAX);
+    count += put_leading(call, nv + count);
     count += put_trailers(call, nv + count, code, message);
     session_check(call->session, nghttp2_submit_response(call->session->conn.h2, call->stream_id,
                                                          nv, count, NULL));
