@@ -77,15 +77,17 @@ def show(row):
           .rstrip(), flush=True)
 
 
-def measure_all(bench, wanted):
+def measure_all(bench, asked, wanted):
     print("%d rounds, medians; server on core %d, load on core %d; CPU of all threads, memory as PSS" % (
         bench.rounds, speed_peers.SERVER_CORE, speed_peers.CLIENT_CORE))
     show_head()
-    table = {"rounds": bench.rounds, "seconds": bench.seconds, "missing": bench.missing,
+    table = {"rounds": bench.rounds, "seconds": bench.seconds, "quick": asked.quick, "missing": bench.missing,
              "versions": speed_peers.versions(bench.missing), "figures": []}
     for figure in wanted:
         table["figures"].append(measure(bench, figure))
         show(table["figures"][-1])
+        with open(asked.out, "w", encoding="utf-8") as out:  # each time: who loses patience has what there is
+            json.dump(table, out, indent=1)
     for name, why in bench.missing.items():
         print("%s is left out: %s" % (name, why))
     return table
@@ -117,10 +119,7 @@ def main():
     else:
         plan = Bench(place, missing, asked.rounds, asked.seconds, QUIET, 1000)
     with plan as bench:
-        table = measure_all(bench, wanted)
-    table["quick"] = asked.quick
-    with open(asked.out, "w", encoding="utf-8") as out:
-        json.dump(table, out, indent=1)
+        table = measure_all(bench, asked, wanted)
     if asked.svg:
         draw(table, asked.svg)
 

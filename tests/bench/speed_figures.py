@@ -57,10 +57,10 @@ class Bench(contextlib.ExitStack):
             yield {name: (work(many[name]) - work(few)) / (many[name] - few) for name, work in works.items()}
 
     def enough(self, few, work):
-        """So many more than a few that they take the time of a round; at most 200 times as many, should the machine
-        have hurried."""
-        took = timed(lambda: work(4 * few)) - timed(lambda: work(few))
-        return few * (4 + int(min(200, 3 * self.seconds / max(took, 1e-3))))
+        """So many more than a few that they take the time of a round, whatever start and connections take of it and
+        however the machine stumbled."""
+        took, longer = timed(lambda: work(few)), timed(lambda: work(4 * few))
+        return few * (4 + int(3 * self.seconds / max(longer - took, longer / 4, 1e-3)))
 
 
 def h2load(bench, server, connections, streams, calls):
