@@ -36,35 +36,50 @@ static bool wakes(struct waker *waker)
     return waker->answered;
 }
 
-struct ev_loop *waker_open(struct waker *waker, unsigned flags)
+bool waker_start(struct waker *waker, struct ev_loop *ev)
 {
     memset(waker, 0, sizeof *waker);
-    errno = ENOMEM;
-    waker->ev = ev_loop_new(flags);
-    if (waker->ev == NULL)
-        return NULL;
+    waker->ev = ev;
     ev_async_init(&waker->async, on_wake);
     waker->async.data = waker;
-    ev_async_start(waker->ev, &waker->async);
-    ev_set_userdata(waker->ev, waker);
-    ev_set_loop_release_cb(waker->ev, before_sleep, after_sleep);
-    if (wakes(waker)) {
-        ev_unref(waker->ev);
-        return waker->ev;
-    }
+    ev_async_start(ev, &waker->async);
+    ev_set_userdata(ev, waker);
+    ev_set_loop_release_cb(ev, before_sleep, after_sleep);
+    ev_unref(ev);
+    if (wakes(waker))
+        return true;
+    waker_stop(waker);
+    errno = ENOMEM;
+    return false;
+}
+
+void waker_stop(struct waker *waker)
+{
+    ev_ref(waker->ev);
     ev_async_stop(waker->ev, &waker->async);
-    ev_loop_destroy(waker->ev);
+    waker->ev = NULL;
+}
+
+struct ev_loop *waker_open(struct waker *waker, unsigned flags)
+{
+    struct ev_loop *ev = ev_loop_new(flags);
+
     waker->ev = NULL;
     errno = ENOMEM;
-    return NULL;
+    if (ev != NULL && !waker_start(waker, ev)) {
+        ev_loop_destroy(ev);
+        ev = NULL;
+        errno = ENOMEM;
+    }
+    return ev;
 }
 
 void waker_close(struct waker *waker)
 {
-    if (waker->ev == NULL)
+    struct ev_loop *ev = waker->ev;
+
+    if (ev == NULL)
         return;
-    ev_ref(waker->ev);
-    ev_async_stop(waker->ev, &waker->async);
-    ev_loop_destroy(waker->ev);
-    waker->ev = NULL;
+    waker_stop(waker);
+    ev_loop_destroy(ev);
 }

@@ -17,12 +17,19 @@ struct waker {
 };
 
 /*
- * A new loop with those flags (ev_loop_new) that can be woken; its user data and release callback
- * are the waker's, which does not count as an active watcher. NULL with errno.
+ * Turns a loop, on which nothing is watched yet, twice; from then on its user data and release
+ * callback are the waker's, which does not count as an active watcher. False with errno: it cannot
+ * be woken.
  */
+bool waker_start(struct waker *waker, struct ev_loop *ev);
+
+/* Before the loop is destroyed. */
+void waker_stop(struct waker *waker);
+
+/* The same with a loop of its own, by those flags (ev_loop_new). NULL with errno. */
 struct ev_loop *waker_open(struct waker *waker, unsigned flags);
 
-/* Destroys the loop; nothing if it is not open. */
+/* Stops and destroys the loop; nothing if it is not open. */
 void waker_close(struct waker *waker);
 
 #endif

@@ -163,13 +163,13 @@ struct engine_loop *engine_loop_new(void)
 
     if (loop == NULL)
         return NULL;
-    loop->ev = waker_open(&loop->waker, EVFLAG_AUTO | EVFLAG_NOENV);
+    loop->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     if (loop->ev == NULL) {
         mem_free(MEM_APP, loop);
         return NULL;
     }
-    if (!make_room(loop->ev)) {
-        waker_close(&loop->waker);
+    if (!make_room(loop->ev) || !waker_start(&loop->waker, loop->ev)) {
+        ev_loop_destroy(loop->ev);
         mem_free(MEM_APP, loop);
         return NULL;
     }

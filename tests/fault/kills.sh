@@ -44,7 +44,7 @@ for number in 1 2 3 4; do
     echo "  - {name: client-$number, server: server-$number, stable: false, kill: SIGKILL," \
         "patterns: [non-streaming-many-calls, server-stream, bidi-stream, client-stream]}"
 done >>"$TAP_DIR/kills.yaml"
-fleet_start serving --duration "${KILLS_TIME:-60s}" --scenario "$TAP_DIR/kills.yaml"
+fleet_start serving --duration "${KILLS_TIME:-60s}" --scenario "$TAP_DIR/kills.yaml" --rules "$rules"
 TAP_STATUS=0
 wait "$TAP_PID" || TAP_STATUS=$?
 # What came last may not be seen to its end: 4, inconclusive.

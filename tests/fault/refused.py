@@ -36,7 +36,7 @@ UPLOADER = os.path.join(BUILD, "results-server", "uploader", "uploader")
 SHIM = os.path.join(BUILD, "tests", "fixtures", "refuse.so")
 KINDS = ("malloc write open accept fork mmap socket pipe epoll pwrite fsync rename pread send recv thread").split()
 SEED = int(os.environ.get("REFUSE_SEED", "7"))
-CASES = os.environ.get("REFUSE_CASES", "14")
+CASES = os.environ.get("REFUSE_CASES", "16")
 ONLY = os.environ.get("REFUSE_ONLY")
 THREADS = 4
 STATUSES = {0, 1, 2, 3, 4, 251}
@@ -46,8 +46,8 @@ duration: 500ms
 sample-interval: 50ms
 checkpoints: 0
 limits: {recovery: 60s, stall: 60s, coverage: 0.01}
-servers: [{name: server, ready: {by: page, timeout: 110s}}]
-clients: [{name: client, server: server, pattern: bidi-stream, ready: {by: page, timeout: 110s}}]
+servers: [{name: server, ready: {by: page, timeout: 60s}}]
+clients: [{name: client, server: server, pattern: bidi-stream, ready: {by: page, timeout: 60s}}]
 """
 tap = Tap()
 
