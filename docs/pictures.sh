@@ -21,6 +21,14 @@ status=0
 }
 cp "$runs/latest/charts/server-stable-secure.svg" "$out/leak.svg"
 
+status=0
+(cd "$out/../.." && "$driver" --scenario examples/tutorial.yaml --gen-charts --working-dir "$runs") || status=$?
+[ "$status" -eq 1 ] || {
+    echo "pictures: the server of the tutorial was not found out, exit status $status" >&2
+    exit 1
+}
+cp "$runs/latest/charts/mine.svg" "$out/tutorial.svg"
+
 "$driver" capacity --clients 250 --messages 1:100 --hold --secure --out "$runs/capacity"
 cp "$runs/capacity/1threads/run1/capacity.svg" "$out/capacity.svg"
 "$driver" capacity --clients 10000 --messages 1 --hold --out "$runs/capacity-10000"

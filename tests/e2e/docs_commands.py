@@ -117,6 +117,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="flatline-test.") as folder:
         for path in ("runs/latest", "runs/before", "runs/after", "base/latest"):
             recorded("clean", os.path.join(folder, path))
+        os.symlink(os.path.join(TOP, "examples"), os.path.join(folder, "examples"))
         os.makedirs(os.path.join(folder, "bin"))
         for name, path in PROGRAMS.items():
             os.symlink(os.path.join(BUILD, path), os.path.join(folder, "bin", name))
