@@ -12,6 +12,12 @@
 #define BUSY_MS 2000
 #define BUSY_STEP_MS 10
 
+/* Of the cache: for all else, and for each process, whose last page is filled every second and soon
+ * followed by another. */
+#define PAGES_LEAST 256
+#define PAGES_ELSE 128
+#define PAGES_EACH 2
+
 static const char *const statement_sql[STATEMENT_COUNT] = {
 #define STATEMENT_ROW(ident, sql) [STATEMENT_##ident] = (sql),
     STATEMENT_TABLE(STATEMENT_ROW)
@@ -50,6 +56,16 @@ sqlite3_stmt *run_writer_begin(struct run_writer *w, enum statement which)
     return w->statements[which];
 }
 
+bool run_writer_fit_cache(struct run_writer *w)
+{
+    int64_t pages = PAGES_ELSE + PAGES_EACH * w->components;
+    char sql[64];
+
+    snprintf(sql, sizeof sql, "PRAGMA cache_size=%lld",
+             (long long)(pages < PAGES_LEAST ? PAGES_LEAST : pages));
+    return execute(w, sql, "cannot set up");
+}
+
 static bool create(struct run_writer *w)
 {
     w->failed = !run_create(&w->db);
@@ -64,8 +80,8 @@ static bool create(struct run_writer *w)
 static bool prepare(struct run_writer *w)
 {
     sqlite3_busy_timeout(w->db.db, BUSY_MS);
-    if (!execute(w, "PRAGMA cache_size=-1024; PRAGMA synchronous=NORMAL; PRAGMA temp_store=FILE",
-                 "cannot set up") ||
+    if (!run_writer_fit_cache(w) ||
+        !execute(w, "PRAGMA synchronous=NORMAL; PRAGMA temp_store=FILE", "cannot set up") ||
         !create(w))
         return false;
     for (int i = 0; i < STATEMENT_COUNT; i++) {

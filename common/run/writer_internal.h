@@ -71,6 +71,9 @@ struct run_writer {
 /* Remembers the first failure, what db says of it; false. */
 bool run_writer_fail(struct run_writer *w, const char *doing);
 
+/* So that the pages that are written to every second stay in memory. False: failed. */
+bool run_writer_fit_cache(struct run_writer *w);
+
 /* The statement to bind, in a transaction; NULL once anything has failed. */
 sqlite3_stmt *run_writer_begin(struct run_writer *w, enum statement which);
 

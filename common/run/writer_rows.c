@@ -102,7 +102,7 @@ bool run_writer_component(struct run_writer *w, const struct run_component *c, i
     if (!run_writer_step(w, STATEMENT_COMPONENT, "cannot write a component"))
         return false;
     *id = ++w->components;
-    return true;
+    return run_writer_fit_cache(w);
 }
 
 bool run_writer_plan(struct run_writer *w, int64_t component, int incarnation,
