@@ -113,7 +113,7 @@ static struct told receive(struct engine_loop *loop, uint8_t how, const uint8_t 
                            struct rng *rng)
 {
     struct session session = {.conn.loop = loop, .max_message = MAX_MESSAGE};
-    struct call *call = call_new(&session, &ways[how % 2]);
+    struct call *call = call_new(&session, &ways[how % 2], false);
     struct told told;
 
     require(call != NULL);
