@@ -153,6 +153,7 @@ static void caller_done(struct call *call, const struct grpc_status *status)
     struct pair_result *result = ((struct caller *)call_state(call))->result;
 
     result->done = true;
+    result->ends++;
     result->code = status->code;
     snprintf(result->message, sizeof result->message, "%s", status->message);
 }

@@ -49,6 +49,7 @@ void pair_run_for(struct pair *p, double seconds);
 /* One call and what came of it. */
 struct pair_result {
     bool done;
+    unsigned ends; /* how often it was told so */
     int code;
     char message[GRPC_MESSAGE_TEXT];
     uint64_t messages, bytes;
