@@ -243,6 +243,38 @@ def header_list(target):
 # Messages.
 
 
+GOOD = h2.message(b"\x0a\xc8\x01" + bytes(200))
+WRONG = [(h2.block(fields), body) for fields, body in (
+    (h2.request(UNARY), h2.message(b"\xff" * 200)),
+    (h2.request(UNARY), GOOD * 2),
+    (h2.request(UNARY), b""),
+    (h2.request(UNARY), GOOD[:-1]),
+    (h2.request(UNARY), b"\0" + b"\xff" * 4),
+    (h2.request(UNARY, ("grpc-encoding", "gzip")), h2.message(b"no gzip", 1)),
+    (h2.request(UNARY, ("grpc-encoding", "snappy")), h2.message(b"x", 1)),
+    (h2.request(UNARY, te=None), GOOD),
+    (h2.request(UNARY, method="GET"), GOOD),
+    (h2.request(UNARY, content_type="text/html"), GOOD),
+    (h2.request("/flatline.v1.Stress/Nothing"), GOOD),
+)]
+
+
+@attack("wrong calls: protobuf, count, length, encoding, te, method, type, path", "gRPC statuscodes.md, PROTOCOL-HTTP2.md")
+def wrong_calls(target):
+    """Each is answered, and the connection outlives it; what each answer is: tests/interop/grpc_errors.py."""
+    with target.dial() as peer:
+        for turn in target.times(60):
+            left = set(ids(len(WRONG), 1 + 2 * len(WRONG) * turn))
+            peer.send(b"".join(h2.headers(stream, fields) + h2.data(stream, body, h2.END_STREAM)
+                               for stream, (fields, body) in zip(sorted(left), WRONG)))
+            while left and not peer.over:
+                got = peer.frames(lambda one: one.kind == h2.GOAWAY or one.ends(one.stream))
+                left -= {one.stream for one in got if one.kind == h2.HEADERS and one.ends(one.stream)}
+                if got and (got[-1].kind == h2.GOAWAY or got[-1].kind == h2.RST_STREAM):
+                    return ["turn %d: %s" % (turn, got[-1].code())]
+        return ["ended"] if peer.over else []
+
+
 @functools.lru_cache
 def gzipped(message):
     packer = zlib.compressobj(9, wbits=31)
