@@ -17,10 +17,28 @@ struct tally {
     unsigned tests, failures, errors;
 };
 
+/* Memory, while a report is made: of a failure that is left out nothing would be seen. */
+static bool lacking;
+
+static void note_lack(const char *message)
+{
+    (void)message;
+    lacking = true;
+}
+
+static mxml_node_t *add_element(mxml_node_t *parent, const char *name)
+{
+    mxml_node_t *node = parent == NULL ? NULL : mxmlNewElement(parent, name);
+
+    lacking |= node == NULL;
+    return node;
+}
+
 static void set_text(mxml_node_t *node, const char *name, const char *text)
 {
     char *clean = utf8_clean(text);
 
+    lacking |= clean == NULL;
     mxmlElementSetAttr(node, name, clean == NULL ? "" : clean);
     free(clean);
 }
@@ -29,13 +47,13 @@ static void put_content(mxml_node_t *node, const char *text)
 {
     char *clean = utf8_clean(text);
 
-    (void)mxmlNewOpaque(node, clean == NULL ? "" : clean);
+    lacking |= clean == NULL || node == NULL || mxmlNewOpaque(node, clean) == NULL;
     free(clean);
 }
 
 static void put_property(mxml_node_t *properties, const char *name, const char *value)
 {
-    mxml_node_t *property = mxmlNewElement(properties, "property");
+    mxml_node_t *property = add_element(properties, "property");
 
     mxmlElementSetAttr(property, "name", name);
     set_text(property, "value", value);
@@ -47,13 +65,13 @@ static void put_case(mxml_node_t *suite, const struct report *r, const struct ve
     static const char *const elements[] = {[OUTCOME_PASS] = "system-out",
                                            [OUTCOME_FAIL] = "failure",
                                            [OUTCOME_INCONCLUSIVE] = "error"};
-    mxml_node_t *node = mxmlNewElement(suite, "testcase"), *said;
+    mxml_node_t *node = add_element(suite, "testcase"), *said;
     char numbers[VERDICT_NUMBERS], text[VERDICT_TEXT + VERDICT_NUMBERS + 4];
 
     set_text(node, "classname", report_name(r, v->component));
     mxmlElementSetAttr(node, "name", v->rule);
     mxmlElementSetAttr(node, "time", "0");
-    said = mxmlNewElement(node, elements[v->outcome]);
+    said = add_element(node, elements[v->outcome]);
     if (v->outcome != OUTCOME_PASS) {
         mxmlElementSetAttr(said, "type", v->rule);
         set_text(said, "message", v->text);
@@ -81,7 +99,7 @@ static void put_suite(mxml_node_t *suites, const struct report *r, int64_t compo
 {
     const struct run_host_row *host = run_reader_host(r->run, component);
     const char *coverage = report_coverage(r, component);
-    mxml_node_t *suite = mxmlNewElement(suites, "testsuite"), *properties;
+    mxml_node_t *suite = add_element(suites, "testsuite"), *properties;
     time_t start = (time_t)(r->info->start_wall_ns / NS_PER_S);
     struct tally tally = {0};
     char when[40] = "", evidence[REPORT_EVIDENCE];
@@ -92,7 +110,7 @@ static void put_suite(mxml_node_t *suites, const struct report *r, int64_t compo
     set_text(suite, "name", report_name(r, component));
     mxmlElementSetAttr(suite, "timestamp", when);
     set_text(suite, "hostname", host == NULL ? r->info->host : host->name);
-    properties = mxmlNewElement(suite, "properties");
+    properties = add_element(suite, "properties");
     if (coverage != NULL)
         put_property(properties, "coverage", coverage);
     if (report_evidence(r, component, evidence, sizeof evidence) != NULL)
@@ -123,19 +141,25 @@ static const char *break_line(mxml_node_t *node, int where)
 bool report_junit(const struct report *r, const struct report_style *style, FILE *out, char *error,
                   size_t cap)
 {
-    mxml_node_t *document = mxmlNewXML("1.0"), *suites;
+    mxml_node_t *document, *suites;
     struct tally total = {0};
 
     (void)style;
-    if (document == NULL) {
-        snprintf(error, cap, "%s: no memory for the report", run_reader_dir(r->run));
-        return false;
-    }
-    suites = mxmlNewElement(document, "testsuites");
+    /* Before all else: where it has no memory for what this sets it crashes, as it would to say so.
+     */
+    mxmlSetErrorCallback(note_lack);
+    document = mxmlNewXML("1.0");
+    lacking = document == NULL;
+    suites = add_element(document, "testsuites");
     mxmlElementSetAttr(suites, "name", "flatline");
     for (int64_t id = 0; id <= (int64_t)r->summary->count; id++)
         put_suite(suites, r, id, &total);
     set_tally(suites, &total, report_lasted(r));
+    if (lacking) {
+        snprintf(error, cap, "%s: no memory for the report", run_reader_dir(r->run));
+        mxmlDelete(document);
+        return false;
+    }
     mxmlSetWrapMargin(0);
     /* What out does not take is noticed by whoever flushes it. */
     (void)mxmlSaveFile(document, out, break_line);
