@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the pictures of the documentation from real runs: a healthy one, one with a planted leak, two
-# climbs of a capacity sweep, and the live page of a run of two hosts.
+# climbs of a capacity sweep, what a call costs beside others, and the live page of a run of two hosts.
 # Called by `make pictures`; look at the result, then commit it.
 set -eu
 
@@ -33,5 +33,7 @@ cp "$runs/latest/charts/mine.svg" "$out/tutorial.svg"
 cp "$runs/capacity/1threads/run1/capacity.svg" "$out/capacity.svg"
 "$driver" capacity --clients 10000 --messages 1 --hold --out "$runs/capacity-10000"
 cp "$runs/capacity-10000/1threads/run1/capacity.svg" "$out/capacity-10000.svg"
+
+"${PYTHON3:-python3}" "$top_srcdir/tests/bench/speed.py" "$runs/speed.json" --svg "$out/speed.svg"
 
 "$out/../live_picture.py" "$out/live.png"

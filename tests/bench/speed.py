@@ -78,7 +78,7 @@ def show(row):
 
 
 def measure_all(bench, asked, wanted):
-    print("%d rounds, medians; server on core %d, load on core %d; CPU of all threads, memory as PSS" % (
+    print("%d rounds, medians; server on core %d, load on core %d; CPU of all threads, memory as anonymous PSS" % (
         bench.rounds, speed_peers.SERVER_CORE, speed_peers.CLIENT_CORE))
     show_head()
     table = {"rounds": bench.rounds, "seconds": bench.seconds, "quick": asked.quick, "missing": bench.missing,

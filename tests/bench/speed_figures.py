@@ -13,7 +13,7 @@ import sys
 import time
 
 import speed_raw
-from speed_peers import CPP, EXAMPLES, H2LOAD, JS, NGHTTPD, OURS, SERVERS, resident_shared, run_us
+from speed_peers import CPP, EXAMPLES, H2LOAD, JS, NGHTTPD, OURS, SERVERS, anonymous, run_us
 
 MEMORY_ROUNDS = 2
 
@@ -165,7 +165,7 @@ def memory(bench, figure):
 
 def at_rest(bench, servers):
     time.sleep(bench.quiet)
-    return {name: resident_shared(server.pid) for name, server in servers.items()}
+    return {name: anonymous(server.pid) for name, server in servers.items()}
 
 
 def more_connections(bench, server, stack):

@@ -68,10 +68,10 @@ def pin(core):
     return prepare
 
 
-def resident_shared(pid):
-    """Bytes of PSS: what it would not cost if it were not there."""
+def anonymous(pid):
+    """Bytes of PSS that no file backs: a library's share changes with whoever else on the machine uses it."""
     with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as file:
-        return 1024 * int(re.search(r"^Pss: +(\d+) kB", file.read(), re.MULTILINE).group(1))
+        return 1024 * int(re.search(r"^Pss_Anon: +(\d+) kB", file.read(), re.MULTILINE).group(1))
 
 
 def first_line(argv):
