@@ -208,6 +208,7 @@ bool report_json(const struct report *r, const struct report_style *style, FILE 
         "{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "format", "flatline-summary", "version",
         SUMMARY_VERSION, "verdict", overall(r), "run", run_facts(r), "hosts", hosts(r), "totals",
         traffic(&r->summary->total), "verdicts", verdicts_of(r, 0), "components", components(r));
+    bool dumped;
 
     (void)style;
     if (json == NULL) {
@@ -216,8 +217,10 @@ bool report_json(const struct report *r, const struct report_style *style, FILE 
         return false;
     }
     /* What out does not take is noticed by whoever flushes it. */
-    (void)json_dumpf(json, out, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+    dumped = json_dumpf(json, out, JSON_INDENT(1) | JSON_REAL_PRECISION(12)) == 0 || ferror(out);
     fputc('\n', out);
     json_decref(json);
-    return true;
+    if (!dumped)
+        snprintf(error, cap, "%s: no memory for the report", run_reader_dir(r->run));
+    return dumped;
 }

@@ -30,7 +30,8 @@ static mxml_node_t *add_element(mxml_node_t *parent, const char *name)
 {
     mxml_node_t *node = parent == NULL ? NULL : mxmlNewElement(parent, name);
 
-    lacking |= node == NULL;
+    /* A node without its name is made, too. */
+    lacking |= node == NULL || mxmlGetElement(node) == NULL;
     return node;
 }
 
@@ -47,7 +48,7 @@ static void put_content(mxml_node_t *node, const char *text)
 {
     char *clean = utf8_clean(text);
 
-    lacking |= clean == NULL || node == NULL || mxmlNewOpaque(node, clean) == NULL;
+    lacking |= clean == NULL || node == NULL || mxmlGetOpaque(mxmlNewOpaque(node, clean)) == NULL;
     free(clean);
 }
 

@@ -25,11 +25,15 @@ static const struct {
     double scale;
 } units[] = {{"B", "bytes", 1}, {"ns", "seconds", 1e-9}};
 
+/* Memory, while a report is made. */
+static bool lacking;
+
 /* A label's value: text with what the format escapes. */
 static void put_value(FILE *out, const char *text)
 {
     char *clean = utf8_clean(text);
 
+    lacking |= clean == NULL;
     for (const char *at = clean == NULL ? "" : clean; *at != '\0'; at++) {
         if (*at == '"' || *at == '\\')
             putc('\\', out);
@@ -218,6 +222,7 @@ bool report_openmetrics(const struct report *r, const struct report_style *style
     (void)style;
     if (all == NULL)
         return false;
+    lacking = false;
     put_run(r, out);
     put_components(r, out);
     put_verdicts(r, out);
@@ -225,5 +230,7 @@ bool report_openmetrics(const struct report *r, const struct report_style *style
         put_metric(r, all, (enum metric)m, out);
     fputs("# EOF\n", out);
     free(all);
-    return true;
+    if (lacking)
+        snprintf(error, cap, "%s: no memory for the report", run_reader_dir(r->run));
+    return !lacking;
 }
