@@ -34,6 +34,6 @@ cp "$runs/capacity/1threads/run1/capacity.svg" "$out/capacity.svg"
 "$driver" capacity --clients 10000 --messages 1 --hold --out "$runs/capacity-10000"
 cp "$runs/capacity-10000/1threads/run1/capacity.svg" "$out/capacity-10000.svg"
 
-"${PYTHON3:-python3}" "$top_srcdir/tests/bench/speed.py" "$runs/speed.json" --svg "$out/speed.svg"
+"${PYTHON3:-python3}" "$out/../../tests/bench/speed.py" "$runs/speed.json" --svg "$out/speed.svg"
 
 "$out/../live_picture.py" "$out/live.png"
