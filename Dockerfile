@@ -5,8 +5,8 @@
 #     docker run --rm -v "$PWD/results:/results" flatline --gen-charts
 #     docker run --rm -p 50051:50051 --entrypoint flatline-stress-server flatline --port 50051 --host 0.0.0.0
 FROM debian:12 AS build
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates debhelper fakeroot libcmocka-dev npm \
-    python3
+RUN apt-get update && apt-get install -y --no-install-recommends build-essential ca-certificates debhelper fakeroot help2man \
+    libcmocka-dev npm python3
 COPY . /src
 WORKDIR /src
 RUN ./bootstrap build && make -C build deb DEB_BUILD_OPTIONS=nocheck && mv build/deb/flatline_*.deb /flatline.deb
