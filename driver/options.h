@@ -63,8 +63,8 @@ struct options {
     bool json;        /* its table as JSON */
     bool evidence;    /* it also holds what is said of the guilty against what was planted */
     bool quiet;       /* no report on standard output */
-    bool seed_given, matrix_given, nemeses_given, print_default, gen_charts, allow_inconclusive,
-        verbose;
+    bool seed_given, matrix_given, nemeses_given, print_default, print_reference, gen_charts,
+        allow_inconclusive, verbose;
     struct scenario scenario; /* the fleet that RUN and SCENARIO ask for */
     struct host_orders hosts;
 };

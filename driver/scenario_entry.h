@@ -6,7 +6,7 @@
 #include "driver/scenario.h"
 
 /* Rows of driver/scenario_keys.h as a table for doc_take. */
-#define KEY_ROW(name, required, take) {name, required, take},
+#define KEY_ROW(name, required, take, value, without) {name, required, take},
 #define KEYS(table) (sizeof(table) / sizeof *(table))
 
 /* What is being loaded. */

@@ -6,6 +6,7 @@
 #include "driver/judge.h"
 #include "driver/limits_load.h"
 #include "driver/scenario_print.h"
+#include "driver/scenario_reference.h"
 #include "driver/selfcheck.h"
 #include "driver/suspects.h"
 
@@ -49,7 +50,9 @@ static enum exit_status show_scenario(struct options *options)
 
     for (size_t i = 0; i < s->count; i++)
         servers += s->components[i].server;
-    if (options->print_default)
+    if (options->print_reference)
+        scenario_reference_print(stdout);
+    else if (options->print_default)
         scenario_print(s, stdout);
     else
         printf("%s: %zu %s, %zu %s\n", options->check_file, servers,

@@ -105,6 +105,8 @@ static const struct option_spec specs_CHARTS[] = {VERBOSE, {0}};
 static const struct option_spec specs_SCENARIO[] = {
     {"print-default", 0, NULL, "print the built-in fleet as a scenario file", options_set_flag,
      MEMBER(print_default)},
+    {"print-reference", 0, NULL, "print every key of a scenario file, as Markdown tables",
+     options_set_flag, MEMBER(print_reference)},
     {"check", 0, "FILE", "say whether a scenario file is right, and how many it starts",
      options_set_text, MEMBER(check_file)},
     VERBOSE,
@@ -212,6 +214,8 @@ void verbs_take(struct options *options, enum verb verb, int argc, char **argv)
     if (options->operand_count > verbs[verb].most)
         options_exit_bad(&verbs[verb].set, "unexpected argument '%s'",
                          options->operands[verbs[verb].most]);
-    if (verb == VERB_SCENARIO && options->print_default == (options->check_file != NULL))
-        options_exit_bad(&verbs[verb].set, "give it either --print-default or --check FILE");
+    if (verb == VERB_SCENARIO &&
+        options->print_default + options->print_reference + (options->check_file != NULL) != 1)
+        options_exit_bad(&verbs[verb].set,
+                         "give it either --print-default, --print-reference or --check FILE");
 }

@@ -112,8 +112,22 @@ def queries(tap, folder):
     tap.check("there are queries on the pages", count >= 3, count)
 
 
+def reference(tap):
+    """The tables of docs/scenario.md are those that the driver prints from the tables that read such files."""
+    printed = subprocess.run([os.path.join(BUILD, PROGRAMS["driver"]), "scenario", "--print-reference"],
+                             capture_output=True, text=True, timeout=60, check=True).stdout
+    parts = re.findall(r"^## (.*)\n\n((?:\|.*\n)+)", printed, re.MULTILINE)
+    page = text("docs/scenario.md")
+    for heading, table in parts:
+        there = re.search(r"^## %s\n(.*?)(?=^## |\Z)" % re.escape(heading), page, re.DOTALL | re.MULTILINE)
+        rows = [row for row in table.splitlines() if not there or row not in there.group(1).splitlines()]
+        tap.check("docs/scenario.md, %s: as driver scenario --print-reference says" % heading, not rows, *rows)
+    tap.check("six tables are printed", len(parts) == 6, len(parts))
+
+
 def main():
     tap = Tap()
+    reference(tap)
     with tempfile.TemporaryDirectory(prefix="flatline-test.") as folder:
         for path in ("runs/latest", "runs/before", "runs/after", "base/latest"):
             recorded("clean", os.path.join(folder, path))

@@ -52,7 +52,7 @@ refused 2 "wrong.yaml:2:5: unknown key 'nam'; the nearest that belongs here is '
 refused 2 "wrong.yaml:2:5: unknown key" "$DRIVER" scenario --check "$TAP_DIR/wrong.yaml"
 refused 2 "nowhere.yaml: No such file" "$DRIVER" --scenario "$TAP_DIR/nowhere.yaml"
 refused 2 "matrix is of the built-in fleet" "$DRIVER" --scenario "$TAP_DIR/wrong.yaml" --matrix 56
-refused 2 "either --print-default or --check" "$DRIVER" scenario
+refused 2 "either --print-default, --print-reference or --check" "$DRIVER" scenario
 tap_run default "$DRIVER" scenario --print-default
 tap_run read_back "$DRIVER" scenario --check "$TAP_DIR/default.out"
 tap_matches "what is printed can be read" ": 4 servers, 56 clients$" "$TAP_DIR/read_back.out"
