@@ -13,7 +13,7 @@ PORT=$(sed -n 's/^listening on .*:\([0-9]*\) .*/\1/p' "$TAP_DIR/server.out")
 
 # How far the client comes in two seconds is for the machine to say: one that is busy is given more.
 for seconds in 2 10 60; do
-    tap_spawn capped prlimit --data=20000000 "$STRESS_CLIENT" --port "$PORT" --retry 1000000 --json --concurrent \
+    tap_spawn capped prlimit --data=13000000 "$STRESS_CLIENT" --port "$PORT" --retry 1000000 --json --concurrent \
         --num-connections 900 --bidi-streaming 0
     tap_wait_for 20 tap_catches_signals "$TAP_PID"
     sleep "$seconds"
