@@ -72,7 +72,7 @@ refused 2 "between 10ms and 10s" "$DRIVER" --sample-interval 1ms
 refused 2 "unknown command 'gat'; there are .*gate, report, .*scenario" "$DRIVER" gat "$TAP_DIR"
 refused 2 "driver gate: give it RUN, .*runs/latest" "$DRIVER" gate
 refused 2 "unexpected argument .more." "$DRIVER" gate "$TAP_DIR" more
-refused 2 "unknown or ambiguous option" "$DRIVER" charts --allow-inconclusive "$TAP_DIR"
+refused 2 "unknown option" "$DRIVER" charts --allow-inconclusive "$TAP_DIR"
 refused 2 "'gate' must come first: driver gate" "$DRIVER" --verbose gate "$TAP_DIR"
 refused 3 "run.db" "$DRIVER" gate "$TAP_DIR"
 
