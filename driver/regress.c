@@ -1,7 +1,6 @@
 #include "driver/regress.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* A slope from fewer degrees of freedom is chance: three steps of a start may be in line. */
 #define MIN_FREEDOM 3
@@ -237,15 +236,13 @@ static unsigned find_alike(const struct best *best, const struct regress_wish *w
 
 void regress(const struct series *s, const struct regress_wish *wish, struct regress *out)
 {
-    struct stats_point *points = calloc(s->reading_count + 1, sizeof *points);
     struct best best = {.result = {.kind = REGRESS_UNKNOWN, .smallest = INFINITY}};
 
     best.result.readings = s->reading_count;
     for (int i = 0; i < REGRESS_COUNTERS; i++)
         best.grows_sd[i] = -1;
-    for (int i = 0; points != NULL && i < REGRESS_COUNTERS; i++)
-        try_counter(s, wish, (enum regress_counter)i, points, &best);
-    free(points);
+    for (int i = 0; i < REGRESS_COUNTERS; i++)
+        try_counter(s, wish, (enum regress_counter)i, s->points, &best);
     if (best.result.kind == REGRESS_GROWS)
         best.result.alike = find_alike(&best, wish);
     *out = best.result;

@@ -2,6 +2,7 @@
 
 #include "common/contract/page.h"
 #include "driver/evidence.h"
+#include "driver/stats_line.h"
 
 #include <gsl/gsl_statistics.h>
 #include <stdio.h>
@@ -128,7 +129,8 @@ bool series_read(struct series *s, const struct evidence *e, const struct eviden
         return false;
     if (s->reading_count > 0)
         qsort(s->readings, s->reading_count, sizeof *s->readings, compare_readings);
-    return true;
+    s->points = calloc(s->reading_count + 1, sizeof *s->points);
+    return s->points != NULL;
 }
 
 bool series_add_sample(struct series *s, size_t incarnation, const struct run_sample_row *row)
@@ -300,4 +302,5 @@ void series_free(struct series *s)
 {
     free(s->samples);
     free(s->readings);
+    free(s->points);
 }

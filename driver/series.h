@@ -52,6 +52,7 @@ struct series {
     size_t closed_count; /* incarnations of which that is known */
     struct series_window windows[STATS_TREND_MAX];
     size_t window_count;
+    struct stats_point *points; /* room for a line through all readings: judging takes no memory */
     struct series_sample *samples; /* while they are gathered */
     size_t sample_count;
 };
