@@ -102,7 +102,8 @@ static bool look_for_loss(struct effect *e, char text[EFFECT_TEXT])
         struct effect_mark *mark = &e->marks[i];
         size_t n;
 
-        while ((n = effect_take_events(e, mark, events)) > 0) {
+        for (int look = 0; look < EFFECT_LOOKS && (n = effect_take_events(e, mark, events)) > 0;
+             look++) {
             for (size_t k = 0; k < n; k++)
                 mark->seen |= events[k].kind < PAGE_EVENT_KINDS &&
                               events[k].time_ns >= e->ordered_ns &&

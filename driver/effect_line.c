@@ -83,7 +83,8 @@ static void follow_client(const struct effect *e, struct effect_mark *mark)
     struct page_event events[EFFECT_EVENTS];
     size_t n;
 
-    while ((n = effect_take_events(e, mark, events)) > 0) {
+    for (int look = 0; look < EFFECT_LOOKS && (n = effect_take_events(e, mark, events)) > 0;
+         look++) {
         for (size_t i = 0; i < n; i++) {
             if (events[i].kind >= PAGE_EVENT_KINDS || events[i].time_ns < e->ordered_ns)
                 continue;

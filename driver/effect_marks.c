@@ -52,8 +52,11 @@ void effect_mark_clients(struct effect *e)
         struct effect_mark *mark =
             effect_component(e, i)->peer == (int)e->stroke.victim ? effect_add_mark(e, i) : NULL;
 
-        while (mark != NULL && effect_take_events(e, mark, events) > 0)
-            ; /* what was before */
+        /* What was before. */
+        for (int look = 0; mark != NULL && look < EFFECT_LOOKS; look++) {
+            if (effect_take_events(e, mark, events) == 0)
+                break;
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 #include "driver/effect.h"
 
 #define EFFECT_EVENTS 64
+/* So many looks empty a page's ring; a child that goes on making events holds nobody up. */
+#define EFFECT_LOOKS (PAGE_EVENTS / EFFECT_EVENTS)
 
 const struct component *effect_component(const struct effect *e, size_t i);
 

@@ -84,8 +84,9 @@ package) play 0 "./bootstrap build" ;;
 *) follow_readme ;;
 esac
 
-apt-get -qq -y install --no-install-recommends build-essential debhelper fakeroot help2man libcmocka-dev lintian npm \
-    procps python3 systemd-standalone-sysusers util-linux >>"$log" 2>&1 </dev/null
+apt-get -qq -y install --no-install-recommends build-essential fakeroot lintian npm procps systemd-standalone-sysusers \
+    util-linux >>"$log" 2>&1 </dev/null
+apt-get -qq -y build-dep --no-install-recommends ./ >>"$log" 2>&1 </dev/null
 play 0 "make -C build deb"
 package=$(ls build/deb/flatline_*_*.deb) || { echo "Bail out! no package"; exit 1; }
 play 0 "lintian --fail-on error,warning build/deb/flatline_*.changes"

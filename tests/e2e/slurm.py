@@ -74,6 +74,15 @@ def read(path):
     return ""
 
 
+def tokens_told(where):
+    """Files below that hold a job's token, but for its own; None: there is no such job."""
+    found = glob.glob(os.path.join(where, "**", "token"), recursive=True)
+    secret = read(found[0]).strip() if found else ""
+    files = [path for path in glob.glob(os.path.join(where, "**"), recursive=True)
+             if os.path.isfile(path) and path not in found]
+    return [path for path in files if secret in read(path)] if len(secret) > 8 and files else None
+
+
 def killed(whole):
     return dict(rows(whole, "SELECT host.name, count(*) FROM incarnation JOIN component ON component.id = component"
                             " JOIN host ON rank = host WHERE incarnation.reason = 'chaos' GROUP BY host.name"))
@@ -113,6 +122,8 @@ def check_both(status, said, whole):
     tap.check("... with one verdict", len(re.findall(VERDICT, said)) == 1, said)
     tap.check("... of ten components", "10 of 10 components" in said, said)
     tap.check("... whose page is there", os.path.exists(os.path.join(whole, "index.html")), os.listdir(whole))
+    tap.check("... and the job's token is in none of its files", tokens_told(os.path.join(root, "replicate")) == [],
+              tokens_told(os.path.join(root, "replicate")))
     kills = killed(whole)
     tap.check("there were kills on both nodes", kills.get("n1", 0) > 0 and kills.get("n2", 0) > 0, kills)
     hosts = rows(whole, "SELECT name, state, offset_ns, offset_error_ns FROM host ORDER BY rank")
