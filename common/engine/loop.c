@@ -130,8 +130,9 @@ static void on_room_timer(struct ev_loop *ev, ev_timer *w, int revents)
 /*
  * libev's arrays grow with the most that there ever was at a time, and never shrink: a step in the
  * midst of a run, when a few more connections than before happen to overlap, looks like a leak of
- * those bytes. Up to ROOM connections there is none. The descriptors are only numbers here: nothing
- * of them gets to the kernel before the loop turns.
+ * those bytes. Up to ROOM connections there is none, nor when the loop is kept awake for the first
+ * time. The descriptors are only numbers here: nothing of them gets to the kernel before the loop
+ * turns.
  */
 static bool make_room(struct ev_loop *ev)
 {
@@ -139,6 +140,7 @@ static bool make_room(struct ev_loop *ev)
         ev_io io;
         ev_timer timer;
     } *all = mem_calloc(MEM_APP, ROOM, sizeof *all);
+    ev_idle idle;
 
     if (all == NULL)
         return false;
@@ -154,6 +156,9 @@ static bool make_room(struct ev_loop *ev)
         ev_timer_stop(ev, &all[i].timer);
     }
     mem_free(MEM_APP, all);
+    ev_idle_init(&idle, on_idle);
+    ev_idle_start(ev, &idle);
+    ev_idle_stop(ev, &idle);
     return true;
 }
 
