@@ -15,7 +15,7 @@
 #define FROZEN_LIMIT_NS (5 * NS_PER_S) /* a nemesis holds for a quarter of that */
 /* At the end of its time a run waits in steps until all have been up so long; but not for ever. */
 #define SETTLED_NS (1500 * NS_PER_MS)
-#define LATE_MAX_NS (15 * NS_PER_S)
+#define LATE_MAX_NS (30 * NS_PER_S)
 #define LATE_STEP_S 0.25
 /* One for the others' shares to be up, and one to be sure that they never will be. */
 #define START_BARRIERS 2
