@@ -103,10 +103,9 @@ for how in "KILL" "TERM --calls-at-once=5" "KILL --secure --calls-at-once=5" "TE
     start_server "$secure"
     # 100 messages a call in turn: each connection is in the midst of its calls whenever the server goes.
     tap_spawn worker "$STRESS_CLIENT" --port "$PORT" "$@" --json --retry 1000 --concurrent --num-connections 8 \
-        --num-calls 200 --bidi-streaming 100
+        --num-calls 400 --bidi-streaming 100
     worker=$TAP_PID
     tap_check "server $how and back: there are eight connections" tap_wait_for 20 tap_has_connections "$PORT" 8
-    sleep 0.3
     tap_stop "$PID" "$signal"
     sleep 0.3
     start_server "$secure"
@@ -116,7 +115,7 @@ for how in "KILL" "TERM --calls-at-once=5" "KILL --secure --calls-at-once=5" "TE
     tap_is "server $how and back: no word on stderr" "" "$(cat "$TAP_DIR/worker.err")"
     tap_check "server $how and back: losses, recoveries and calls add up" python3 -c 'import json, sys
 j = json.load(open(sys.argv[1]))
-assert j["calls"]["done"] == 1600 and j["calls"]["started"] == 1600 + j["calls"]["cut_short"], j
+assert j["calls"]["done"] == 3200 and j["calls"]["started"] == 3200 + j["calls"]["cut_short"], j
 assert j["losses"]["total"] >= 8 and j["errors"]["total"] == 0, j
 assert j["losses"]["total"] - j["losses"]["loss-refused"] >= 8, j
 assert j["reconnects"] >= 8 and j["recoveries"] == 8, j

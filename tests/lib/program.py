@@ -8,6 +8,7 @@
         child.metrics()["live_app"]
 """
 
+import fcntl
 import json
 import os
 import re
@@ -43,6 +44,8 @@ class Program:
 
     def __init__(self, *argv, stdin=subprocess.DEVNULL, stdout=None, **more):
         self.log = tempfile.TemporaryFile("w+")
+        # The place in the file is shared: who reads it here must not move where it is written to.
+        fcntl.fcntl(self.log, fcntl.F_SETFL, fcntl.fcntl(self.log, fcntl.F_GETFL) | os.O_APPEND)
         self.process = subprocess.Popen(
             argv, stdin=stdin, stdout=stdout or self.log, stderr=self.log, text=True, **more
         )
