@@ -192,6 +192,8 @@ static size_t produce(struct call *call, uint8_t *out, size_t cap)
     while (used < cap && (r->reply.size > 0 || begin_next(call))) {
         n = r->reply.size - r->reply_taken < cap - used ? r->reply.size - r->reply_taken
                                                         : cap - used;
+        if (r->reply.data == NULL) /* a reply has its prefix at least */
+            break;
         memcpy(out + used, r->reply.data + r->reply_taken, n);
         used += n;
         r->reply_taken += n;
